@@ -1,0 +1,246 @@
+//! A channel as its handles share it: a flavour, who holds it, and its end.
+//!
+//! Invariants: `senders` and `receivers` count the handles (weak ones apart); when either comes to 0 the channel closes,
+//! and when the receivers are gone what was left inside is dropped.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    buffer::Buffer,
+    flavor::{Flavor, Inlet, Outlet},
+    handle::{Receiver, Sender},
+    queue::drop_each,
+    sync::{Arc, AtomicUsize, Ordering},
+    timer::Timer,
+    wait::list::WaitList,
+    zero::Zero,
+};
+
+/// What all handles of one channel share.
+#[derive(Debug)]
+pub(crate) struct Chan<T> {
+    flavor: Flavor<T>,
+    pub(crate) senders: Holders,
+    pub(crate) receivers: Holders,
+    /// Those who wait for the end itself.
+    pub(crate) closing: WaitList,
+    pub(crate) name: Option<Box<str>>,
+}
+
+impl<T> Chan<T> {
+    fn new(flavor: Flavor<T>, name: Option<Box<str>>) -> Chan<T> {
+        Chan { flavor, senders: Holders::one(), receivers: Holders::one(), closing: WaitList::new(), name }
+    }
+
+    pub(crate) fn outlet(&self) -> &dyn Outlet<T> {
+        self.flavor.outlet()
+    }
+
+    /// The sending side, for those who know that there is one.
+    pub(crate) fn inlet(&self) -> &dyn Inlet<T> {
+        self.flavor.inlet().expect("a timer has no sender")
+    }
+
+    /// Ends sending; true for the call that did it. Timers do not end.
+    pub(crate) fn close(&self) -> bool {
+        let closed = self.flavor.inlet().is_some_and(Inlet::close);
+        if closed {
+            self.closing.notify_all();
+        }
+        closed
+    }
+
+    /// Takes the oldest message left.
+    pub(crate) fn clear_one(&self) -> Option<T> {
+        self.flavor.inlet()?.clear_one()
+    }
+
+    pub(crate) fn drop_sender(&self) {
+        if self.senders.leave() {
+            self.close();
+        }
+    }
+
+    pub(crate) fn drop_receiver(&self) {
+        if self.receivers.leave() {
+            self.close();
+            drop_each(|| self.clear_one());
+        }
+    }
+}
+
+/// How many handles one side has.
+#[derive(Debug)]
+pub(crate) struct Holders(AtomicUsize);
+
+impl Holders {
+    fn one() -> Holders {
+        Holders(AtomicUsize::new(1))
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        // Acquire: pairs with the Release in `leave`, so that a count of 0 shows what was done before.
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// One more, of one that is there.
+    pub(crate) fn join(&self) {
+        // Relaxed: whoever clones a handle holds the channel already.
+        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        if before > usize::MAX / 2 {
+            // So many handles can only have been forgotten, and a wrapped count would end the channel under the rest.
+            std::process::abort();
+        }
+    }
+
+    /// One more, unless there is none.
+    pub(crate) fn rejoin(&self) -> bool {
+        // Relaxed, thrice: as in `join`; nothing is read on the strength of this count.
+        let mut count = self.0.load(Ordering::Relaxed);
+        while count != 0 {
+            match self.0.compare_exchange_weak(count, count + 1, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => count = now,
+            }
+        }
+        false
+    }
+
+    /// One less; true if that was the last.
+    fn leave(&self) -> bool {
+        // AcqRel: the last to leave sees all that the others did before they left.
+        self.0.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+}
+
+fn pair<T>(bound: Option<usize>, name: Option<Box<str>>) -> (Sender<T>, Receiver<T>) {
+    let flavor = match bound {
+        Some(0) => Flavor::Zero(Zero::new()),
+        bound => Flavor::Buffer(Buffer::new(bound)),
+    };
+    let chan = Arc::new(Chan::new(flavor, name));
+    (Sender::new(chan.clone()), Receiver::new(chan))
+}
+
+/// Makes a channel that holds at most `cap` messages; a sender waits while it is full.
+///
+/// With `cap` 0 it holds none: each send waits for a receive and hands its message over (a rendezvous).
+///
+/// ```
+/// let (s, r) = narrows::bounded(1);
+/// s.send("first").unwrap();
+/// assert!(s.try_send("second").is_err()); // full
+/// assert_eq!(r.recv(), Ok("first"));
+/// ```
+pub fn bounded<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
+    pair(Some(cap), None)
+}
+
+/// Makes a channel without a bound: a send never waits, and memory grows with what is not yet received.
+///
+/// Prefer [`bounded`] where senders can outrun receivers for long.
+///
+/// ```
+/// let (s, r) = narrows::unbounded();
+/// for i in 0..1000 {
+///     s.send(i).unwrap();
+/// }
+/// assert_eq!(r.len(), 1000);
+/// ```
+pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+    pair(None, None)
+}
+
+/// Starts the description of a channel of which more than a capacity is to be said.
+///
+/// ```
+/// let (s, _r) = narrows::builder().name("jobs").bounded::<u32>(8);
+/// assert_eq!(s.name(), Some("jobs"));
+/// ```
+pub fn builder() -> Builder {
+    Builder::default()
+}
+
+/// Describes a channel; see [`builder`].
+#[derive(Debug, Clone, Default)]
+pub struct Builder {
+    name: Option<Box<str>>,
+}
+
+impl Builder {
+    /// Names the channel, for people who look at it.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Builder {
+        self.name = Some(name.into().into_boxed_str());
+        self
+    }
+
+    /// Makes the channel, as [`bounded`] does.
+    pub fn bounded<T>(self, cap: usize) -> (Sender<T>, Receiver<T>) {
+        pair(Some(cap), self.name)
+    }
+
+    /// Makes the channel, as [`unbounded`] does.
+    pub fn unbounded<T>(self) -> (Sender<T>, Receiver<T>) {
+        pair(None, self.name)
+    }
+}
+
+fn timer(first: Option<Instant>, period: Option<Duration>) -> Receiver<Instant> {
+    Receiver::new(Arc::new(Chan::new(Flavor::Timer(Timer::new(first, period)), None)))
+}
+
+/// Makes a receiver that gets one message, the time it was due, after `duration`; then nothing more, for ever.
+///
+/// The channel has capacity 1 and is never disconnected. A `duration` beyond the clock's range never passes.
+///
+/// ```
+/// use std::time::Duration;
+/// let (_s, r) = narrows::unbounded::<u32>();
+/// narrows::select! {
+///     recv(r) -> message => println!("{message:?}"),
+///     recv(narrows::after(Duration::from_millis(1))) -> _ => println!("timed out"),
+/// }
+/// ```
+pub fn after(duration: Duration) -> Receiver<Instant> {
+    timer(Instant::now().checked_add(duration), None)
+}
+
+/// Makes a receiver that gets one message, the time it was due, at `when`; then nothing more, for ever.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// let when = Instant::now() + Duration::from_millis(1);
+/// assert_eq!(narrows::at(when).recv(), Ok(when));
+/// ```
+pub fn at(when: Instant) -> Receiver<Instant> {
+    timer(Some(when), None)
+}
+
+/// Makes a receiver that gets a message, the time it was due, every `duration`.
+///
+/// The channel has capacity 1 and is never disconnected. While a message is not received none is added: whoever comes
+/// late gets the one, and the next is due `duration` after that receive. Receives that wait keep the rhythm.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// let start = Instant::now();
+/// let ticks = narrows::tick(Duration::from_millis(2));
+/// for _ in 0..3 {
+///     ticks.recv().unwrap();
+/// }
+/// assert!(start.elapsed() >= Duration::from_millis(6));
+/// ```
+pub fn tick(duration: Duration) -> Receiver<Instant> {
+    timer(Instant::now().checked_add(duration), Some(duration))
+}
+
+/// Makes a receiver that never gets a message, and is never disconnected. It disables an arm of a select.
+///
+/// ```
+/// let none = narrows::never::<u32>();
+/// assert!(none.try_recv().is_err());
+/// ```
+pub const fn never<T>() -> Receiver<T> {
+    Receiver::never()
+}

@@ -1,0 +1,131 @@
+//! The flavours of a channel and the only place that tells them apart. Knows what a flavour must do ([`Inlet`], [`Outlet`]), not how.
+
+use crate::{
+    arm::{Look, Seat, Ticket, Token, Who},
+    buffer::Buffer,
+    error::TryRecvError,
+    timer::Timer,
+    zero::Zero,
+};
+
+/// Where messages are between send and receive.
+#[derive(Debug)]
+pub(crate) enum Flavor<T> {
+    /// A place for each of `n` messages, or as many as there are.
+    Buffer(Buffer<T>),
+    /// No place at all: a message goes from hand to hand.
+    Zero(Zero<T>),
+    /// The clock is the sender.
+    Timer(Timer<T>),
+}
+
+impl<T> Flavor<T> {
+    /// What a receiver uses.
+    pub(crate) fn outlet(&self) -> &dyn Outlet<T> {
+        match self {
+            Flavor::Buffer(buffer) => buffer,
+            Flavor::Zero(zero) => zero,
+            Flavor::Timer(timer) => timer,
+        }
+    }
+
+    /// What a sender uses; the clock needs none.
+    pub(crate) fn inlet(&self) -> Option<&dyn Inlet<T>> {
+        match self {
+            Flavor::Buffer(buffer) => Some(buffer),
+            Flavor::Zero(zero) => Some(zero),
+            Flavor::Timer(_) => None,
+        }
+    }
+}
+
+/// Why a send cannot happen now.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub(crate) enum Stop {
+    Full,
+    Closed,
+}
+
+/// What a waiting sender shows.
+#[derive(Debug)]
+pub(crate) enum Offering<'a, T> {
+    /// A message, which a receiver may take from the ticket.
+    Message(&'a mut Option<T>),
+    /// Nothing yet: a two-step select sends when it is completed.
+    Later,
+    /// It wants places, not to send now.
+    Places(usize),
+}
+
+/// What a flavour does for senders. `seat` is the caller's ticket in the flavour's list, kept by it from call to call.
+pub(crate) trait Inlet<T> {
+    /// Sends now. The message is in `message`, or in the ticket; if it cannot go it is in `message` afterwards.
+    fn send(&self, message: &mut Option<T>, seat: &mut Seat, who: Who<'_>) -> Result<(), Stop>;
+
+    /// Takes `n` places for permits.
+    fn reserve(&self, n: usize, who: Who<'_>) -> Result<(), Stop>;
+    /// Gives `n` of them back.
+    fn unreserve(&self, n: usize);
+    /// Sends into a reserved place, which is used up in any case.
+    fn send_reserved(&self, message: T) -> Result<(), T>;
+
+    /// Leaves a ticket, then looks whether the sender could go on.
+    fn enlist_send(&self, ticket: Ticket, seat: &mut Seat, offering: Offering<'_, T>) -> Look;
+    /// After a claim: did a receiver take the message from the ticket?
+    fn was_sent(&self, seat: Seat) -> bool;
+    /// Takes the ticket back, and the message if it is still in it.
+    fn retract_send(&self, seat: &mut Seat, message: &mut Option<T>);
+    /// Gives an unused wake-up to the next sender, behind `after`, if there is a place.
+    fn pass_on_send(&self, after: Seat);
+
+    /// First step of a selected send: makes it certain.
+    fn choose_send(&self, who: Who<'_>) -> Option<Token>;
+    /// The same after a claim of the ticket.
+    fn claimed_send(&self, seat: Seat) -> Option<Token>;
+    /// Second step.
+    fn complete_send(&self, token: Token, message: T) -> Result<(), T>;
+    /// Instead of the second step.
+    fn abandon_send(&self, token: Token);
+
+    /// Would a send of `n` find its places now, or the end?
+    fn can_send(&self, n: usize, who: Who<'_>) -> bool;
+
+    /// Ends sending; true for the call that did it. Wakes everybody.
+    fn close(&self) -> bool;
+    /// The oldest message left, for whoever clears the channel.
+    fn clear_one(&self) -> Option<T>;
+}
+
+/// What a flavour does for receivers.
+pub(crate) trait Outlet<T> {
+    /// Receives now.
+    fn recv(&self, seat: &mut Seat, who: Who<'_>) -> Result<T, TryRecvError>;
+
+    /// Leaves a ticket, then looks whether the receiver could go on.
+    fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look;
+    /// After a claim: did a sender put a message into the ticket?
+    fn was_received(&self, seat: Seat) -> Option<T>;
+    /// Takes the ticket back.
+    fn retract_recv(&self, seat: &mut Seat);
+    /// Gives an unused wake-up to the next receiver, if there is a message.
+    fn pass_on_recv(&self);
+
+    /// First step of a selected receive: makes it certain.
+    fn choose_recv(&self, seat: Seat, who: Who<'_>) -> Option<Token>;
+    /// The same after a claim of the ticket, which then goes with the token.
+    fn claimed_recv(&self, seat: &mut Seat) -> Option<Token>;
+    /// Second step; `None` means that the sender it was matched with withdrew.
+    fn complete_recv(&self, token: Token) -> Option<T>;
+    /// Instead of the second step.
+    fn abandon_recv(&self, token: Token);
+
+    /// Would a receive find a message now, or the end?
+    fn can_recv(&self, who: Who<'_>) -> bool;
+
+    fn is_closed(&self) -> bool;
+    /// Closed, and nothing is left to receive.
+    fn is_drained(&self) -> bool;
+    fn len(&self) -> usize;
+    fn is_full(&self) -> bool;
+    fn capacity(&self) -> Option<usize>;
+}

@@ -1,0 +1,193 @@
+//! The futures: operations that are polled instead of blocked on. Each wraps a [`Wait`] and adds nothing but its type.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    arm::{Arm, Look, Seat, Ticket, Token, Who},
+    channel::Chan,
+    error::{RecvError, SendError},
+    handle::{Receiver, Sender},
+    op::{ClosedOp, PlaceOp, RecvOp, SendOp},
+    permit::{Permit, Permits},
+    time::Deadline,
+    wait::{self, Wait},
+};
+
+/// A send in a task. From [`Sender::send_async`].
+#[must_use = "a future does nothing until it is polled"]
+pub struct SendFuture<'a, T>(Wait<SendOp<'a, T>>);
+
+impl<'a, T> SendFuture<'a, T> {
+    pub(crate) fn new(op: SendOp<'a, T>) -> Self {
+        SendFuture(Wait::new(op))
+    }
+}
+
+impl<T> Future for SendFuture<'_, T> {
+    type Output = Result<(), SendError<T>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+/// A receive in a task. From [`Receiver::recv_async`].
+#[must_use = "a future does nothing until it is polled"]
+pub struct RecvFuture<'a, T>(Wait<RecvOp<T, &'a Receiver<T>>>);
+
+impl<'a, T> RecvFuture<'a, T> {
+    pub(crate) fn new(op: RecvOp<T, &'a Receiver<T>>) -> Self {
+        RecvFuture(Wait::new(op))
+    }
+}
+
+impl<T> Future for RecvFuture<'_, T> {
+    type Output = Result<T, RecvError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+/// The wait for a place in a task. From [`Sender::reserve_async`].
+#[must_use = "a future does nothing until it is polled"]
+pub struct ReserveFuture<'a, T> {
+    sender: &'a Sender<T>,
+    wait: Wait<PlaceOp<T, &'a Sender<T>>>,
+}
+
+impl<'a, T> ReserveFuture<'a, T> {
+    pub(crate) fn new(sender: &'a Sender<T>) -> Self {
+        ReserveFuture { sender, wait: Wait::new(PlaceOp::new(sender, 1)) }
+    }
+}
+
+impl<'a, T> Future for ReserveFuture<'a, T> {
+    type Output = Result<Permit<'a, T>, SendError<()>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let sender = self.sender;
+        Pin::new(&mut self.wait).poll(cx).map_ok(|()| Permit::new(sender))
+    }
+}
+
+/// The wait for several places in a task. From [`Sender::reserve_many_async`].
+#[must_use = "a future does nothing until it is polled"]
+pub struct ReserveManyFuture<'a, T> {
+    sender: &'a Sender<T>,
+    n: usize,
+    wait: Wait<PlaceOp<T, &'a Sender<T>>>,
+}
+
+impl<'a, T> ReserveManyFuture<'a, T> {
+    pub(crate) fn new(sender: &'a Sender<T>, n: usize) -> Self {
+        ReserveManyFuture { sender, n, wait: Wait::new(PlaceOp::new(sender, n)) }
+    }
+}
+
+impl<'a, T> Future for ReserveManyFuture<'a, T> {
+    type Output = Result<Permits<'a, T>, SendError<()>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (sender, n) = (self.sender, self.n);
+        Pin::new(&mut self.wait).poll(cx).map_ok(|()| Permits::new(sender, n))
+    }
+}
+
+/// The end of a channel, as something to wait for: a future, a blocking wait, an arm of a select. From
+/// [`Sender::closed`] and [`Receiver::closed`].
+///
+/// It comes when the channel is closed, by `close` or because one end is gone; messages may still be inside.
+///
+/// # Cancel safety
+/// Dropping it loses nothing.
+///
+/// ```
+/// let (s, r) = narrows::unbounded::<u32>();
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| s.closed().wait());
+///     drop(r);
+/// });
+/// ```
+#[must_use = "a future does nothing until it is polled"]
+pub struct Closed<'a, T>(Wait<ClosedOp<'a, T>>);
+
+impl<'a, T> Closed<'a, T> {
+    pub(crate) fn new(chan: Option<&'a Chan<T>>) -> Self {
+        Closed(Wait::new(ClosedOp::new(chan)))
+    }
+
+    fn chan(&self) -> Option<&'a Chan<T>> {
+        self.0.op().chan()
+    }
+
+    fn wait_by(&self, deadline: Deadline) -> bool {
+        wait::block(&mut ClosedOp::new(self.chan()), deadline).is_some()
+    }
+
+    /// Blocks until the channel is closed.
+    pub fn wait(&self) {
+        self.wait_by(Deadline::Never);
+    }
+
+    /// Blocks for at most `timeout`; true if the channel is closed.
+    pub fn wait_timeout(&self, timeout: Duration) -> bool {
+        self.wait_by(Deadline::after(timeout))
+    }
+
+    /// Blocks until `deadline` at most; true if the channel is closed.
+    pub fn wait_deadline(&self, deadline: Instant) -> bool {
+        self.wait_by(Deadline::At(deadline))
+    }
+}
+
+impl<T> Future for Closed<'_, T> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl<T> Arm for Closed<'_, T> {
+    fn attempt(&self, _: Seat, who: Who<'_>) -> Option<Token> {
+        self.is_ready(who).then_some(Token::new(0, 0))
+    }
+
+    fn is_ready(&self, _: Who<'_>) -> bool {
+        self.chan().is_some_and(|chan| chan.outlet().is_closed())
+    }
+
+    fn enlist(&self, ticket: Ticket, seat: &mut Seat) -> Look {
+        let Some(chan) = self.chan() else { return Look::default() };
+        chan.closing.enlist(ticket, seat);
+        Look::ready(chan.outlet().is_closed())
+    }
+
+    fn retract(&self, seat: &mut Seat) {
+        if let Some(chan) = self.chan() {
+            chan.closing.retract(seat);
+        }
+    }
+
+    fn channel(&self) -> usize {
+        self.chan().map_or(0, |chan| std::ptr::from_ref(chan).addr())
+    }
+}
+
+macro_rules! opaque {
+    ($($name:ident)*) => {$(
+        impl<T> fmt::Debug for $name<'_, T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(concat!(stringify!($name), " { .. }"))
+            }
+        }
+    )*};
+}
+
+opaque!(SendFuture RecvFuture ReserveFuture ReserveManyFuture Closed);

@@ -1,0 +1,54 @@
+//! Channels inside a process.
+//!
+//! Modules that may use `unsafe`: `queue` (slots, and who may touch them) and `select` (`Select` is `Send` and `Sync`
+//! whatever its messages are).
+#![deny(unsafe_code)]
+
+pub mod arm;
+mod buffer;
+mod channel;
+mod error;
+mod flavor;
+mod future;
+mod handle;
+mod iter;
+mod op;
+pub mod park;
+mod permit;
+#[allow(unsafe_code)] // slots, and who may touch them
+mod queue;
+mod role;
+#[allow(unsafe_code)] // `Select` is Send and Sync whatever its messages are
+mod select;
+mod select_arm;
+mod select_macro;
+#[cfg(feature = "futures")]
+mod stream;
+mod sync;
+mod time;
+mod timer;
+mod wait;
+mod zero;
+
+pub use channel::{Builder, after, at, bounded, builder, never, tick, unbounded};
+pub use error::{
+    ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError, SendTimeoutError, TryReadyError,
+    TryRecvError, TrySelectError, TrySendError,
+};
+pub use future::{Closed, RecvFuture, ReserveFuture, ReserveManyFuture, SendFuture};
+pub use handle::{Receiver, Sender, WeakReceiver, WeakSender};
+pub use iter::{Drain, IntoIter, Iter, TryIter};
+pub use permit::{OwnedPermit, Permit, Permits};
+pub use select::{ReadyFuture, Select, SelectFuture, SelectedOperation};
+
+#[cfg(feature = "futures")]
+pub use stream::{RecvStream, SendSink};
+
+/// What the macros expand to. Not for use by hand.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::{
+        select::internal::{select, select_timeout, try_select},
+        select_arm::*,
+    };
+}

@@ -1,0 +1,248 @@
+//! The single operations: send, receive, reserve, and waiting for the end. Each owns its message and its ticket; how it
+//! waits is the business of `wait`.
+
+use std::{borrow::Borrow, marker::PhantomData};
+
+use crate::{
+    arm::{Look, Seat, Ticket, Who},
+    channel::Chan,
+    error::{RecvError, SendError, TryRecvError},
+    flavor::{Offering, Stop},
+    handle::{Receiver, Sender},
+    sync::Arc,
+    wait::{Op, waiter::Waiter},
+};
+
+/// Sends one message.
+#[derive(Debug)]
+pub(crate) struct SendOp<'a, T> {
+    chan: &'a Chan<T>,
+    message: Option<T>,
+    seat: Seat,
+}
+
+impl<'a, T> SendOp<'a, T> {
+    pub(crate) fn new(chan: &'a Chan<T>, message: T) -> SendOp<'a, T> {
+        SendOp { chan, message: Some(message), seat: None }
+    }
+
+    /// The message of a send that did not happen.
+    pub(crate) fn into_message(self) -> T {
+        self.message.expect("a send that did not happen has its message")
+    }
+
+    /// One attempt.
+    pub(crate) fn try_now(&mut self, who: Who<'_>) -> Result<(), Stop> {
+        self.chan.inlet().send(&mut self.message, &mut self.seat, who)
+    }
+}
+
+impl<T> Op for SendOp<'_, T> {
+    type Output = Result<(), SendError<T>>;
+
+    fn attempt(&mut self, who: Who<'_>) -> Option<Self::Output> {
+        match self.try_now(who) {
+            Ok(()) => Some(Ok(())),
+            Err(Stop::Full) => None,
+            Err(Stop::Closed) => Some(Err(SendError(self.message.take().expect("not sent")))),
+        }
+    }
+
+    fn enlist(&mut self, waiter: &Arc<Waiter>) -> Look {
+        let offering = Offering::Message(&mut self.message);
+        self.chan.inlet().enlist_send(Ticket::single(waiter), &mut self.seat, offering)
+    }
+
+    fn claimed(&mut self, _: usize) -> Option<Self::Output> {
+        self.chan.inlet().was_sent(self.seat).then_some(Ok(()))
+    }
+
+    fn retract(&mut self) {
+        self.chan.inlet().retract_send(&mut self.seat, &mut self.message);
+    }
+
+    fn pass_on(&mut self, _: usize) {
+        self.chan.inlet().pass_on_send(None);
+    }
+
+    fn looks_ready(&mut self) -> bool {
+        self.chan.inlet().can_send(1, Who::THREAD)
+    }
+
+    fn may_find_stored(&self) -> bool {
+        self.chan.outlet().capacity() != Some(0)
+    }
+}
+
+/// Receives one message. `H` is a receiver or a reference to one.
+#[derive(Debug)]
+pub(crate) struct RecvOp<T, H> {
+    handle: H,
+    seat: Seat,
+    message: PhantomData<fn() -> T>,
+}
+
+impl<T, H: Borrow<Receiver<T>>> RecvOp<T, H> {
+    pub(crate) fn new(handle: H) -> RecvOp<T, H> {
+        RecvOp { handle, seat: None, message: PhantomData }
+    }
+}
+
+impl<T, H: Borrow<Receiver<T>>> Op for RecvOp<T, H> {
+    type Output = Result<T, RecvError>;
+
+    fn attempt(&mut self, who: Who<'_>) -> Option<Self::Output> {
+        match self.handle.borrow().chan()?.outlet().recv(&mut self.seat, who) {
+            Ok(message) => Some(Ok(message)),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Err(RecvError)),
+        }
+    }
+
+    fn enlist(&mut self, waiter: &Arc<Waiter>) -> Look {
+        match self.handle.borrow().chan() {
+            Some(chan) => chan.outlet().enlist_recv(Ticket::single(waiter), &mut self.seat),
+            None => Look::default(),
+        }
+    }
+
+    fn claimed(&mut self, _: usize) -> Option<Self::Output> {
+        self.handle.borrow().chan()?.outlet().was_received(self.seat).map(Ok)
+    }
+
+    fn retract(&mut self) {
+        if let Some(chan) = self.handle.borrow().chan() {
+            chan.outlet().retract_recv(&mut self.seat);
+        }
+    }
+
+    fn pass_on(&mut self, _: usize) {
+        if let Some(chan) = self.handle.borrow().chan() {
+            chan.outlet().pass_on_recv();
+        }
+    }
+
+    fn looks_ready(&mut self) -> bool {
+        self.handle.borrow().chan().is_some_and(|chan| chan.outlet().can_recv(Who::THREAD))
+    }
+
+    fn may_find_stored(&self) -> bool {
+        self.handle.borrow().capacity() != Some(0)
+    }
+}
+
+/// Takes `n` places at once. `H` is a sender or a reference to one.
+#[derive(Debug)]
+pub(crate) struct PlaceOp<T, H> {
+    handle: H,
+    n: usize,
+    seat: Seat,
+    /// A wake-up came for one place, and we may need more.
+    has_wake_up: bool,
+    message: PhantomData<fn() -> T>,
+}
+
+impl<T, H: Borrow<Sender<T>>> PlaceOp<T, H> {
+    pub(crate) fn new(handle: H, n: usize) -> PlaceOp<T, H> {
+        PlaceOp { handle, n, seat: None, has_wake_up: false, message: PhantomData }
+    }
+
+    pub(crate) fn chan(&self) -> &Chan<T> {
+        self.handle.borrow().chan()
+    }
+}
+
+impl<T, H: Borrow<Sender<T>>> Op for PlaceOp<T, H> {
+    type Output = Result<(), SendError<()>>;
+
+    fn attempt(&mut self, who: Who<'_>) -> Option<Self::Output> {
+        let had_wake_up = std::mem::take(&mut self.has_wake_up);
+        match self.chan().inlet().reserve(self.n, who) {
+            Ok(()) => Some(Ok(())),
+            Err(Stop::Closed) => Some(Err(SendError(()))),
+            Err(Stop::Full) => {
+                // Too few places for us, but perhaps enough for the next. Only those behind us are asked, so two who
+                // need many do not wake each other for ever.
+                if had_wake_up && self.n > 1 {
+                    self.chan().inlet().pass_on_send(self.seat);
+                }
+                None
+            }
+        }
+    }
+
+    fn enlist(&mut self, waiter: &Arc<Waiter>) -> Look {
+        let n = self.n;
+        let inlet = self.handle.borrow().chan().inlet();
+        inlet.enlist_send(Ticket::single(waiter), &mut self.seat, Offering::Places(n))
+    }
+
+    fn claimed(&mut self, _: usize) -> Option<Self::Output> {
+        self.has_wake_up = true;
+        None
+    }
+
+    fn retract(&mut self) {
+        self.handle.borrow().chan().inlet().retract_send(&mut self.seat, &mut None);
+    }
+
+    fn pass_on(&mut self, _: usize) {
+        self.chan().inlet().pass_on_send(None);
+    }
+
+    fn looks_ready(&mut self) -> bool {
+        self.chan().inlet().can_send(self.n, Who::THREAD)
+    }
+
+    fn may_find_stored(&self) -> bool {
+        self.chan().outlet().capacity() != Some(0)
+    }
+}
+
+/// Waits for the end.
+#[derive(Debug)]
+pub(crate) struct ClosedOp<'a, T> {
+    chan: Option<&'a Chan<T>>,
+    seat: Seat,
+}
+
+impl<'a, T> ClosedOp<'a, T> {
+    pub(crate) fn new(chan: Option<&'a Chan<T>>) -> ClosedOp<'a, T> {
+        ClosedOp { chan, seat: None }
+    }
+
+    pub(crate) fn chan(&self) -> Option<&'a Chan<T>> {
+        self.chan
+    }
+}
+
+impl<T> Op for ClosedOp<'_, T> {
+    type Output = ();
+
+    fn attempt(&mut self, _: Who<'_>) -> Option<()> {
+        self.chan.is_some_and(|chan| chan.outlet().is_closed()).then_some(())
+    }
+
+    fn enlist(&mut self, waiter: &Arc<Waiter>) -> Look {
+        let Some(chan) = self.chan else { return Look::default() };
+        chan.closing.enlist(Ticket::single(waiter), &mut self.seat);
+        Look::ready(chan.outlet().is_closed())
+    }
+
+    fn claimed(&mut self, _: usize) -> Option<()> {
+        None
+    }
+
+    fn retract(&mut self) {
+        if let Some(chan) = self.chan {
+            chan.closing.retract(&mut self.seat);
+        }
+    }
+
+    /// The end wakes everybody.
+    fn pass_on(&mut self, _: usize) {}
+
+    fn looks_ready(&mut self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,100 @@
+//! What the expansion of [`select!`](crate::select) calls, apart from the choice itself. Knows nothing about syntax.
+
+use std::ops::Deref;
+
+use crate::{Receiver, SelectedOperation, Sender, arm::Arm};
+
+/// What an arm of the macros may name: a sender, a receiver, whatever dereferences to one, or an `Option` of these, where
+/// `None` disables the arm.
+///
+/// `How` tells the ways apart, so that the compiler finds the one that fits even where the type of what is named is
+/// known only later, as with the parameter of a closure.
+#[diagnostic::on_unimplemented(
+    message = "an arm of `select!` cannot name a `{Self}`",
+    label = "expected a sender, a receiver or an `Option` of one"
+)]
+pub trait SelectArm<How> {
+    /// `Sender<T>` or `Receiver<T>`.
+    type End: Arm;
+
+    /// The end of the channel, or `None` where the arm is disabled.
+    fn select_arm(&self) -> Option<&Self::End>;
+}
+
+/// It is a handle itself.
+#[derive(Debug)]
+pub struct Itself;
+
+/// It dereferences to something that will do.
+#[derive(Debug)]
+pub struct ByDeref<How>(How);
+
+/// It is an `Option` of something that will do.
+#[derive(Debug)]
+pub struct ByOption<How>(How);
+
+impl<T> SelectArm<Itself> for Sender<T> {
+    type End = Sender<T>;
+
+    fn select_arm(&self) -> Option<&Sender<T>> {
+        Some(self)
+    }
+}
+
+impl<T> SelectArm<Itself> for Receiver<T> {
+    type End = Receiver<T>;
+
+    fn select_arm(&self) -> Option<&Receiver<T>> {
+        Some(self)
+    }
+}
+
+impl<How, P: Deref<Target: SelectArm<How>> + ?Sized> SelectArm<ByDeref<How>> for P {
+    type End = <P::Target as SelectArm<How>>::End;
+
+    fn select_arm(&self) -> Option<&Self::End> {
+        (**self).select_arm()
+    }
+}
+
+impl<How, A: SelectArm<How>> SelectArm<ByOption<How>> for Option<A> {
+    type End = A::End;
+
+    fn select_arm(&self) -> Option<&A::End> {
+        self.as_ref()?.select_arm()
+    }
+}
+
+/// The receiver that a `recv` arm names.
+pub fn receiver<How, T, A: SelectArm<How, End = Receiver<T>> + ?Sized>(named: &A) -> Option<&Receiver<T>> {
+    named.select_arm()
+}
+
+/// The sender that a `send` arm names.
+pub fn sender<How, T, A: SelectArm<How, End = Sender<T>> + ?Sized>(named: &A) -> Option<&Sender<T>> {
+    named.select_arm()
+}
+
+/// An arm as an entry of the array to choose from.
+pub fn entry<A: Arm>(handle: Option<&A>) -> Option<&dyn Arm> {
+    handle.map(|arm| arm as &dyn Arm)
+}
+
+/// The place of the arm that was chosen, or `usize::MAX`, and the operation to complete.
+///
+/// They are told apart so that the expansion never borrows the operation: a future whose bodies `.await` would keep it.
+pub fn outcome(operation: Option<SelectedOperation<'_>>) -> (usize, Option<SelectedOperation<'_>>) {
+    let place = operation.as_ref().map_or(usize::MAX, SelectedOperation::index);
+    (place, operation)
+}
+
+/// What the chosen arm has: its operation, and its handle, which is `Some` or the arm would have been disabled.
+pub fn present<H>(part: Option<H>) -> H {
+    part.expect("select chose an arm that is disabled")
+}
+
+/// Where an index belongs to none of the arms.
+#[cold]
+pub fn no_such_arm() -> ! {
+    unreachable!("select chose an arm that is not there")
+}

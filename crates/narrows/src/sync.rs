@@ -1,0 +1,65 @@
+//! The only door to std, loom or shuttle: every other file takes its atomics, locks, threads and cells from here.
+//!
+//! Invariant: which checker is behind the door is chosen by `--cfg loom` or `--cfg shuttle`, never by a feature, and
+//! nothing outside this file and `time.rs` asks which one it is.
+
+#[cfg(loom)]
+pub(crate) use loom::{
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicPtr, AtomicUsize, Ordering, fence},
+    },
+    thread::{Thread, current, park, yield_now},
+};
+#[cfg(shuttle)]
+pub(crate) use shuttle::{
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicPtr, AtomicUsize, Ordering, fence},
+    },
+    thread::{Thread, current, park, yield_now},
+};
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use std::{
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicPtr, AtomicUsize, Ordering, fence},
+    },
+    thread::{Thread, current, park, yield_now},
+};
+
+/// True where a checker decides the schedule: spinning and caches would only multiply its executions.
+pub(crate) const MODELLED: bool = cfg!(any(loom, shuttle));
+
+/// Takes a lock. No user code runs under any lock of this crate, so a poisoned one is still consistent.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// `UnsafeCell` with loom's interface, so that loom sees every access.
+#[cfg(loom)]
+pub(crate) use loom::cell::UnsafeCell;
+
+#[cfg(not(loom))]
+#[derive(Debug)]
+#[repr(transparent)]
+pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+#[cfg(not(loom))]
+impl<T> UnsafeCell<T> {
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        f(self.0.get())
+    }
+}
+
+/// Keeps two indices that different threads write off each other's cache line (two lines, for the pair prefetcher).
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct CachePadded<T>(pub(crate) T);
+
+impl<T> std::ops::Deref for CachePadded<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}

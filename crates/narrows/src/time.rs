@@ -1,0 +1,197 @@
+//! What differs between real and modelled runs: time and chance. Knows nothing about channels.
+//!
+//! Under a model time is a choice of the scheduler: a deadline passes whenever it is asked about, or does not.
+//!
+//! Invariant: the thread exists once the first task awaits a deadline, and sleeps while none is awaited.
+
+use std::time::{Duration, Instant};
+
+use crate::{sync::Arc, wait::waiter::Waiter};
+
+/// The latest moment for something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deadline {
+    Never,
+    At(Instant),
+}
+
+impl Deadline {
+    /// A time-out from now; one too far away for the clock never comes.
+    pub(crate) fn after(timeout: Duration) -> Deadline {
+        Instant::now().checked_add(timeout).map_or(Deadline::Never, Deadline::At)
+    }
+
+    /// How long until then; `None` if never.
+    #[cfg(not(any(loom, shuttle)))]
+    pub(crate) fn left(self) -> Option<Duration> {
+        match self {
+            Deadline::Never => None,
+            Deadline::At(at) => Some(at.saturating_duration_since(Instant::now())),
+        }
+    }
+
+    #[cfg(shuttle)]
+    pub(crate) fn left(self) -> Option<Duration> {
+        use shuttle::rand::Rng;
+        match self {
+            Deadline::Never => None,
+            Deadline::At(_) if shuttle::rand::thread_rng().gen_bool(0.5) => Some(Duration::ZERO),
+            Deadline::At(_) => Some(Duration::from_secs(1)),
+        }
+    }
+
+    #[cfg(all(loom, not(shuttle)))]
+    pub(crate) fn left(self) -> Option<Duration> {
+        match self {
+            Deadline::Never => None,
+            Deadline::At(_) => Some(Duration::ZERO),
+        }
+    }
+
+    pub(crate) fn has_passed(self) -> bool {
+        self.left().is_some_and(|left| left.is_zero())
+    }
+
+    /// The earlier of the two.
+    pub(crate) fn min(self, other: Deadline) -> Deadline {
+        match (self, other) {
+            (Deadline::At(a), Deadline::At(b)) => Deadline::At(a.min(b)),
+            (Deadline::Never, other) => other,
+            (own, Deadline::Never) => own,
+        }
+    }
+}
+
+impl From<Option<Instant>> for Deadline {
+    fn from(due: Option<Instant>) -> Deadline {
+        due.map_or(Deadline::Never, Deadline::At)
+    }
+}
+
+/// A number below `n`, for a fair choice. Not for secrets: xorshift (Marsaglia 2003), one state a thread.
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) fn pick(n: usize) -> usize {
+    use std::{cell::Cell, hash::BuildHasher};
+    thread_local! {
+        static STATE: Cell<u64> = const { Cell::new(0) };
+    }
+    STATE.with(|state| {
+        let mut x = state.get();
+        if x == 0 {
+            x = std::collections::hash_map::RandomState::new().hash_one(0) | 1;
+        }
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        state.set(x);
+        // The high bits, scaled: below `n`, and as even as 32 bits allow.
+        usize::try_from(((x >> 32) * n as u64) >> 32).unwrap_or(0)
+    })
+}
+
+#[cfg(shuttle)]
+pub(crate) fn pick(n: usize) -> usize {
+    use shuttle::rand::Rng;
+    shuttle::rand::thread_rng().gen_range(0..n)
+}
+
+/// loom tries every schedule, which contains the choices that matter; the order is fixed.
+#[cfg(all(loom, not(shuttle)))]
+pub(crate) fn pick(n: usize) -> usize {
+    n - 1
+}
+
+/// A wake-up ordered for a task; dropping it cancels.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    key: clock::Key,
+}
+
+impl Alarm {
+    /// Makes `slot` hold an alarm for that moment, or none.
+    pub(crate) fn set(slot: &mut Option<Alarm>, due: Option<Instant>, waiter: &Arc<Waiter>) {
+        if slot.as_ref().map(|alarm| alarm.key.0) != due {
+            *slot = due.map(|at| Alarm { key: clock::order(at, waiter.clone()) });
+        }
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        clock::cancel(self.key);
+    }
+}
+
+/// The thread that wakes tasks at their deadlines. Not modelled: std's own lock and thread, whatever the build.
+mod clock {
+    use std::{
+        collections::BTreeMap,
+        sync::{Condvar, Mutex, MutexGuard, PoisonError},
+        time::Instant,
+    };
+
+    use crate::{sync::Arc, wait::waiter::Waiter};
+
+    /// When, and a number that tells equal times apart.
+    pub(super) type Key = (Instant, u64);
+
+    #[derive(Default)]
+    struct Orders {
+        waiters: BTreeMap<Key, Arc<Waiter>>,
+        next_number: u64,
+        is_running: bool,
+    }
+
+    static ORDERS: Mutex<Option<Orders>> = Mutex::new(None);
+    static CHANGED: Condvar = Condvar::new();
+
+    fn orders() -> MutexGuard<'static, Option<Orders>> {
+        ORDERS.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn order(at: Instant, waiter: Arc<Waiter>) -> Key {
+        let mut guard = orders();
+        let orders = guard.get_or_insert_default();
+        let key = (at, orders.next_number);
+        orders.next_number += 1;
+        orders.waiters.insert(key, waiter);
+        if !orders.is_running {
+            std::thread::Builder::new()
+                .name("narrows-timer".into())
+                .spawn(run)
+                .expect("the system gives no thread for timers");
+            orders.is_running = true;
+        }
+        drop(guard);
+        CHANGED.notify_one();
+        key
+    }
+
+    pub(super) fn cancel(key: Key) {
+        let waiter = orders().as_mut().and_then(|orders| orders.waiters.remove(&key));
+        drop(waiter);
+    }
+
+    fn run() {
+        let mut guard = orders();
+        loop {
+            let now = Instant::now();
+            let orders = guard.get_or_insert_default();
+            match orders.waiters.first_key_value().map(|(key, _)| key.0) {
+                Some(at) if at <= now => {
+                    let due = orders.waiters.pop_first();
+                    drop(guard);
+                    if let Some((_, waiter)) = due {
+                        // A waker that panics must not end the clock of everybody else.
+                        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waiter.wake()));
+                    }
+                    guard = self::orders();
+                }
+                Some(at) => {
+                    guard = CHANGED.wait_timeout(guard, at - now).unwrap_or_else(PoisonError::into_inner).0;
+                }
+                None => guard = CHANGED.wait(guard).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+}

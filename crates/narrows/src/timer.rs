@@ -1,0 +1,141 @@
+//! Channels whose sender is the clock: `after`, `at` and `tick`. One place: the message that is due.
+//!
+//! A late receiver gets one message, not all those it missed; the next comes a period after that. A receiver that waited
+//! gets it on time, and the next a period after the time it was due, so that a loop of receives does not drift.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    arm::{Look, Seat, Ticket, Token, Who},
+    error::TryRecvError,
+    flavor::Outlet,
+    sync::{Mutex, lock},
+    wait::list::WaitList,
+};
+
+#[derive(Debug)]
+struct State {
+    /// When the next message comes; `None` once the only one has been received.
+    next: Option<Instant>,
+    period: Option<Duration>,
+    /// Chosen by a select and not finished; the token is the index.
+    chosen: Vec<Option<Instant>>,
+    /// Chosen and given back.
+    returned: VecDeque<Instant>,
+}
+
+/// A channel that the clock sends into.
+#[derive(Debug)]
+pub(crate) struct Timer<T> {
+    state: Mutex<State>,
+    /// Told only when a chosen message comes back; the clock itself tells nobody.
+    receivers: WaitList,
+    /// `T` is `Instant`; this says so without the flavours having to know.
+    message: fn(Instant) -> T,
+}
+
+impl Timer<Instant> {
+    pub(crate) fn new(first: Option<Instant>, period: Option<Duration>) -> Timer<Instant> {
+        let state = State { next: first, period, chosen: Vec::new(), returned: VecDeque::new() };
+        Timer { state: Mutex::new(state), receivers: WaitList::new(), message: std::convert::identity }
+    }
+}
+
+impl State {
+    fn is_due(&self, now: Instant) -> bool {
+        !self.returned.is_empty() || self.next.is_some_and(|next| next <= now)
+    }
+
+    fn take(&mut self, waited: bool) -> Option<Instant> {
+        if let Some(returned) = self.returned.pop_front() {
+            return Some(returned);
+        }
+        let now = Instant::now();
+        let due = self.next.filter(|next| *next <= now)?;
+        self.next = self.period.and_then(|period| {
+            let on_time = due.checked_add(period).filter(|next| waited && *next > now);
+            on_time.or_else(|| now.checked_add(period))
+        });
+        Some(due)
+    }
+}
+
+impl<T> Outlet<T> for Timer<T> {
+    fn recv(&self, seat: &mut Seat, _: Who<'_>) -> Result<T, TryRecvError> {
+        lock(&self.state).take(seat.is_some()).map(self.message).ok_or(TryRecvError::Empty)
+    }
+
+    fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look {
+        self.receivers.enlist(ticket, seat);
+        let due = lock(&self.state).next;
+        Look { ready: self.can_recv(Who::THREAD), due }
+    }
+
+    fn was_received(&self, _: Seat) -> Option<T> {
+        None
+    }
+
+    fn retract_recv(&self, seat: &mut Seat) {
+        self.receivers.retract(seat);
+    }
+
+    fn pass_on_recv(&self) {
+        if self.can_recv(Who::THREAD) {
+            self.receivers.notify_one();
+        }
+    }
+
+    fn choose_recv(&self, seat: Seat, _: Who<'_>) -> Option<Token> {
+        let mut state = lock(&self.state);
+        let message = state.take(seat.is_some())?;
+        let slot = state.chosen.iter().position(Option::is_none).unwrap_or(state.chosen.len());
+        if slot == state.chosen.len() {
+            state.chosen.push(None);
+        }
+        state.chosen[slot] = Some(message);
+        Some(Token::new(slot, 0))
+    }
+
+    fn claimed_recv(&self, _: &mut Seat) -> Option<Token> {
+        None
+    }
+
+    fn complete_recv(&self, token: Token) -> Option<T> {
+        lock(&self.state).chosen.get_mut(token.slot())?.take().map(self.message)
+    }
+
+    fn abandon_recv(&self, token: Token) {
+        let mut state = lock(&self.state);
+        let message = state.chosen.get_mut(token.slot()).and_then(Option::take);
+        state.returned.extend(message);
+        drop(state);
+        self.receivers.notify_one();
+    }
+
+    fn can_recv(&self, _: Who<'_>) -> bool {
+        lock(&self.state).is_due(Instant::now())
+    }
+
+    fn is_closed(&self) -> bool {
+        false
+    }
+
+    fn is_drained(&self) -> bool {
+        false
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.can_recv(Who::THREAD))
+    }
+
+    fn is_full(&self) -> bool {
+        self.can_recv(Who::THREAD)
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        Some(1)
+    }
+}

@@ -1,0 +1,329 @@
+//! Wait lists: tickets in order of arrival. Knows nothing about queues; `P` is what a ticket shows to the peer.
+//!
+//! A ticket is *linked* while the peer may find it. A claim unlinks it but leaves it in its slot until its owner takes
+//! it back, so that what the peer put into it is not lost. Relinked, it stands at its old place.
+//!
+//! Invariant: linked tickets are in rising order of `number`; a key names one ticket for ever (its slot may be reused,
+//! its number is not).
+
+use std::collections::VecDeque;
+
+use super::waiter::{Offer, Waiter};
+use crate::{
+    arm::{Seat, Stance, Ticket, Token},
+    sync::{Arc, AtomicUsize, Mutex, Ordering, fence, lock},
+};
+
+#[derive(Debug)]
+struct Entry<P> {
+    number: u64,
+    prev: usize,
+    next: usize,
+    linked: bool,
+    ticket: Ticket,
+    payload: P,
+}
+
+const NONE: usize = usize::MAX;
+
+/// Memory is given back when a list that has grown beyond this many slots is empty.
+const KEPT_SLOTS: usize = 32;
+
+/// A linked list over reused slots.
+#[derive(Debug)]
+pub(crate) struct List<P> {
+    slots: Vec<Option<Entry<P>>>,
+    free: Vec<usize>,
+    first: usize,
+    last: usize,
+    linked: usize,
+    next_number: u64,
+    sweep_at: usize,
+}
+
+impl<P> List<P> {
+    pub(crate) fn new() -> List<P> {
+        List {
+            slots: Vec::new(),
+            free: Vec::new(),
+            first: NONE,
+            last: NONE,
+            linked: 0,
+            next_number: 0,
+            sweep_at: KEPT_SLOTS,
+        }
+    }
+
+    fn entry(&mut self, slot: usize) -> &mut Entry<P> {
+        self.slots[slot].as_mut().expect("a linked or named slot holds a ticket")
+    }
+
+    fn look(&self, slot: usize) -> &Entry<P> {
+        self.slots[slot].as_ref().expect("a linked or named slot holds a ticket")
+    }
+
+    /// How many tickets the peer may find.
+    pub(crate) fn linked(&self) -> usize {
+        self.linked
+    }
+
+    /// Adds a ticket, unlinked.
+    pub(crate) fn add(&mut self, ticket: Ticket, payload: P) -> Token {
+        if self.slots.len() - self.free.len() >= self.sweep_at {
+            self.sweep();
+        }
+        let number = self.next_number;
+        self.next_number += 1;
+        let entry = Entry { number, prev: NONE, next: NONE, linked: false, ticket, payload };
+        let slot = if let Some(slot) = self.free.pop() {
+            self.slots[slot] = Some(entry);
+            slot
+        } else {
+            self.slots.push(Some(entry));
+            self.slots.len() - 1
+        };
+        Token { slot, number }
+    }
+
+    /// Forgets the tickets of selectors that are gone. Done when the list has doubled, so it costs O(1) a ticket.
+    fn sweep(&mut self) {
+        for slot in 0..self.slots.len() {
+            if self.slots[slot].as_ref().is_some_and(|entry| entry.ticket.waiter.is_ended()) {
+                self.unlink(slot);
+                self.slots[slot] = None;
+                self.free.push(slot);
+            }
+        }
+        self.sweep_at = KEPT_SLOTS.max(2 * (self.slots.len() - self.free.len()));
+    }
+
+    /// Links a ticket at its place in the order; the newest goes last at once, an old one is near the front.
+    pub(crate) fn link(&mut self, key: Token) {
+        let Some(entry) = self.get(key) else { return };
+        if entry.linked {
+            return;
+        }
+        let mut next = NONE;
+        if self.last != NONE && self.look(self.last).number > key.number {
+            next = self.first;
+            while self.look(next).number < key.number {
+                next = self.look(next).next;
+            }
+        }
+        let prev = if next == NONE { self.last } else { self.look(next).prev };
+        let entry = self.entry(key.slot);
+        (entry.prev, entry.next, entry.linked) = (prev, next, true);
+        *if prev == NONE { &mut self.first } else { &mut self.entry(prev).next } = key.slot;
+        *if next == NONE { &mut self.last } else { &mut self.entry(next).prev } = key.slot;
+        self.linked += 1;
+    }
+
+    /// Hides a ticket from the peer; it stays in its slot.
+    pub(crate) fn unlink(&mut self, slot: usize) {
+        let entry = self.entry(slot);
+        if !entry.linked {
+            return;
+        }
+        entry.linked = false;
+        let (prev, next) = (entry.prev, entry.next);
+        *if prev == NONE { &mut self.first } else { &mut self.entry(prev).next } = next;
+        *if next == NONE { &mut self.last } else { &mut self.entry(next).prev } = prev;
+        self.linked -= 1;
+    }
+
+    /// Takes a ticket out, linked or not; `None` if it is no longer there.
+    pub(crate) fn remove(&mut self, key: Token) -> Option<P> {
+        self.get(key)?;
+        self.unlink(key.slot);
+        let entry = self.slots[key.slot].take()?;
+        self.free.push(key.slot);
+        if self.free.len() == self.slots.len() && self.slots.len() > KEPT_SLOTS {
+            (self.slots, self.free, self.sweep_at) = (Vec::new(), Vec::new(), KEPT_SLOTS);
+        }
+        Some(entry.payload)
+    }
+
+    fn get(&mut self, key: Token) -> Option<&mut Entry<P>> {
+        self.slots.get_mut(key.slot)?.as_mut().filter(|entry| entry.number == key.number)
+    }
+
+    /// What a ticket shows, if it is still there.
+    pub(crate) fn payload(&mut self, key: Token) -> Option<&mut P> {
+        self.get(key).map(|entry| &mut entry.payload)
+    }
+
+    /// The waiter of a ticket, if it is still there.
+    pub(crate) fn waiter(&mut self, key: Token) -> Option<Arc<Waiter>> {
+        self.get(key).map(|entry| entry.ticket.waiter.clone())
+    }
+
+    /// Where to start a walk over the linked tickets.
+    pub(crate) fn start(&self) -> Walk {
+        Walk { next: self.first }
+    }
+
+    /// The next linked ticket of a walk. The one returned may be unlinked or removed before the next call.
+    pub(crate) fn walk(&mut self, walk: &mut Walk) -> Option<(Token, &Ticket, &mut P)> {
+        if walk.next == NONE {
+            return None;
+        }
+        let slot = walk.next;
+        let entry = self.slots[slot].as_mut().expect("a linked slot holds a ticket");
+        walk.next = entry.next;
+        Some((Token { slot, number: entry.number }, &entry.ticket, &mut entry.payload))
+    }
+
+    /// Visits every ticket, linked or not.
+    pub(crate) fn for_each(&mut self, mut visit: impl FnMut(&Ticket, &mut P)) {
+        for entry in self.slots.iter_mut().flatten() {
+            visit(&entry.ticket, &mut entry.payload);
+        }
+    }
+
+    /// Hands one wake-up to the first ticket behind `after` that takes it; observers on the way are woken too, and
+    /// awake selectors are marked. Those to wake are added to `woken`.
+    pub(crate) fn hand_out(&mut self, after: Option<u64>, woken: &mut Woken) {
+        let mut walk = self.start();
+        while let Some((key, ticket, _)) = self.walk(&mut walk) {
+            if after.is_some_and(|after| key.number <= after) {
+                continue;
+            }
+            let stance = ticket.stance;
+            let claimed = match stance {
+                Stance::Single => ticket.waiter.claim(ticket.arm).then_some(Offer::Claimed),
+                Stance::Arm | Stance::Observer => Some(ticket.waiter.offer(ticket.arm)),
+            };
+            // A single waiter that is awake looks again before it sleeps; its ticket stays.
+            let Some(offer) = claimed else { continue };
+            if offer == Offer::Claimed {
+                woken.push(ticket.waiter.clone());
+            }
+            self.unlink(key.slot);
+            if offer == Offer::Claimed && stance != Stance::Observer {
+                return;
+            }
+        }
+    }
+
+    /// Hands a wake-up to every ticket.
+    pub(crate) fn hand_out_to_all(&mut self, woken: &mut Woken) {
+        while self.first != NONE {
+            let before = self.linked;
+            self.hand_out(None, woken);
+            if self.linked == before {
+                return; // the rest are single waiters that are awake
+            }
+        }
+    }
+}
+
+/// A position in a walk over a list.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    next: usize,
+}
+
+/// Waiters claimed under a lock, to be woken after it. The usual one costs no allocation.
+#[derive(Debug, Default)]
+#[must_use = "claimed waiters sleep until they are woken"]
+pub(crate) struct Woken {
+    first: Option<Arc<Waiter>>,
+    more: VecDeque<Arc<Waiter>>,
+}
+
+impl Woken {
+    pub(crate) fn push(&mut self, waiter: Arc<Waiter>) {
+        if self.first.is_none() {
+            self.first = Some(waiter);
+        } else {
+            self.more.push_back(waiter);
+        }
+    }
+
+    /// Wakes them in order, all of them even if a waker panics.
+    pub(crate) fn wake(mut self) {
+        self.wake_rest();
+    }
+
+    fn wake_rest(&mut self) {
+        while let Some(waiter) = self.first.take().or_else(|| self.more.pop_front()) {
+            waiter.wake();
+        }
+    }
+}
+
+impl Drop for Woken {
+    fn drop(&mut self) {
+        self.wake_rest();
+    }
+}
+
+/// A list behind a lock, with a count that lets the other side see without the lock that nobody waits.
+#[derive(Debug)]
+pub(crate) struct WaitList {
+    waiting: AtomicUsize,
+    list: Mutex<List<()>>,
+}
+
+impl WaitList {
+    pub(crate) fn new() -> WaitList {
+        WaitList { waiting: AtomicUsize::new(0), list: Mutex::new(List::new()) }
+    }
+
+    /// Runs `f` on the list and wakes, afterwards and without the lock, whom it claimed.
+    fn with<R>(&self, f: impl FnOnce(&mut List<()>, &mut Woken) -> R) -> R {
+        let mut woken = Woken::default();
+        let mut list = lock(&self.list);
+        let result = f(&mut list, &mut woken);
+        // SeqCst: pairs with the load in `is_waited_on` (wait/README.md, "Dekker").
+        self.waiting.store(list.linked(), Ordering::SeqCst);
+        drop(list);
+        woken.wake();
+        result
+    }
+
+    /// Leaves a ticket, or shows one again that `key` names; the caller then looks once more at what it waits for.
+    pub(crate) fn enlist(&self, ticket: Ticket, key: &mut Seat) {
+        self.with(|list, _| {
+            let key = *key.get_or_insert_with(|| list.add(ticket, ()));
+            list.link(key);
+        });
+        // SeqCst: between showing the ticket and the caller's look (wait/README.md, "Dekker").
+        fence(Ordering::SeqCst);
+    }
+
+    /// Takes a ticket back.
+    pub(crate) fn retract(&self, key: &mut Seat) {
+        if let Some(key) = key.take() {
+            self.with(|list, _| list.remove(key));
+        }
+    }
+
+    /// Whether anybody waits. The caller has published what they wait for.
+    fn is_waited_on(&self) -> bool {
+        // SeqCst: between the caller's publish and this look (wait/README.md, "Dekker").
+        fence(Ordering::SeqCst);
+        // Relaxed: ordered by the fence.
+        self.waiting.load(Ordering::Relaxed) != 0
+    }
+
+    /// Wakes the first waiter, if any, after something was published.
+    pub(crate) fn notify_one(&self) {
+        if self.is_waited_on() {
+            self.notify_after(None);
+        }
+    }
+
+    /// Wakes the first waiter behind the ticket `after`.
+    #[cold]
+    pub(crate) fn notify_after(&self, after: Seat) {
+        self.with(|list, woken| list.hand_out(after.map(|key| key.number), woken));
+    }
+
+    /// Wakes every waiter.
+    pub(crate) fn notify_all(&self) {
+        if self.is_waited_on() {
+            self.with(List::hand_out_to_all);
+        }
+    }
+}

@@ -1,0 +1,616 @@
+//! Channels without places: a message goes from hand to hand. Two wait lists under one lock; the message rides in a
+//! ticket.
+//!
+//! ```text
+//! a sender's ticket     Message --receiver claims--> Taken
+//!                       Later   --receiver claims--> Met(receiver)      a two-step select, which sends when completed
+//! a receiver's ticket   Waiting --sender claims----> Filled             into a thread's ticket
+//!                       Waiting --sender claims----> Waiting            a task: its message goes to `handed`
+//!                       Waiting --select claims----> Met --completes--> Filled | --withdraws, close--> Withdrawn
+//! ```
+//! A thread that waits comes back for what is in its ticket; a task may not. So a message for a task is *handed* to the
+//! channel, and any receiver may take it, oldest first. For the same reason a task is never claimed without a message
+//! at hand by somebody who would then wait for it: it is only woken, and acts when it is polled.
+//!
+//! Invariants: all of it changes under the one lock; nothing is woken, cloned or dropped under it. Receivers are served
+//! from `handed` before anything else, so order is kept. After `close` nothing is met any more.
+
+use std::collections::VecDeque;
+
+use crate::{
+    arm::{Look, Seat, Stance, Ticket, Token, Who},
+    error::TryRecvError,
+    flavor::{Inlet, Offering, Outlet, Stop},
+    park,
+    sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering, lock},
+    time::Deadline,
+    wait::{
+        list::{List, Woken},
+        waiter::Waiter,
+    },
+};
+
+/// What a waiting sender shows.
+#[derive(Debug)]
+enum Offer<T> {
+    Message(T),
+    /// Its message was taken, or is on the sender's side for an attempt.
+    Taken,
+    /// A two-step select without a message yet.
+    Later,
+    /// That select, chosen by this receiver.
+    Met(Token),
+    /// Wants to reserve: only told of receivers.
+    Places,
+}
+
+/// What a waiting receiver shows.
+#[derive(Debug)]
+enum Want<T> {
+    Waiting,
+    /// A two-step select has chosen this receiver and will send, withdraw, or see the channel closed.
+    Met,
+    Filled(T),
+    Withdrawn,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    senders: List<Offer<T>>,
+    receivers: List<Want<T>>,
+    /// Messages that are the channel's, oldest first.
+    handed: VecDeque<T>,
+    /// Permits out: so many waiting receivers are spoken for.
+    reserved: usize,
+    closed: bool,
+}
+
+/// A rendezvous channel.
+#[derive(Debug)]
+pub(crate) struct Zero<T> {
+    state: Mutex<State<T>>,
+    /// Tickets linked, messages handed, and the closed bit: lets a spinning thread look without the lock.
+    changes: AtomicUsize,
+}
+
+/// How a receiver found a sender.
+enum Found<T> {
+    Message(T),
+    /// A two-step select owes a message to this ticket of ours.
+    Met(Token),
+}
+
+impl<T> State<T> {
+    /// Waiting receivers that a sender could claim now.
+    fn open_receivers(&mut self, who: Who<'_>) -> usize {
+        let mut walk = self.receivers.start();
+        let mut open = 0;
+        while let Some((_, ticket, _)) = self.receivers.walk(&mut walk) {
+            open +=
+                usize::from(ticket.stance != Stance::Observer && !who.is(&ticket.waiter) && ticket.waiter.is_open());
+        }
+        open
+    }
+
+    /// Is every waiting receiver spoken for by a permit?
+    fn is_spoken_for(&mut self, who: Who<'_>) -> bool {
+        self.reserved > 0 && self.open_receivers(who) <= self.reserved
+    }
+
+    /// Claims the first receiver that waits.
+    fn claim_receiver(&mut self, who: Who<'_>) -> Option<Token> {
+        let mut walk = self.receivers.start();
+        while let Some((key, ticket, _)) = self.receivers.walk(&mut walk) {
+            let may = ticket.stance != Stance::Observer && !who.is(&ticket.waiter);
+            if may && ticket.waiter.claim(ticket.arm) {
+                self.receivers.unlink(key.slot);
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// Brings a message to a claimed receiver.
+    fn deliver(&mut self, key: Token, message: T, woken: &mut Woken) {
+        // The oldest goes first: what a task was handed may still be here.
+        self.handed.push_back(message);
+        let Some(waiter) = self.receivers.waiter(key) else {
+            return self.tell_any_receiver(woken);
+        };
+        if waiter.is_task() {
+            if let Some(want) = self.receivers.payload(key) {
+                *want = Want::Waiting;
+            }
+        } else {
+            let oldest = self.handed.pop_front();
+            if let (Some(want), Some(oldest)) = (self.receivers.payload(key), oldest) {
+                *want = Want::Filled(oldest);
+            }
+        }
+        woken.push(waiter);
+    }
+
+    /// A message was left to the channel: somebody should come for it.
+    fn tell_any_receiver(&mut self, woken: &mut Woken) {
+        self.receivers.hand_out(None, woken);
+    }
+
+    /// Finds a sender and takes its message, or makes it owe one.
+    fn find_sender(&mut self, who: Who<'_>, woken: &mut Woken) -> Option<Found<T>> {
+        let mut walk = self.senders.start();
+        while let Some((key, ticket, offer)) = self.senders.walk(&mut walk) {
+            if who.is(&ticket.waiter) || ticket.stance == Stance::Observer {
+                continue;
+            }
+            match offer {
+                Offer::Message(_) if ticket.waiter.claim(ticket.arm) => {
+                    let taken = std::mem::replace(offer, Offer::Taken);
+                    woken.push(ticket.waiter.clone());
+                    self.senders.unlink(key.slot);
+                    if let Offer::Message(message) = taken {
+                        return Some(Found::Message(message));
+                    }
+                }
+                Offer::Later if can_wait_for(ticket, who) && ticket.waiter.claim(ticket.arm) => {
+                    woken.push(ticket.waiter.clone());
+                    self.senders.unlink(key.slot);
+                    let own = self.meet(who);
+                    if let Some(offer) = self.senders.payload(key) {
+                        *offer = Offer::Met(own);
+                    }
+                    return Some(Found::Met(own));
+                }
+                // Awake, or a select in a task: told when the receiver enlists, it attempts by itself.
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// A ticket of our own, not for others to find, in which a select will put its message.
+    fn meet(&mut self, who: Who<'_>) -> Token {
+        let waiter = who.waiter.cloned().unwrap_or_else(Waiter::for_thread);
+        self.receivers.add(Ticket { waiter, arm: 0, stance: Stance::Single }, Want::Met)
+    }
+
+    /// Tells those senders of a new receiver that have no message it could take.
+    fn tell_senders(&mut self, receiver: &Ticket, woken: &mut Woken) {
+        let mut walk = self.senders.start();
+        while let Some((key, ticket, offer)) = self.senders.walk(&mut walk) {
+            if Arc::ptr_eq(&ticket.waiter, &receiver.waiter) {
+                continue;
+            }
+            let must_act = match offer {
+                Offer::Places => true,
+                Offer::Later => {
+                    ticket.stance == Stance::Observer || !can_wait_for(ticket, Who::waiter(&receiver.waiter))
+                }
+                _ => ticket.stance == Stance::Observer,
+            };
+            let ticket = ticket.clone();
+            if (must_act || ticket.stance == Stance::Arm && !ticket.waiter.is_open()) && tell(&ticket, woken) {
+                self.senders.unlink(key.slot);
+            }
+        }
+    }
+
+    /// Tells observers among the receivers, and selectors that are awake, of a new sender.
+    fn tell_receivers(&mut self, sender: &Ticket, woken: &mut Woken) {
+        let mut walk = self.receivers.start();
+        while let Some((key, ticket, _)) = self.receivers.walk(&mut walk) {
+            let is_own = Arc::ptr_eq(&ticket.waiter, &sender.waiter);
+            let ticket = ticket.clone();
+            if !is_own && (ticket.stance == Stance::Observer || !ticket.waiter.is_open()) {
+                if tell(&ticket, woken) {
+                    self.receivers.unlink(key.slot);
+                }
+            }
+        }
+    }
+
+    /// Is there a sender whom this receiver could meet now?
+    fn sees_sender(&mut self, who: Who<'_>) -> bool {
+        let mut walk = self.senders.start();
+        while let Some((_, ticket, offer)) = self.senders.walk(&mut walk) {
+            let fits = match offer {
+                Offer::Message(_) => true,
+                Offer::Later => can_wait_for(ticket, who),
+                _ => false,
+            };
+            if fits && ticket.stance != Stance::Observer && !who.is(&ticket.waiter) && ticket.waiter.is_open() {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn is_drained(&self) -> bool {
+        self.closed && self.handed.is_empty()
+    }
+}
+
+/// May this receiver wait until that select completes? Only a thread may, and only for a thread.
+fn can_wait_for(sender: &Ticket, who: Who<'_>) -> bool {
+    !sender.waiter.is_task() && !who.is_task
+}
+
+/// Wakes or marks the owner of a ticket, so that it attempts. True if the ticket has served.
+fn tell(ticket: &Ticket, woken: &mut Woken) -> bool {
+    use crate::wait::waiter::Offer::{Claimed, Marked};
+    if ticket.stance == Stance::Single {
+        let claimed = ticket.waiter.claim(ticket.arm);
+        if claimed {
+            woken.push(ticket.waiter.clone());
+        }
+        return claimed;
+    }
+    match ticket.waiter.offer(ticket.arm) {
+        Claimed => woken.push(ticket.waiter.clone()),
+        Marked => {}
+    }
+    true
+}
+
+impl<T> Zero<T> {
+    pub(crate) fn new() -> Zero<T> {
+        let state =
+            State { senders: List::new(), receivers: List::new(), handed: VecDeque::new(), reserved: 0, closed: false };
+        Zero { state: Mutex::new(state), changes: AtomicUsize::new(0) }
+    }
+
+    /// Runs `f` under the lock; whom it claimed is woken after it.
+    fn with<R>(&self, f: impl FnOnce(&mut State<T>, &mut Woken) -> R) -> R {
+        let mut woken = Woken::default();
+        let mut state = lock(&self.state);
+        let result = f(&mut state, &mut woken);
+        self.show(&state);
+        drop(state);
+        woken.wake();
+        result
+    }
+
+    /// Lets spinning threads see that there is something to attempt.
+    fn show(&self, state: &MutexGuard<'_, State<T>>) {
+        let something = state.senders.linked() + state.receivers.linked() + state.handed.len();
+        // Relaxed: a hint for spinning only; every attempt takes the lock.
+        self.changes.store(something + usize::from(state.closed), Ordering::Relaxed);
+    }
+
+    /// Waits until the select that met `key` has completed, withdrawn, or seen the channel closed.
+    fn await_meeting(&self, key: Token) -> Option<T> {
+        let settled = || {
+            let mut state = lock(&self.state);
+            !matches!(state.receivers.payload(key), Some(Want::Met))
+        };
+        park::sleep(settled, Deadline::Never);
+        self.with(|state, _| match state.receivers.payload(key) {
+            Some(want) => match std::mem::replace(want, Want::Waiting) {
+                Want::Filled(message) => Some(message),
+                _ => None,
+            },
+            None => None,
+        })
+    }
+
+    /// One attempt to receive; a meeting with a select is waited for.
+    fn try_once(&self, who: Who<'_>) -> Result<Option<T>, TryRecvError> {
+        let found = self.with(|state, woken| {
+            if let Some(message) = state.handed.pop_front() {
+                return Ok(Found::Message(message));
+            }
+            if state.closed {
+                return Err(TryRecvError::Disconnected);
+            }
+            state.find_sender(who, woken).ok_or(TryRecvError::Empty)
+        })?;
+        match found {
+            Found::Message(message) => Ok(Some(message)),
+            Found::Met(own) => {
+                let message = self.await_meeting(own);
+                self.with(|state, _| state.receivers.remove(own));
+                Ok(message)
+            }
+        }
+    }
+}
+
+impl<T> Inlet<T> for Zero<T> {
+    fn send(&self, message: &mut Option<T>, seat: &mut Seat, who: Who<'_>) -> Result<(), Stop> {
+        self.with(|state, woken| {
+            if let Some(offer) = seat.and_then(|key| state.senders.payload(key)) {
+                // An attempt has the message in hand; nobody can claim us meanwhile.
+                if let Offer::Message(own) = std::mem::replace(offer, Offer::Taken) {
+                    *message = Some(own);
+                }
+            }
+            if state.closed {
+                return Err(Stop::Closed);
+            }
+            if state.is_spoken_for(who) {
+                return Err(Stop::Full);
+            }
+            let key = state.claim_receiver(who).ok_or(Stop::Full)?;
+            let message = message.take().expect("a send owns its message until it is done");
+            state.deliver(key, message, woken);
+            Ok(())
+        })
+    }
+
+    fn reserve(&self, n: usize, who: Who<'_>) -> Result<(), Stop> {
+        self.with(|state, _| {
+            if state.closed {
+                return Err(Stop::Closed);
+            }
+            if state.open_receivers(who) < state.reserved.saturating_add(n) {
+                return Err(Stop::Full);
+            }
+            state.reserved += n;
+            Ok(())
+        })
+    }
+
+    fn unreserve(&self, n: usize) {
+        self.with(|state, woken| {
+            state.reserved -= n;
+            // Receivers that were spoken for are free again, and a sender may have been turned away meanwhile.
+            for _ in 0..n {
+                state.senders.hand_out(None, woken);
+            }
+        });
+    }
+
+    fn send_reserved(&self, message: T) -> Result<(), T> {
+        self.with(|state, woken| {
+            state.reserved -= 1;
+            if state.closed {
+                return Err(message);
+            }
+            match state.claim_receiver(Who::THREAD) {
+                Some(key) => {
+                    state.deliver(key, message, woken);
+                    Ok(())
+                }
+                None => Err(message),
+            }
+        })
+    }
+
+    fn enlist_send(&self, ticket: Ticket, seat: &mut Seat, offering: Offering<'_, T>) -> Look {
+        self.with(|state, woken| {
+            let n = if let Offering::Places(n) = offering { n } else { 1 };
+            let (offer, is_observer) = match offering {
+                Offering::Message(message) => (message.take().map_or(Offer::Taken, Offer::Message), false),
+                Offering::Later => (Offer::Later, ticket.stance == Stance::Observer),
+                Offering::Places(_) => (Offer::Places, true),
+            };
+            let who = Who::waiter(&ticket.waiter);
+            if !is_observer {
+                state.tell_receivers(&ticket, woken);
+            }
+            let key = *seat.get_or_insert_with(|| state.senders.add(ticket.clone(), Offer::Taken));
+            if let Some(shown) = state.senders.payload(key) {
+                *shown = offer;
+            }
+            state.senders.link(key);
+            let ready = state.closed || state.open_receivers(who) >= state.reserved.saturating_add(n);
+            Look::ready(ready)
+        })
+    }
+
+    fn was_sent(&self, seat: Seat) -> bool {
+        self.with(|state, _| matches!(seat.and_then(|key| state.senders.payload(key)), Some(Offer::Taken)))
+    }
+
+    fn retract_send(&self, seat: &mut Seat, message: &mut Option<T>) {
+        if let Some(key) = seat.take()
+            && let Some(Offer::Message(own)) = self.with(|state, _| state.senders.remove(key))
+        {
+            *message = Some(own);
+        }
+    }
+
+    fn pass_on_send(&self, after: Seat) {
+        self.with(|state, woken| {
+            if state.closed || state.open_receivers(Who::THREAD) > state.reserved {
+                state.senders.hand_out(after.map(|key| key.number), woken);
+            }
+        });
+    }
+
+    fn choose_send(&self, who: Who<'_>) -> Option<Token> {
+        self.with(|state, _| {
+            if state.closed {
+                return Some(Token::DISCONNECTED);
+            }
+            if state.is_spoken_for(who) {
+                return None;
+            }
+            let key = state.claim_receiver(who)?;
+            if let Some(want) = state.receivers.payload(key) {
+                *want = Want::Met;
+            }
+            Some(key)
+        })
+    }
+
+    fn claimed_send(&self, seat: Seat) -> Option<Token> {
+        self.with(|state, _| match seat.and_then(|key| state.senders.payload(key)) {
+            Some(Offer::Met(receiver)) => Some(*receiver),
+            _ => None,
+        })
+    }
+
+    fn complete_send(&self, token: Token, message: T) -> Result<(), T> {
+        self.with(|state, woken| {
+            if state.closed {
+                return Err(message);
+            }
+            state.deliver(token, message, woken);
+            Ok(())
+        })
+    }
+
+    fn abandon_send(&self, token: Token) {
+        self.with(|state, woken| {
+            let key = token;
+            if let Some(want) = state.receivers.payload(key)
+                && matches!(want, Want::Met)
+            {
+                *want = Want::Withdrawn;
+                if let Some(waiter) = state.receivers.waiter(key) {
+                    woken.push(waiter);
+                }
+            }
+        });
+    }
+
+    fn can_send(&self, n: usize, who: Who<'_>) -> bool {
+        self.with(|state, _| state.closed || state.open_receivers(who) >= state.reserved.saturating_add(n))
+    }
+
+    fn close(&self) -> bool {
+        self.with(|state, woken| {
+            if std::mem::replace(&mut state.closed, true) {
+                return false;
+            }
+            state.senders.hand_out_to_all(woken);
+            state.receivers.hand_out_to_all(woken);
+            state.receivers.for_each(|ticket, want| {
+                if matches!(want, Want::Met) {
+                    *want = Want::Withdrawn;
+                    woken.push(ticket.waiter.clone());
+                }
+            });
+            true
+        })
+    }
+
+    fn clear_one(&self) -> Option<T> {
+        self.with(|state, _| state.handed.pop_front())
+    }
+}
+
+impl<T> Outlet<T> for Zero<T> {
+    fn recv(&self, _: &mut Seat, who: Who<'_>) -> Result<T, TryRecvError> {
+        loop {
+            // `None`: the select that we met withdrew; look for another.
+            if let Some(message) = self.try_once(who)? {
+                return Ok(message);
+            }
+        }
+    }
+
+    fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look {
+        self.with(|state, woken| {
+            let who = Who::waiter(&ticket.waiter);
+            if let Some(Want::Met) = seat.and_then(|key| state.receivers.payload(key)) {
+                // A select owes us a message; it will wake us. Only a task gets here: a thread waits in its claim.
+                return Look::ready(!state.handed.is_empty() || state.closed);
+            }
+            if ticket.stance != Stance::Observer {
+                state.tell_senders(&ticket, woken);
+            }
+            let key = *seat.get_or_insert_with(|| state.receivers.add(ticket.clone(), Want::Waiting));
+            state.receivers.link(key);
+            Look::ready(state.closed || !state.handed.is_empty() || state.sees_sender(who))
+        })
+    }
+
+    fn was_received(&self, seat: Seat) -> Option<T> {
+        let key = seat?;
+        let is_task = self.with(|state, _| state.receivers.waiter(key)).is_none_or(|waiter| waiter.is_task());
+        if is_task { None } else { self.await_meeting(key) }
+    }
+
+    fn retract_recv(&self, seat: &mut Seat) {
+        if let Some(key) = seat.take() {
+            let left = self.with(|state, woken| {
+                let left = state.receivers.remove(key);
+                if let Some(Want::Filled(message)) = left {
+                    state.handed.push_front(message);
+                    state.tell_any_receiver(woken);
+                    return None;
+                }
+                left
+            });
+            drop(left);
+        }
+    }
+
+    fn pass_on_recv(&self) {
+        self.with(|state, woken| {
+            if !state.handed.is_empty() || state.closed {
+                state.tell_any_receiver(woken);
+            }
+        });
+    }
+
+    fn choose_recv(&self, _: Seat, who: Who<'_>) -> Option<Token> {
+        self.with(|state, woken| {
+            let message = match state.handed.pop_front() {
+                Some(message) => message,
+                None if state.closed => return Some(Token::DISCONNECTED),
+                None => match state.find_sender(who, woken)? {
+                    Found::Message(message) => message,
+                    Found::Met(own) => return Some(own),
+                },
+            };
+            let own = state.meet(who);
+            if let Some(want) = state.receivers.payload(own) {
+                *want = Want::Filled(message);
+            }
+            Some(own)
+        })
+    }
+
+    fn claimed_recv(&self, seat: &mut Seat) -> Option<Token> {
+        let key = (*seat)?;
+        let chosen = self.with(|state, _| match state.receivers.payload(key) {
+            Some(want @ Want::Withdrawn) => {
+                *want = Want::Waiting;
+                false
+            }
+            Some(Want::Met | Want::Filled(_)) => state.receivers.waiter(key).is_some_and(|waiter| !waiter.is_task()),
+            _ => false,
+        });
+        // The ticket goes with the token.
+        chosen.then(|| Token::from(seat.take().unwrap_or(key)))
+    }
+
+    fn complete_recv(&self, token: Token) -> Option<T> {
+        let key = token;
+        let message = self.await_meeting(key);
+        self.with(|state, _| state.receivers.remove(key));
+        message
+    }
+
+    fn abandon_recv(&self, token: Token) {
+        self.retract_recv(&mut Some(token));
+    }
+
+    fn can_recv(&self, who: Who<'_>) -> bool {
+        // Relaxed: see `show`; nothing linked, handed or closed means nothing to find.
+        self.changes.load(Ordering::Relaxed) != 0
+            && self.with(|state, _| state.closed || !state.handed.is_empty() || state.sees_sender(who))
+    }
+
+    fn is_closed(&self) -> bool {
+        lock(&self.state).closed
+    }
+
+    fn is_drained(&self) -> bool {
+        lock(&self.state).is_drained()
+    }
+
+    fn len(&self) -> usize {
+        0
+    }
+
+    fn is_full(&self) -> bool {
+        true
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        Some(0)
+    }
+}
