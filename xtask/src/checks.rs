@@ -1,0 +1,146 @@
+//! The layers that need the stable toolchain alone: format, lints, documentation, tests, examples.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::layers::{Depth, Outcome};
+use crate::output::{first_failure, passed};
+use crate::shell::{Cmd, probe};
+use crate::workspace::Workspace;
+
+fn cargo<'a>(ws: &Workspace, args: impl IntoIterator<Item = &'a str>) -> Cmd {
+    Cmd::new("cargo", args).dir(&ws.root)
+}
+
+pub(crate) fn fmt(ws: &Workspace, _: Depth) -> Result<Outcome> {
+    if probe("cargo", &["fmt", "--version"]).is_none() {
+        return Ok(Outcome::NotRun("no rustfmt".to_owned()));
+    }
+    let done = cargo(ws, ["fmt", "--all", "--check"]).run()?;
+    let files = done.output.lines().filter(|line| line.starts_with("Diff in ")).count();
+    Ok(if done.ok {
+        Outcome::Ok(String::new())
+    } else {
+        Outcome::Failed(format!("{files} places to format: cargo fmt --all"))
+    })
+}
+
+pub(crate) fn clippy(ws: &Workspace, depth: Depth) -> Result<Outcome> {
+    if probe("cargo", &["clippy", "--version"]).is_none() {
+        return Ok(Outcome::NotRun("no clippy".to_owned()));
+    }
+    let strict = ["--all-targets", "--", "-D", "warnings"];
+    all_of(
+        depth,
+        [
+            cargo(ws, ["clippy", "--workspace"]).args(strict),
+            cargo(ws, ["clippy", "--package", "narrows", "--features", "futures"]).args(strict),
+        ],
+    )
+}
+
+pub(crate) fn doc(ws: &Workspace, depth: Depth) -> Result<Outcome> {
+    // Libraries only: the program is called `narrows` too, and one name has one page.
+    let doc = cargo(ws, ["doc", "--no-deps", "--workspace", "--lib"])
+        .args(["--features", "narrows/futures"])
+        .env("RUSTDOCFLAGS", "-D warnings");
+    all_of(depth, [doc])
+}
+
+pub(crate) fn test(ws: &Workspace, depth: Depth) -> Result<Outcome> {
+    let next = probe("cargo", &["nextest", "--version"]).is_some();
+    let run = |which: &[&str]| {
+        let verb = if next { ["nextest", "run", "--no-fail-fast"] } else { ["test", "--tests", "--no-fail-fast"] };
+        cargo(ws, verb).args(which.iter().copied())
+    };
+    all_of(
+        depth,
+        [
+            run(&["--workspace"]),
+            run(&["--package", "narrows", "--features", "futures"]),
+            cargo(ws, ["test", "--doc", "--workspace"]).args(["--features", "narrows/futures"]),
+        ],
+    )
+}
+
+/// Runs each command, whatever became of the one before, and adds up the tests that passed.
+fn all_of<const N: usize>(depth: Depth, commands: [Cmd; N]) -> Result<Outcome> {
+    let mut tests = 0;
+    let mut wrong = Vec::new();
+    for command in commands {
+        let done = command.limit(depth.limit(8)).run()?;
+        tests += passed(&done.output);
+        if done.timed_out {
+            wrong.push("no end within its time limit".to_owned());
+        } else if !done.ok {
+            wrong.push(first_failure(&done.output));
+        }
+    }
+    let note = if tests > 0 { format!("{tests} tests") } else { String::new() };
+    Ok(if wrong.is_empty() { Outcome::Ok(note) } else { Outcome::Failed(wrong.join("; ")) })
+}
+
+pub(crate) fn examples(ws: &Workspace, depth: Depth) -> Result<Outcome> {
+    let package = ["--package", "narrows", "--features", "futures"];
+    let built = cargo(ws, ["build", "--examples"]).args(package).limit(depth.limit(5)).run()?;
+    if !built.ok {
+        return Ok(Outcome::Failed("the examples do not build".to_owned()));
+    }
+    let names = example_names(ws)?;
+    let mut wrong = Vec::new();
+    for name in &names {
+        let run = cargo(ws, ["run", "--quiet", "--example", name]).args(package);
+        let done = run.limit(Duration::from_secs(60)).run()?;
+        match (done.ok, done.timed_out) {
+            (true, _) => {}
+            (false, true) => wrong.push(format!("{name}: no end within a minute")),
+            (false, false) => wrong.push(name.clone()),
+        }
+    }
+    Ok(if wrong.is_empty() {
+        Outcome::Ok(format!("{} examples", names.len()))
+    } else {
+        Outcome::Failed(wrong.join("; "))
+    })
+}
+
+fn example_names(ws: &Workspace) -> Result<Vec<String>> {
+    let folder = ws.root.join("crates/narrows/examples");
+    let entries = fs::read_dir(&folder).with_context(|| format!("read {}", folder.display()))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let is_example = path.extension().is_some_and(|ext| ext == "rs") || path.join("main.rs").is_file();
+        if is_example && let Some(name) = path.file_stem() {
+            names.push(name.to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+pub(crate) fn stress(ws: &Workspace, depth: Depth) -> Result<Outcome> {
+    let mut run = 0;
+    for round in 1..=depth.stress_rounds() {
+        let command = cargo(ws, ["test", "--release", "--package", "narrows-test", "--tests"]);
+        let done = command.args(["stress"]).limit(depth.limit(5)).run()?;
+        if !done.ok {
+            return Ok(Outcome::Failed(format!("round {round}: {}", first_failure(&done.output))));
+        }
+        run += passed(&done.output);
+    }
+    Ok(if run > 0 {
+        Outcome::Ok(format!("{run} tests in {} rounds", depth.stress_rounds()))
+    } else {
+        Outcome::Failed("no test is called stress".to_owned())
+    })
+}
+
+pub(crate) fn features(ws: &Workspace, depth: Depth) -> Result<Outcome> {
+    if probe("cargo", &["hack", "--version"]).is_none() {
+        return Ok(Outcome::NotRun("no cargo-hack".to_owned()));
+    }
+    all_of(depth, [cargo(ws, ["hack", "check", "--feature-powerset", "--workspace", "--no-dev-deps"])])
+}

@@ -1,0 +1,184 @@
+//! Seeded defects: each is planted in a copy of the sources, and the check it names must turn red.
+//! Invariant: a check is green on the same copy without the patch, so red is the patch's doing.
+
+mod patch;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::layers::{Depth, Outcome};
+use crate::output::{first_failure, passed};
+use crate::workspace::Workspace;
+use patch::{Check, Defect};
+use tree::Tree;
+
+/// A planted defect may make a test spin; an honest test fails long before this.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// What one run of a check came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Run {
+    Green,
+    Red {
+        test: String,
+        output: String,
+    },
+    /// It did not build, held no test, or had no end; so it proves nothing.
+    Void {
+        why: String,
+        output: String,
+    },
+    /// The checker is not on this machine.
+    Absent(String),
+}
+
+/// What became of one defect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Verdict {
+    Caught(String),
+    Escaped(String),
+    NotRun(String),
+}
+
+struct Row {
+    defect: String,
+    check: String,
+    without: &'static str,
+    verdict: Verdict,
+    took: Duration,
+}
+
+pub(crate) fn layer(ws: &Workspace, _: Depth) -> Result<Outcome> {
+    let rows = run(ws)?;
+    show(&rows);
+    let count = |is: fn(&Verdict) -> bool| rows.iter().filter(|row| is(&row.verdict)).count();
+    let caught = count(|verdict| matches!(verdict, Verdict::Caught(_)));
+    let not_run = count(|verdict| matches!(verdict, Verdict::NotRun(_)));
+    Ok(if rows.is_empty() {
+        Outcome::Failed("no defect is planted".to_owned())
+    } else if caught + not_run < rows.len() {
+        Outcome::Failed(format!("{} of {} escaped", rows.len() - caught - not_run, rows.len()))
+    } else if not_run > 0 {
+        Outcome::NotRun(format!("{not_run} of {}; the others were caught", rows.len()))
+    } else {
+        Outcome::Ok(format!("{caught} of {} caught", rows.len()))
+    })
+}
+
+fn run(ws: &Workspace) -> Result<Vec<Row>> {
+    let defects = Defect::load_all(&ws.root.join("xtask/defects"))?;
+    let tree = Tree::new(ws)?;
+    let mut without: HashMap<&Check, Run> = HashMap::new();
+    for check in defects.iter().map(|defect| &defect.check) {
+        if !without.contains_key(check) {
+            let run = run_check(&tree, check)?;
+            println!("without a defect, {}: {}", check.text, run.word());
+            if let Run::Red { output, .. } | Run::Void { output, .. } = &run {
+                println!("{output}");
+            }
+            without.insert(check, run);
+        }
+    }
+    let mut rows = Vec::new();
+    for defect in &defects {
+        let began = Instant::now();
+        let before = &without[&defect.check];
+        let verdict = match before {
+            Run::Green => plant(&tree, defect)?,
+            Run::Red { test, .. } => Verdict::Escaped(format!("red without it: {test}")),
+            Run::Void { why, .. } => Verdict::Escaped(format!("without it: {why}")),
+            Run::Absent(why) => Verdict::NotRun(why.clone()),
+        };
+        println!("with {}: {}", defect.name, verdict.text());
+        rows.push(Row {
+            defect: defect.name.clone(),
+            check: defect.check.text.clone(),
+            without: before.word(),
+            verdict,
+            took: began.elapsed(),
+        });
+    }
+    Ok(rows)
+}
+
+fn plant(tree: &Tree, defect: &Defect) -> Result<Verdict> {
+    if let Err(why) = tree.apply(&defect.path) {
+        return Ok(Verdict::Escaped(format!("the patch no longer applies: {why}")));
+    }
+    let run = run_check(tree, &defect.check);
+    tree.restore()?;
+    let (why, output) = match run? {
+        Run::Green => return Ok(Verdict::Escaped("green with it".to_owned())),
+        Run::Absent(why) => return Ok(Verdict::NotRun(why)),
+        Run::Void { why, output } => (why, output),
+        Run::Red { test, output } => match &defect.says {
+            Some(text) if !output.contains(text.as_str()) => {
+                (format!("red ({test}), but without a word of `{text}`"), output)
+            }
+            _ => return Ok(Verdict::Caught(test)),
+        },
+    };
+    println!("{output}");
+    Ok(Verdict::Escaped(why))
+}
+
+fn run_check(tree: &Tree, check: &Check) -> Result<Run> {
+    let (harness, tests) = (check.harness, &check.tests);
+    if let Some(why) = harness.missing() {
+        return Ok(Run::Absent(why));
+    }
+    // Built apart from the run, for a patch that does not compile would be red as well.
+    let built = harness.build(&tree.copy, Depth::Ci, tests).quiet().run()?;
+    if !built.ok {
+        return Ok(Run::Void { why: "it does not build".to_owned(), output: built.output });
+    }
+    let run = harness.run(&tree.copy, Depth::Ci, tests, true).limit(LIMIT);
+    let done = run.env("RUST_BACKTRACE", "0").quiet().run()?;
+    let void = |why: String, output| Run::Void { why, output };
+    Ok(if done.timed_out {
+        void(format!("no end in {} s", LIMIT.as_secs()), done.output)
+    } else if !done.ok {
+        Run::Red { test: first_failure(&done.output), output: done.output }
+    } else if passed(&done.output) == 0 {
+        void("no test has that name".to_owned(), done.output)
+    } else {
+        Run::Green
+    })
+}
+
+impl Run {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Green => "green",
+            Self::Red { .. } => "RED",
+            Self::Void { .. } => "VOID",
+            Self::Absent(_) => "not run",
+        }
+    }
+}
+
+impl Verdict {
+    fn text(&self) -> String {
+        match self {
+            Self::Caught(test) => format!("red ({test})"),
+            Self::Escaped(why) => format!("NOT CAUGHT: {why}"),
+            Self::NotRun(why) => format!("not run: {why}"),
+        }
+    }
+}
+
+fn show(rows: &[Row]) {
+    let width = |column: fn(&Row) -> usize| rows.iter().map(column).max().unwrap_or(0).max(7);
+    let (name, check) = (width(|row| row.defect.len()), width(|row| row.check.len()));
+    println!("\n{:<name$} | {:<check$} | without | with", "defect", "check");
+    for row in rows {
+        let result = row.verdict.text();
+        let (defect, took) = (&row.defect, row.took.as_secs_f64());
+        println!("{defect:<name$} | {:<check$} | {:<7} | {result}, {took:.1} s", row.check, row.without);
+    }
+}

@@ -1,0 +1,122 @@
+//! A defect on paper: a unified diff under a head of `# key: value` lines. Runs nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::harness::{Harness, Tests};
+
+/// One check that a defect names: the checker, and the tests to run under it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Check {
+    pub(crate) harness: Harness,
+    pub(crate) tests: Tests,
+    /// As written in the head.
+    pub(crate) text: String,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Defect {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    pub(crate) check: Check,
+    /// What the red run must print, so that it is red for the right reason.
+    pub(crate) says: Option<String>,
+}
+
+impl Check {
+    /// `LAYER [PACKAGE[/PROGRAM]] FILTER`, as in `loom queue_publish`.
+    fn parse(text: &str) -> Result<Self> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let (&layer, rest) = words.split_first().context("`catches` names no layer")?;
+        let Some(harness) = Harness::named(layer) else { bail!("there is no check `{layer}`") };
+        let tests = match *rest {
+            [filter] => harness.tests(Some(filter)),
+            [place, filter] => match place.split_once('/') {
+                Some((package, program)) => Tests::new(package, Some(program), Some(filter)),
+                None => Tests::new(place, None, Some(filter)),
+            },
+            _ => bail!("`catches` reads LAYER [PACKAGE[/PROGRAM]] FILTER, not `{text}`"),
+        };
+        Ok(Self { harness, tests, text: words.join(" ") })
+    }
+}
+
+impl Defect {
+    fn parse(path: &Path, text: &str) -> Result<Self> {
+        let head: Vec<&str> = text.lines().map_while(|line| line.strip_prefix('#')).collect();
+        let value =
+            |key: &str| head.iter().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(':')).map(str::trim);
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let name = value("defect").context("the head has no `# defect: NAME, what it is`")?;
+        ensure!(name.starts_with(&*stem), "the head names `{name}`, the file is {stem}");
+        let check = Check::parse(value("catches").context("the head has no `# catches: CHECK`")?)?;
+        ensure!(text.contains("\n--- a/") && text.contains("\n+++ b/"), "holds no unified diff");
+        let says = value("says").map(str::to_owned);
+        Ok(Self { name: stem.into_owned(), path: path.to_owned(), check, says })
+    }
+
+    /// Every patch of a folder, by name.
+    pub(crate) fn load_all(folder: &Path) -> Result<Vec<Self>> {
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|ext| ext == "patch") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        let load = |path: &PathBuf| {
+            let text = fs::read_to_string(path)?;
+            Self::parse(path, &text)
+        };
+        paths.iter().map(|path| load(path).with_context(|| path.display().to_string())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Check, Defect};
+    use crate::harness::{Harness, Tests};
+
+    const BODY: &str = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n";
+
+    fn parse(head: &str) -> anyhow::Result<Defect> {
+        Defect::parse(Path::new("leak.patch"), &format!("{head}{BODY}"))
+    }
+
+    #[test]
+    fn the_head_names_the_defect_and_its_check() {
+        let head = "# defect: leak, the last block stays\n# catches: leak stress_drop\n# says: LeakSanitizer\n\n";
+        let defect = parse(head).unwrap();
+        assert_eq!(defect.name, "leak");
+        assert_eq!(defect.check.harness, Harness::Leak);
+        assert_eq!(defect.check.tests, Tests::new("narrows-test", None, Some("stress_drop")));
+        assert_eq!(defect.says.as_deref(), Some("LeakSanitizer"));
+    }
+
+    #[test]
+    fn a_check_may_name_the_package_and_the_program() {
+        let tests = |text| Check::parse(text).unwrap().tests;
+        assert_eq!(tests("loom spsc"), Tests::new("narrows", Some("model"), Some("spsc")));
+        assert_eq!(tests("test narrows-test/close x"), Tests::new("narrows-test", Some("close"), Some("x")));
+        assert_eq!(tests("test narrows x"), Tests::new("narrows", None, Some("x")));
+    }
+
+    #[test]
+    fn a_head_that_says_too_little_is_refused() {
+        for head in [
+            "",
+            "# defect: leak\n\n",
+            "# defect: other\n# catches: loom x\n\n",
+            "# defect: leak\n# catches: helgrind x\n\n",
+            "# defect: leak\n# catches: loom\n\n",
+            "# defect: leak\n# catches: loom a b c\n\n",
+        ] {
+            assert!(parse(head).is_err(), "{head}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! How a test program is built and run under each checker. Knows no particular test.
+//! Invariant: a build folder holds builds with one set of flags, so no layer undoes another's.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::layers::Depth;
+use crate::shell::{Cmd, probe};
+use crate::workspace::Workspace;
+
+/// The one system the sanitizers are used on.
+const SANITIZED_TARGET: &str = "x86_64-unknown-linux-gnu";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Harness {
+    /// The tests as they are.
+    Plain,
+    Loom,
+    Shuttle,
+    Miri,
+    /// `AddressSanitizer`, with its check for leaks.
+    Leak,
+    /// `ThreadSanitizer`, which needs a standard library built for it.
+    Tsan,
+}
+
+/// Which tests: a package, one of its test programs or all, and a part of the test's name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Tests {
+    pub(crate) package: String,
+    pub(crate) binary: Option<String>,
+    pub(crate) filter: Option<String>,
+}
+
+impl Tests {
+    pub(crate) fn new(package: &str, binary: Option<&str>, filter: Option<&str>) -> Self {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Self { package: package.to_owned(), binary: owned(binary), filter: owned(filter) }
+    }
+}
+
+impl Harness {
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "test" => Self::Plain,
+            "loom" => Self::Loom,
+            "shuttle" => Self::Shuttle,
+            "miri" => Self::Miri,
+            "leak" => Self::Leak,
+            "tsan" => Self::Tsan,
+            _ => return None,
+        })
+    }
+
+    /// The package and the test program that a filter alone is about.
+    pub(crate) fn tests(self, filter: Option<&str>) -> Tests {
+        match self {
+            Self::Loom | Self::Shuttle => Tests::new("narrows", Some("model"), filter),
+            Self::Miri => Tests::new("narrows", Some("miri"), filter),
+            Self::Plain | Self::Leak | Self::Tsan => Tests::new("narrows-test", None, filter),
+        }
+    }
+
+    /// Why this checker cannot run on this machine, if so.
+    pub(crate) fn missing(self) -> Option<String> {
+        match self {
+            Self::Plain | Self::Loom | Self::Shuttle => None,
+            Self::Miri => no_nightly().or_else(|| {
+                let version = probe("cargo", &["+nightly", "miri", "--version"]);
+                version.is_none().then(|| "nightly has no miri".to_owned())
+            }),
+            Self::Leak => no_sanitizer(),
+            Self::Tsan => no_sanitizer().or_else(no_rust_src),
+        }
+    }
+
+    /// The command up to the filter.
+    fn cargo_test(self, ws: &Workspace, depth: Depth, tests: &Tests) -> Cmd {
+        let toolchain = match self {
+            Self::Plain | Self::Loom | Self::Shuttle => &[][..],
+            Self::Miri => &["+nightly", "miri"],
+            Self::Leak | Self::Tsan => &["+nightly"],
+        };
+        let mut cmd = Cmd::new("cargo", toolchain.iter().copied());
+        cmd = cmd.args(["test", "--package", &tests.package]).dir(&ws.root);
+        cmd = match &tests.binary {
+            Some(name) => cmd.args(["--test", name]),
+            // Documentation tests are left out: they would need the flags a second time.
+            None => cmd.args(["--tests"]),
+        };
+        let flags = |cmd: Cmd, flags: &str| cmd.env("RUSTFLAGS", flags);
+        match self {
+            Self::Plain => cmd,
+            Self::Loom => {
+                flags(as_model(cmd), "--cfg loom").env_default("LOOM_MAX_PREEMPTIONS", depth.loom_preemptions())
+            }
+            Self::Shuttle => flags(as_model(cmd), "--cfg shuttle").env_default("NARROWS_SCHEDULES", depth.schedules()),
+            Self::Miri => {
+                let seeds = depth.miri_seeds();
+                let wanted = format!("-Zmiri-disable-isolation -Zmiri-many-seeds=0..{seeds}");
+                cmd.env("MIRIFLAGS", wanted)
+            }
+            Self::Leak => flags(
+                cmd.args(["--target", SANITIZED_TARGET]),
+                "-Zsanitizer=address -Cunsafe-allow-abi-mismatch=sanitizer",
+            )
+            .env("ASAN_OPTIONS", "detect_leaks=1"),
+            Self::Tsan => {
+                flags(cmd.args(["--release", "-Zbuild-std", "--target", SANITIZED_TARGET]), "-Zsanitizer=thread")
+            }
+        }
+        .env("CARGO_TARGET_DIR", self.folder(ws))
+    }
+
+    fn folder(self, ws: &Workspace) -> PathBuf {
+        match self {
+            Self::Plain => ws.target.clone(),
+            Self::Loom => ws.target.join("loom"),
+            Self::Shuttle => ws.target.join("shuttle"),
+            Self::Miri => ws.target.join("miri"),
+            Self::Leak => ws.target.join("leak"),
+            Self::Tsan => ws.target.join("tsan"),
+        }
+    }
+
+    pub(crate) fn build(self, ws: &Workspace, depth: Depth, tests: &Tests) -> Cmd {
+        self.cargo_test(ws, depth, tests).args(["--no-run"]).limit(Duration::from_secs(8 * 60))
+    }
+
+    /// `one_by_one` lets a crash be told from the name of the test before it.
+    pub(crate) fn run(self, ws: &Workspace, depth: Depth, tests: &Tests, one_by_one: bool) -> Cmd {
+        let mut cmd = self.cargo_test(ws, depth, tests);
+        if let Some(filter) = &tests.filter {
+            cmd = cmd.args([filter.as_str()]);
+        }
+        cmd = cmd.args(["--", "--show-output"]);
+        if one_by_one { cmd.args(["--test-threads=1"]) } else { cmd }
+    }
+}
+
+/// Optimized, or the models take ten times as long; but our assertions stay on.
+fn as_model(cmd: Cmd) -> Cmd {
+    cmd.args(["--release"]).env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true")
+}
+
+fn no_nightly() -> Option<String> {
+    let version = probe("cargo", &["+nightly", "--version"]);
+    version.is_none().then(|| "no nightly toolchain".to_owned())
+}
+
+fn no_sanitizer() -> Option<String> {
+    let version = probe("rustc", &["-vV"]).unwrap_or_default();
+    let ours = version.lines().any(|line| line == format!("host: {SANITIZED_TARGET}"));
+    if ours { no_nightly() } else { Some(format!("used on {SANITIZED_TARGET} only")) }
+}
+
+fn no_rust_src() -> Option<String> {
+    let sysroot = probe("rustc", &["+nightly", "--print", "sysroot"]).unwrap_or_default();
+    let library = PathBuf::from(sysroot.trim()).join("lib/rustlib/src/rust/library/std");
+    (!library.is_dir()).then(|| "nightly has no rust-src".to_owned())
+}
