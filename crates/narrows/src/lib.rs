@@ -20,8 +20,6 @@ mod queue;
 mod role;
 #[allow(unsafe_code)] // `Select` is Send and Sync whatever its messages are
 mod select;
-mod select_arm;
-mod select_macro;
 #[cfg(feature = "futures")]
 mod stream;
 mod sync;
@@ -39,16 +37,9 @@ pub use future::{Closed, RecvFuture, ReserveFuture, ReserveManyFuture, SendFutur
 pub use handle::{Receiver, Sender, WeakReceiver, WeakSender};
 pub use iter::{Drain, IntoIter, Iter, TryIter};
 pub use permit::{OwnedPermit, Permit, Permits};
+#[doc(hidden)]
+pub use select::internal;
 pub use select::{ReadyFuture, Select, SelectFuture, SelectedOperation};
 
 #[cfg(feature = "futures")]
 pub use stream::{RecvStream, SendSink};
-
-/// What the macros expand to. Not for use by hand.
-#[doc(hidden)]
-pub mod internal {
-    pub use crate::{
-        select::internal::{select, select_timeout, try_select},
-        select_arm::*,
-    };
-}

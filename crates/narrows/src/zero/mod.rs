@@ -15,247 +15,28 @@
 //! Invariants: all of it changes under the one lock; nothing is woken, cloned or dropped under it. Receivers are served
 //! from `handed` before anything else, so order is kept. After `close` nothing is met any more.
 
-use std::collections::VecDeque;
+mod state;
 
+use self::state::{Found, Offer, State, Want};
 use crate::{
     arm::{Look, Seat, Stance, Ticket, Token, Who},
     error::TryRecvError,
     flavor::{Inlet, Offering, Outlet, Stop},
     park,
-    sync::{Arc, AtomicUsize, Mutex, MutexGuard, Ordering, lock},
+    sync::{Mutex, lock},
     time::Deadline,
-    wait::{
-        list::{List, Woken},
-        waiter::Waiter,
-    },
+    wait::list::Woken,
 };
-
-/// What a waiting sender shows.
-#[derive(Debug)]
-enum Offer<T> {
-    Message(T),
-    /// Its message was taken, or is on the sender's side for an attempt.
-    Taken,
-    /// A two-step select without a message yet.
-    Later,
-    /// That select, chosen by this receiver.
-    Met(Token),
-    /// Wants to reserve: only told of receivers.
-    Places,
-}
-
-/// What a waiting receiver shows.
-#[derive(Debug)]
-enum Want<T> {
-    Waiting,
-    /// A two-step select has chosen this receiver and will send, withdraw, or see the channel closed.
-    Met,
-    Filled(T),
-    Withdrawn,
-}
-
-#[derive(Debug)]
-struct State<T> {
-    senders: List<Offer<T>>,
-    receivers: List<Want<T>>,
-    /// Messages that are the channel's, oldest first.
-    handed: VecDeque<T>,
-    /// Permits out: so many waiting receivers are spoken for.
-    reserved: usize,
-    closed: bool,
-}
 
 /// A rendezvous channel.
 #[derive(Debug)]
 pub(crate) struct Zero<T> {
     state: Mutex<State<T>>,
-    /// Tickets linked, messages handed, and the closed bit: lets a spinning thread look without the lock.
-    changes: AtomicUsize,
-}
-
-/// How a receiver found a sender.
-enum Found<T> {
-    Message(T),
-    /// A two-step select owes a message to this ticket of ours.
-    Met(Token),
-}
-
-impl<T> State<T> {
-    /// Waiting receivers that a sender could claim now.
-    fn open_receivers(&mut self, who: Who<'_>) -> usize {
-        let mut walk = self.receivers.start();
-        let mut open = 0;
-        while let Some((_, ticket, _)) = self.receivers.walk(&mut walk) {
-            open +=
-                usize::from(ticket.stance != Stance::Observer && !who.is(&ticket.waiter) && ticket.waiter.is_open());
-        }
-        open
-    }
-
-    /// Is every waiting receiver spoken for by a permit?
-    fn is_spoken_for(&mut self, who: Who<'_>) -> bool {
-        self.reserved > 0 && self.open_receivers(who) <= self.reserved
-    }
-
-    /// Claims the first receiver that waits.
-    fn claim_receiver(&mut self, who: Who<'_>) -> Option<Token> {
-        let mut walk = self.receivers.start();
-        while let Some((key, ticket, _)) = self.receivers.walk(&mut walk) {
-            let may = ticket.stance != Stance::Observer && !who.is(&ticket.waiter);
-            if may && ticket.waiter.claim(ticket.arm) {
-                self.receivers.unlink(key.slot);
-                return Some(key);
-            }
-        }
-        None
-    }
-
-    /// Brings a message to a claimed receiver.
-    fn deliver(&mut self, key: Token, message: T, woken: &mut Woken) {
-        // The oldest goes first: what a task was handed may still be here.
-        self.handed.push_back(message);
-        let Some(waiter) = self.receivers.waiter(key) else {
-            return self.tell_any_receiver(woken);
-        };
-        if waiter.is_task() {
-            if let Some(want) = self.receivers.payload(key) {
-                *want = Want::Waiting;
-            }
-        } else {
-            let oldest = self.handed.pop_front();
-            if let (Some(want), Some(oldest)) = (self.receivers.payload(key), oldest) {
-                *want = Want::Filled(oldest);
-            }
-        }
-        woken.push(waiter);
-    }
-
-    /// A message was left to the channel: somebody should come for it.
-    fn tell_any_receiver(&mut self, woken: &mut Woken) {
-        self.receivers.hand_out(None, woken);
-    }
-
-    /// Finds a sender and takes its message, or makes it owe one.
-    fn find_sender(&mut self, who: Who<'_>, woken: &mut Woken) -> Option<Found<T>> {
-        let mut walk = self.senders.start();
-        while let Some((key, ticket, offer)) = self.senders.walk(&mut walk) {
-            if who.is(&ticket.waiter) || ticket.stance == Stance::Observer {
-                continue;
-            }
-            match offer {
-                Offer::Message(_) if ticket.waiter.claim(ticket.arm) => {
-                    let taken = std::mem::replace(offer, Offer::Taken);
-                    woken.push(ticket.waiter.clone());
-                    self.senders.unlink(key.slot);
-                    if let Offer::Message(message) = taken {
-                        return Some(Found::Message(message));
-                    }
-                }
-                Offer::Later if can_wait_for(ticket, who) && ticket.waiter.claim(ticket.arm) => {
-                    woken.push(ticket.waiter.clone());
-                    self.senders.unlink(key.slot);
-                    let own = self.meet(who);
-                    if let Some(offer) = self.senders.payload(key) {
-                        *offer = Offer::Met(own);
-                    }
-                    return Some(Found::Met(own));
-                }
-                // Awake, or a select in a task: told when the receiver enlists, it attempts by itself.
-                _ => {}
-            }
-        }
-        None
-    }
-
-    /// A ticket of our own, not for others to find, in which a select will put its message.
-    fn meet(&mut self, who: Who<'_>) -> Token {
-        let waiter = who.waiter.cloned().unwrap_or_else(Waiter::for_thread);
-        self.receivers.add(Ticket { waiter, arm: 0, stance: Stance::Single }, Want::Met)
-    }
-
-    /// Tells those senders of a new receiver that have no message it could take.
-    fn tell_senders(&mut self, receiver: &Ticket, woken: &mut Woken) {
-        let mut walk = self.senders.start();
-        while let Some((key, ticket, offer)) = self.senders.walk(&mut walk) {
-            if Arc::ptr_eq(&ticket.waiter, &receiver.waiter) {
-                continue;
-            }
-            let must_act = match offer {
-                Offer::Places => true,
-                Offer::Later => {
-                    ticket.stance == Stance::Observer || !can_wait_for(ticket, Who::waiter(&receiver.waiter))
-                }
-                _ => ticket.stance == Stance::Observer,
-            };
-            let ticket = ticket.clone();
-            if (must_act || ticket.stance == Stance::Arm && !ticket.waiter.is_open()) && tell(&ticket, woken) {
-                self.senders.unlink(key.slot);
-            }
-        }
-    }
-
-    /// Tells observers among the receivers, and selectors that are awake, of a new sender.
-    fn tell_receivers(&mut self, sender: &Ticket, woken: &mut Woken) {
-        let mut walk = self.receivers.start();
-        while let Some((key, ticket, _)) = self.receivers.walk(&mut walk) {
-            let is_own = Arc::ptr_eq(&ticket.waiter, &sender.waiter);
-            let ticket = ticket.clone();
-            if !is_own && (ticket.stance == Stance::Observer || !ticket.waiter.is_open()) {
-                if tell(&ticket, woken) {
-                    self.receivers.unlink(key.slot);
-                }
-            }
-        }
-    }
-
-    /// Is there a sender whom this receiver could meet now?
-    fn sees_sender(&mut self, who: Who<'_>) -> bool {
-        let mut walk = self.senders.start();
-        while let Some((_, ticket, offer)) = self.senders.walk(&mut walk) {
-            let fits = match offer {
-                Offer::Message(_) => true,
-                Offer::Later => can_wait_for(ticket, who),
-                _ => false,
-            };
-            if fits && ticket.stance != Stance::Observer && !who.is(&ticket.waiter) && ticket.waiter.is_open() {
-                return true;
-            }
-        }
-        false
-    }
-
-    fn is_drained(&self) -> bool {
-        self.closed && self.handed.is_empty()
-    }
-}
-
-/// May this receiver wait until that select completes? Only a thread may, and only for a thread.
-fn can_wait_for(sender: &Ticket, who: Who<'_>) -> bool {
-    !sender.waiter.is_task() && !who.is_task
-}
-
-/// Wakes or marks the owner of a ticket, so that it attempts. True if the ticket has served.
-fn tell(ticket: &Ticket, woken: &mut Woken) -> bool {
-    use crate::wait::waiter::Offer::{Claimed, Marked};
-    if ticket.stance == Stance::Single {
-        let claimed = ticket.waiter.claim(ticket.arm);
-        if claimed {
-            woken.push(ticket.waiter.clone());
-        }
-        return claimed;
-    }
-    match ticket.waiter.offer(ticket.arm) {
-        Claimed => woken.push(ticket.waiter.clone()),
-        Marked => {}
-    }
-    true
 }
 
 impl<T> Zero<T> {
     pub(crate) fn new() -> Zero<T> {
-        let state =
-            State { senders: List::new(), receivers: List::new(), handed: VecDeque::new(), reserved: 0, closed: false };
-        Zero { state: Mutex::new(state), changes: AtomicUsize::new(0) }
+        Zero { state: Mutex::new(State::new()) }
     }
 
     /// Runs `f` under the lock; whom it claimed is woken after it.
@@ -263,17 +44,9 @@ impl<T> Zero<T> {
         let mut woken = Woken::default();
         let mut state = lock(&self.state);
         let result = f(&mut state, &mut woken);
-        self.show(&state);
         drop(state);
         woken.wake();
         result
-    }
-
-    /// Lets spinning threads see that there is something to attempt.
-    fn show(&self, state: &MutexGuard<'_, State<T>>) {
-        let something = state.senders.linked() + state.receivers.linked() + state.handed.len();
-        // Relaxed: a hint for spinning only; every attempt takes the lock.
-        self.changes.store(something + usize::from(state.closed), Ordering::Relaxed);
     }
 
     /// Waits until the select that met `key` has completed, withdrawn, or seen the channel closed.
@@ -589,9 +362,7 @@ impl<T> Outlet<T> for Zero<T> {
     }
 
     fn can_recv(&self, who: Who<'_>) -> bool {
-        // Relaxed: see `show`; nothing linked, handed or closed means nothing to find.
-        self.changes.load(Ordering::Relaxed) != 0
-            && self.with(|state, _| state.closed || !state.handed.is_empty() || state.sees_sender(who))
+        self.with(|state, _| state.closed || !state.handed.is_empty() || state.sees_sender(who))
     }
 
     fn is_closed(&self) -> bool {

@@ -1,0 +1,293 @@
+//! The receiving end as users hold it. Every method is one line over an operation, with its documentation.
+
+use std::{
+    fmt,
+    panic::{RefUnwindSafe, UnwindSafe},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    arm::{Arm, Look, Seat, Ticket, Token, Who},
+    channel::Chan,
+    error::{RecvError, RecvTimeoutError, TryRecvError},
+    future::{Closed, RecvFuture},
+    iter::{Drain, Iter, TryIter},
+    op::RecvOp,
+    sync::Arc,
+    time::Deadline,
+    wait,
+};
+
+/// The receiving end of a channel. Clone it for more receivers; each message goes to one of them.
+///
+/// When the last receiver goes, messages left inside are dropped and sends fail, giving their message back.
+///
+/// ```
+/// let (s, r) = narrows::unbounded();
+/// s.send("hello").unwrap();
+/// assert_eq!(r.recv(), Ok("hello"));
+/// drop(s);
+/// assert!(r.recv().is_err());
+/// ```
+pub struct Receiver<T> {
+    /// The channel; none for a receiver that never gets anything.
+    chan: Option<Arc<Chan<T>>>,
+}
+
+impl<T> Receiver<T> {
+    /// The caller has counted this receiver.
+    pub(crate) fn new(chan: Arc<Chan<T>>) -> Receiver<T> {
+        Receiver { chan: Some(chan) }
+    }
+
+    pub(crate) const fn never() -> Receiver<T> {
+        Receiver { chan: None }
+    }
+
+    pub(crate) fn chan(&self) -> Option<&Chan<T>> {
+        self.chan.as_deref()
+    }
+
+    fn recv_by(&self, deadline: Deadline) -> Result<T, RecvTimeoutError> {
+        match wait::block(&mut RecvOp::new(self), deadline) {
+            Some(done) => Ok(done?),
+            None => Err(RecvTimeoutError::Timeout),
+        }
+    }
+
+    /// Receives a message, waiting while the channel is empty.
+    ///
+    /// # Errors
+    /// If the channel is empty and disconnected, also if that happens while it waits.
+    pub fn recv(&self) -> Result<T, RecvError> {
+        wait::block(&mut RecvOp::new(self), Deadline::Never).expect("without a deadline a wait ends with a result")
+    }
+
+    /// Receives a message if one is there. With capacity 0, that is if a sender is waiting.
+    ///
+    /// # Errors
+    /// If the channel is empty, or empty and disconnected.
+    ///
+    /// ```
+    /// use narrows::TryRecvError;
+    /// let (s, r) = narrows::unbounded();
+    /// assert_eq!(r.try_recv(), Err(TryRecvError::Empty));
+    /// s.send(5).unwrap();
+    /// drop(s);
+    /// assert_eq!(r.try_recv(), Ok(5));
+    /// assert_eq!(r.try_recv(), Err(TryRecvError::Disconnected));
+    /// ```
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        let chan = self.chan().ok_or(TryRecvError::Empty)?;
+        chan.outlet().recv(&mut None, Who::THREAD)
+    }
+
+    /// Receives a message, waiting for at most `timeout`. A time-out beyond the clock's range never comes.
+    ///
+    /// # Errors
+    /// If time has run out, or the channel is empty and disconnected.
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        self.recv_by(Deadline::after(timeout))
+    }
+
+    /// Receives a message, waiting until `deadline` at most. One that has passed already means: try once.
+    ///
+    /// # Errors
+    /// If time has run out, or the channel is empty and disconnected.
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        self.recv_by(Deadline::At(deadline))
+    }
+
+    /// Receives a message from a task: the future is ready when [`recv`](Receiver::recv) would return. Works on any
+    /// executor.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses neither a message nor a wake-up.
+    pub fn recv_async(&self) -> RecvFuture<'_, T> {
+        RecvFuture::new(RecvOp::new(self))
+    }
+
+    /// The messages as they come, until the channel is empty and disconnected. Waits for each.
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter { receiver: self }
+    }
+
+    /// The messages that are there, until the channel is empty. Never waits.
+    pub fn try_iter(&self) -> TryIter<'_, T> {
+        TryIter { receiver: self }
+    }
+
+    /// At most as many messages as are inside now. Never waits, and ends even if senders keep up with it.
+    pub fn drain(&self) -> Drain<'_, T> {
+        Drain { receiver: self, left: self.len() }
+    }
+
+    /// How many messages are inside. Never more than the capacity.
+    pub fn len(&self) -> usize {
+        self.chan().map_or(0, |chan| chan.outlet().len())
+    }
+
+    /// Whether no message is inside. With capacity 0 always true.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether every place is taken, by a message or by a permit. With capacity 0 always true.
+    pub fn is_full(&self) -> bool {
+        self.chan().is_none_or(|chan| chan.outlet().is_full())
+    }
+
+    /// How many messages may be inside; `None` without a bound.
+    pub fn capacity(&self) -> Option<usize> {
+        self.chan().map_or(Some(0), |chan| chan.outlet().capacity())
+    }
+
+    /// Whether both receive from the same channel. All receivers of [`never`](crate::never) do.
+    pub fn same_channel(&self, other: &Receiver<T>) -> bool {
+        match (&self.chan, &other.chan) {
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// How many senders there are, owned permits included, weak ones not. The clock of a timer counts as one.
+    pub fn sender_count(&self) -> usize {
+        self.chan().map_or(0, |chan| chan.senders.count())
+    }
+
+    /// How many receivers there are, weak ones not.
+    pub fn receiver_count(&self) -> usize {
+        self.chan().map_or(1, |chan| chan.receivers.count())
+    }
+
+    /// The name the [builder](crate::builder) gave.
+    pub fn name(&self) -> Option<&str> {
+        self.chan()?.name.as_deref()
+    }
+
+    /// Closes the channel for every sender; see [`Sender::close`]. Timers and `never` do not close: false.
+    pub fn close(&self) -> bool {
+        self.chan().is_some_and(Chan::close)
+    }
+
+    /// Closes the channel and takes out what is inside, oldest first.
+    pub fn close_now(&self) -> Vec<T> {
+        self.close();
+        std::iter::from_fn(|| self.chan()?.clear_one()).collect()
+    }
+
+    /// Whether the channel was closed, by [`close`](Receiver::close) or because one end is gone. Messages may be left.
+    pub fn is_closed(&self) -> bool {
+        self.chan().is_some_and(|chan| chan.outlet().is_closed())
+    }
+
+    /// Whether the channel is closed and nothing is left: a receive would fail with `Disconnected`.
+    pub fn is_disconnected(&self) -> bool {
+        self.chan().is_some_and(|chan| chan.outlet().is_drained())
+    }
+
+    /// The end of the channel as something to wait for: await it, [block](Closed::wait) on it, or select it.
+    pub fn closed(&self) -> Closed<'_, T> {
+        Closed::new(self.chan())
+    }
+
+    /// A handle that does not keep the channel open.
+    pub fn downgrade(&self) -> WeakReceiver<T> {
+        WeakReceiver { chan: self.chan.clone() }
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Receiver<T> {
+        if let Some(chan) = self.chan() {
+            chan.receivers.join();
+        }
+        Receiver { chan: self.chan.clone() }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        if let Some(chan) = self.chan() {
+            chan.drop_receiver();
+        }
+    }
+}
+
+// What happens to a message when a holder panics is decided by its own drop; the channel is never left half done.
+impl<T> UnwindSafe for Receiver<T> {}
+impl<T> RefUnwindSafe for Receiver<T> {}
+
+/// A receiver that does not keep its channel open. From [`Receiver::downgrade`].
+pub struct WeakReceiver<T> {
+    chan: Option<Arc<Chan<T>>>,
+}
+
+impl<T> WeakReceiver<T> {
+    /// A receiver, if there is still one.
+    pub fn upgrade(&self) -> Option<Receiver<T>> {
+        match &self.chan {
+            Some(chan) => chan.receivers.rejoin().then(|| Receiver::new(chan.clone())),
+            None => Some(Receiver::never()),
+        }
+    }
+}
+
+impl<T> Clone for WeakReceiver<T> {
+    fn clone(&self) -> WeakReceiver<T> {
+        WeakReceiver { chan: self.chan.clone() }
+    }
+}
+
+impl<T> Arm for Receiver<T> {
+    fn attempt(&self, seat: Seat, who: Who<'_>) -> Option<Token> {
+        self.chan()?.outlet().choose_recv(seat, who)
+    }
+
+    fn is_ready(&self, who: Who<'_>) -> bool {
+        self.chan().is_some_and(|chan| chan.outlet().can_recv(who))
+    }
+
+    fn enlist(&self, ticket: Ticket, seat: &mut Seat) -> Look {
+        self.chan().map_or_else(Look::default, |chan| chan.outlet().enlist_recv(ticket, seat))
+    }
+
+    fn retract(&self, seat: &mut Seat) {
+        if let Some(chan) = self.chan() {
+            chan.outlet().retract_recv(seat);
+        }
+    }
+
+    fn claimed(&self, seat: &mut Seat) -> Option<Token> {
+        self.chan()?.outlet().claimed_recv(seat)
+    }
+
+    fn pass_on(&self) {
+        if let Some(chan) = self.chan() {
+            chan.outlet().pass_on_recv();
+        }
+    }
+
+    fn abandon(&self, token: Token) {
+        if let Some(chan) = self.chan().filter(|_| token != Token::DISCONNECTED) {
+            chan.outlet().abandon_recv(token);
+        }
+    }
+
+    fn channel(&self) -> usize {
+        self.chan().map_or(0, |chan| std::ptr::from_ref(chan).addr())
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("Receiver { .. }")
+    }
+}
+
+impl<T> fmt::Debug for WeakReceiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("WeakReceiver { .. }")
+    }
+}

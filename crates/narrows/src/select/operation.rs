@@ -1,0 +1,163 @@
+//! A chosen operation, and the futures that choose one.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use super::run::{Chosen, SelectOp};
+use crate::{
+    arm::{Arm, Token},
+    error::{RecvError, SendError},
+    handle::{Receiver, Sender},
+    permit::Permit,
+    wait::Wait,
+};
+
+/// A chosen operation, to be completed with the handle it was added with, or a clone of it.
+///
+/// Until then it keeps its place or message. Dropped uncompleted it gives them back and panics, unless the thread is
+/// panicking already. Forgotten (`mem::forget`) it keeps that one place or message; with capacity 0 the matched peer
+/// waits until the channel is closed.
+#[must_use = "a chosen operation must be completed"]
+pub struct SelectedOperation<'a> {
+    /// None once completed.
+    arm: Option<&'a dyn Arm>,
+    index: usize,
+    token: Token,
+}
+
+impl<'a> SelectedOperation<'a> {
+    pub(super) fn new(chosen: Chosen<'a>) -> SelectedOperation<'a> {
+        SelectedOperation { arm: Some(chosen.arm), index: chosen.index, token: chosen.token }
+    }
+
+    /// The index that the operation got when it was added.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Passes the token on to who completes, if it is for that channel.
+    fn complete(&mut self, channel: usize, what: &str) -> Token {
+        let is_same = self.arm.is_some_and(|arm| arm.channel() == channel);
+        assert!(is_same, "passed a {what} that wasn't selected");
+        self.arm = None;
+        self.token
+    }
+
+    /// Completes a send.
+    ///
+    /// # Errors
+    /// Gives the message back if the channel is disconnected.
+    ///
+    /// # Panics
+    /// If the operation was not added with a sender of this channel.
+    pub fn send<T>(mut self, s: &Sender<T>, msg: T) -> Result<(), SendError<T>> {
+        match self.complete(s.channel(), "sender") {
+            Token::DISCONNECTED => Err(SendError(msg)),
+            token => s.chan().inlet().complete_send(token, msg).map_err(SendError),
+        }
+    }
+
+    /// Completes a receive.
+    ///
+    /// # Errors
+    /// If the channel is empty and disconnected.
+    ///
+    /// # Panics
+    /// If the operation was not added with a receiver of this channel.
+    pub fn recv<T>(mut self, r: &Receiver<T>) -> Result<T, RecvError> {
+        let token = self.complete(r.channel(), "receiver");
+        match r.chan() {
+            Some(chan) if token != Token::DISCONNECTED => match chan.outlet().complete_recv(token) {
+                Some(message) => Ok(message),
+                None => r.recv(), // at capacity 0 the sender we were matched with has dropped its operation
+            },
+            _ => Err(RecvError),
+        }
+    }
+
+    /// Completes a reservation.
+    ///
+    /// # Errors
+    /// If the channel is disconnected.
+    ///
+    /// # Panics
+    /// If the operation was not added with a sender of this channel.
+    pub fn reserve<T>(mut self, s: &Sender<T>) -> Result<Permit<'_, T>, SendError<()>> {
+        match self.complete(s.permit_arm().channel(), "sender") {
+            Token::DISCONNECTED => Err(SendError(())),
+            _ => Ok(Permit::new(s)),
+        }
+    }
+
+    /// Completes an operation that was added with [`Select::arm`]: the token its attempt gave, which is now the caller's.
+    pub fn finish(mut self) -> Token {
+        self.arm = None;
+        self.token
+    }
+}
+
+impl Drop for SelectedOperation<'_> {
+    fn drop(&mut self) {
+        if let Some(arm) = self.arm.take() {
+            arm.abandon(self.token);
+            assert!(std::thread::panicking(), "dropped a `SelectedOperation` without completing the operation");
+        }
+    }
+}
+
+impl fmt::Debug for SelectedOperation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SelectedOperation").field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
+/// A select in a task. From [`Select::select_async`].
+#[must_use = "a future does nothing until it is polled"]
+pub struct SelectFuture<'s, 'a>(Wait<SelectOp<'s, 'a>>);
+
+impl<'s, 'a> SelectFuture<'s, 'a> {
+    pub(super) fn new(op: SelectOp<'s, 'a>) -> Self {
+        SelectFuture(Wait::new(op))
+    }
+}
+
+impl<'a> Future for SelectFuture<'_, 'a> {
+    type Output = SelectedOperation<'a>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<SelectedOperation<'a>> {
+        Pin::new(&mut self.0).poll(cx).map(SelectedOperation::new)
+    }
+}
+
+/// The wait for readiness in a task. From [`Select::ready_async`].
+#[must_use = "a future does nothing until it is polled"]
+pub struct ReadyFuture<'s, 'a>(Wait<SelectOp<'s, 'a>>);
+
+impl<'s, 'a> ReadyFuture<'s, 'a> {
+    pub(super) fn new(op: SelectOp<'s, 'a>) -> Self {
+        ReadyFuture(Wait::new(op))
+    }
+}
+
+impl Future for ReadyFuture<'_, '_> {
+    type Output = usize;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
+        Pin::new(&mut self.0).poll(cx).map(|chosen| chosen.index)
+    }
+}
+
+impl fmt::Debug for SelectFuture<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("SelectFuture { .. }")
+    }
+}
+
+impl fmt::Debug for ReadyFuture<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("ReadyFuture { .. }")
+    }
+}
