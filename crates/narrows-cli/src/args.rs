@@ -1,0 +1,18 @@
+//! The command line as it is typed. Nothing is checked here beyond its shape.
+
+use clap::{Parser, Subcommand};
+
+/// Channels for the shell
+#[derive(Debug, Parser)]
+#[command(name = "narrows", version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run a command on every line of stdin with several workers, answers in order
+    Farm(crate::farm::FarmArgs),
+}

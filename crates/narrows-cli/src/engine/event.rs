@@ -1,0 +1,83 @@
+//! What the threads of a farm tell its supervisor, and how a farm ends.
+
+use std::fmt;
+
+/// An error for the user: what happened, what to try, and the exit code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) error: String,
+    pub(crate) hint: Option<String>,
+    pub(crate) code: u8,
+}
+
+impl Trouble {
+    /// The farm's own failure.
+    pub(crate) fn new(error: impl Into<String>) -> Trouble {
+        Trouble { error: error.into(), hint: None, code: 125 }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Trouble {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn code(mut self, code: u8) -> Trouble {
+        self.code = code;
+        self
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.error)
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+#[derive(Debug)]
+pub(super) enum Event {
+    /// Stop at once.
+    Trouble(Trouble),
+    /// The input cannot be read further: finish what was read, then end with this.
+    InputTrouble(Trouble),
+    /// Nobody reads the output any more.
+    OutputClosed,
+    Signal(i32),
+    /// One of the jobs has nothing left to do.
+    JobDone,
+}
+
+/// Why a farm ended.
+#[derive(Debug)]
+pub(crate) enum Cause {
+    Done,
+    OutputClosed,
+    /// Drained: everything that was in hand was finished and printed.
+    Signal {
+        signal: i32,
+        drained: bool,
+    },
+    Trouble(Trouble),
+}
+
+/// How a farm ended.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub(crate) cause: Cause,
+    /// Records without an answer, and workers that ended badly after their last answer.
+    pub(crate) failures: u64,
+    /// The first record, counted from 1, of which nothing was printed, if the farm was stopped between two.
+    pub(crate) resume_at: Option<u64>,
+}
+
+/// How a line on stderr is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Error,
+    Note,
+    Hint,
+}
+
+/// Prints a line about the run for the user.
+pub(crate) type Tell = fn(Tone, &str);

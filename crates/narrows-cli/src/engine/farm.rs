@@ -1,0 +1,214 @@
+//! What the threads of one farm share.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+
+use narrows::{Receiver, Sender, unbounded};
+
+use super::batch::{Batch, Framing};
+use super::event::{Event, Tell, Tone, Trouble};
+use super::gate::Gate;
+use super::life::Roster;
+use super::order::Piece;
+use super::output::Broken;
+use super::pace::Pace;
+use super::wakeup::Wakeup;
+
+/// What a farm is made of, beside what it counts.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) framing: Framing,
+    pub(super) gate: Gate,
+    pub(super) pace: Arc<Pace>,
+    pub(super) events: Sender<Event>,
+    pub(super) over: Receiver<()>,
+    pub(super) tell: Tell,
+}
+
+#[derive(Debug)]
+pub(super) struct Farm {
+    pub(super) framing: Framing,
+    pub(super) gate: Gate,
+    pub(super) pace: Arc<Pace>,
+    pub(super) roster: Roster,
+    pub(super) events: Sender<Event>,
+    /// Batches that a dead worker never read.
+    pub(super) again: (Sender<Batch>, Receiver<Batch>),
+    /// Disconnected when the farm is over; nothing is ever sent.
+    pub(super) over: Receiver<()>,
+    /// Interrupts the reader's wait for input.
+    pub(super) stop_input: Wakeup,
+    /// Interrupts the watch's sleep, when it sleeps for good.
+    pub(super) look: Wakeup,
+    pub(super) watch_sleeps: AtomicBool,
+    pub(super) tell: Tell,
+    /// Nothing more comes through the channel of batches than is in it.
+    input_over: AtomicBool,
+    /// The first signal came: finish what is in hand.
+    draining: AtomicBool,
+    pub(super) failures: AtomicU64,
+    /// Workers that died one after the other without an answer between them.
+    pub(super) deaths_in_a_row: AtomicU32,
+    pub(super) said_hint: AtomicBool,
+}
+
+impl Farm {
+    pub(super) fn new(parts: Parts) -> io::Result<Farm> {
+        let Parts { framing, gate, pace, events, over, tell } = parts;
+        Ok(Farm {
+            framing,
+            gate,
+            pace,
+            roster: Roster::default(),
+            events,
+            again: unbounded(),
+            over,
+            stop_input: Wakeup::new()?,
+            look: Wakeup::new()?,
+            watch_sleeps: AtomicBool::new(false),
+            tell,
+            input_over: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            failures: AtomicU64::new(0),
+            deaths_in_a_row: AtomicU32::new(0),
+            said_hint: AtomicBool::new(false),
+        })
+    }
+
+    /// Hands answers to the gate. What cannot be printed ends the farm.
+    pub(super) fn print(&self, piece: Piece, released: usize) -> Vec<u8> {
+        match self.gate.answered(piece, released) {
+            Ok(spent) => spent,
+            Err(broken) => {
+                self.send(match broken {
+                    Broken::Closed => Event::OutputClosed,
+                    Broken::Failed(errno) => Event::Trouble(Trouble::new(format!("cannot write: {errno}"))),
+                });
+                Vec::new()
+            }
+        }
+    }
+
+    /// Records without an answer: their places in the order are given up.
+    pub(super) fn fail(&self, numbers: Range<u64>) {
+        let records = numbers.end - numbers.start;
+        self.failures.fetch_add(records, Ordering::Relaxed);
+        self.print(Piece { first: numbers.start, records, bytes: Vec::new() }, 0);
+    }
+
+    /// An answer came: the command works.
+    pub(super) fn forget_deaths(&self) {
+        if self.deaths_in_a_row.load(Ordering::Relaxed) > 0 {
+            self.deaths_in_a_row.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Something is in hand again.
+    pub(super) fn wake_watch(&self) {
+        // SeqCst: pairs with the store before the watch's last look at the flights. Either it sees the flight, or
+        // this sees that it is about to sleep.
+        if self.watch_sleeps.load(Ordering::SeqCst) && self.watch_sleeps.swap(false, Ordering::SeqCst) {
+            self.look.ring();
+        }
+    }
+
+    pub(super) fn send(&self, event: Event) {
+        // The supervisor is gone only when the farm is over.
+        let _ = self.events.send(event);
+    }
+
+    /// Starts a thread that ends the farm if it panics. It is not joined: a farm that is over waits for none.
+    pub(super) fn start<T: Send + 'static>(
+        self: &Arc<Self>,
+        name: &str,
+        body: impl FnOnce(&Arc<Farm>) -> T + Send + 'static,
+    ) -> io::Result<JoinHandle<T>> {
+        let farm = Arc::clone(self);
+        thread::Builder::new().name(name.into()).spawn(move || {
+            let _alarm = Alarm(&farm);
+            body(&farm)
+        })
+    }
+
+    pub(super) fn trouble(&self, trouble: Trouble) {
+        self.send(Event::Trouble(trouble));
+    }
+
+    pub(super) fn note(&self, text: &str) {
+        (self.tell)(Tone::Note, text);
+    }
+
+    /// Hints are said once.
+    pub(super) fn hint(&self, text: &str) {
+        if !self.said_hint.swap(true, Ordering::Relaxed) {
+            (self.tell)(Tone::Hint, text);
+        }
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.try_recv() == Err(narrows::TryRecvError::Disconnected)
+    }
+
+    /// Called by the reader after its last batch.
+    pub(super) fn end_input(&self) {
+        // Release: pairs with the Acquire in `is_input_over`; the last batch is in the channel before it shows.
+        self.input_over.store(true, Ordering::Release);
+        self.wake_feeders();
+    }
+
+    /// The first signal came: nothing more is read, and what no worker has in hand is dropped.
+    pub(super) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.gate.stop_reading();
+        self.stop_input.ring();
+        self.wake_feeders();
+    }
+
+    fn wake_feeders(&self) {
+        for life in self.roster.lives() {
+            life.wake_feeder();
+        }
+    }
+
+    pub(super) fn is_input_over(&self) -> bool {
+        // Acquire: pairs with the Release in `end_input`.
+        self.input_over.load(Ordering::Acquire)
+    }
+}
+
+/// Reports the end of a job.
+#[derive(Debug)]
+pub(super) struct Leaving<'a>(pub(super) &'a Farm);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.send(Event::JobDone);
+    }
+}
+
+/// Ends the farm when a thread of it panics: the others may wait for it for ever.
+#[derive(Debug)]
+pub(super) struct Alarm<'a>(pub(super) &'a Farm);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.trouble(Trouble::new("internal error: a thread of the farm panicked"));
+        }
+    }
+}
+
+/// Names records as a user counts them, from 1.
+pub(super) fn name_records(numbers: &Range<u64>) -> String {
+    match numbers.end - numbers.start {
+        1 => format!("record {}", numbers.end),
+        n => format!("records {} to {} ({n})", numbers.start + 1, numbers.end),
+    }
+}

@@ -1,0 +1,273 @@
+//! How far reading may run ahead of printing, and who prints. The one lock that all threads of a farm share.
+//!
+//! Invariants:
+//!   read - printed < window + stretch, and held bytes < buffer, when the reader is let through;
+//!   one thread prints at a time, without the lock: whoever finds the next piece ready while nobody prints;
+//!   the worker that has the oldest unprinted record in hand is never kept from answering. It makes progress, then
+//!   its successor does: that is why a full buffer is not a deadlock.
+
+use std::num::NonZeroU64;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Instant;
+
+use super::order::{Order, Piece};
+use super::output::{Broken, Output};
+use super::pace::Pace;
+use super::sync::{lock, wait};
+
+/// The read-ahead is never less than this many records.
+const LEAST_WINDOW: u64 = 256;
+/// As much is taken out of the window for one write.
+const ONE_WRITE: usize = 256 << 10;
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) ordered: bool,
+    pub(super) window: Option<NonZeroU64>,
+    pub(super) buffer: usize,
+    pub(super) jobs: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Gate {
+    state: Mutex<State>,
+    moved: Condvar,
+    limits: Limits,
+    pace: Arc<Pace>,
+    output: Output,
+}
+
+#[derive(Debug)]
+struct State {
+    order: Order,
+    read: u64,
+    printed: u64,
+    /// Bytes of questions read and not answered, and of pieces taken out to be printed.
+    loose_bytes: usize,
+    /// Records beyond the window, granted when the oldest record is kept in a worker's output buffer.
+    stretch: u64,
+    printing: bool,
+    reading: bool,
+    over: bool,
+    reader_waits: Option<Wait>,
+    printed_at: Instant,
+    /// Threads asleep on `moved`: a wake-up for nobody is a system call for nothing.
+    sleepers: usize,
+}
+
+/// What keeps the reader from reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    Window,
+    Buffer,
+}
+
+/// A look at the gate, for the watch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View {
+    pub(super) reader_waits: Option<Wait>,
+    pub(super) read: u64,
+    pub(super) printed: u64,
+    pub(super) printed_at: Instant,
+}
+
+impl State {
+    fn held(&self) -> usize {
+        self.loose_bytes + self.order.bytes()
+    }
+}
+
+impl Gate {
+    pub(super) fn new(limits: Limits, pace: Arc<Pace>, output: Output) -> Gate {
+        let state = State {
+            order: Order::new(limits.ordered),
+            read: 0,
+            printed: 0,
+            loose_bytes: 0,
+            stretch: 0,
+            printing: false,
+            reading: true,
+            over: false,
+            reader_waits: None,
+            printed_at: Instant::now(),
+            sleepers: 0,
+        };
+        Gate { state: Mutex::new(state), moved: Condvar::new(), limits, pace, output }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    fn sleep<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.sleepers += 1;
+        let mut state = wait(&self.moved, state);
+        state.sleepers -= 1;
+        state
+    }
+
+    fn wake(&self, state: MutexGuard<'_, State>) {
+        let anyone = state.sleepers > 0;
+        drop(state);
+        if anyone {
+            self.moved.notify_all();
+        }
+    }
+
+    fn window(&self) -> u64 {
+        match self.limits.window {
+            Some(records) => records.get(),
+            None => self.pace.read_ahead().saturating_mul(self.limits.jobs).max(LEAST_WINDOW),
+        }
+    }
+
+    /// Waits until records may be read; says how many, `None` when reading is over.
+    pub(super) fn room(&self) -> Option<NonZeroU64> {
+        let mut state = self.lock();
+        loop {
+            if !state.reading {
+                state.reader_waits = None;
+                return None;
+            }
+            let window = self.window().saturating_add(state.stretch);
+            let room = window.saturating_sub(state.read - state.printed);
+            let full = state.held() >= self.limits.buffer && state.read > state.printed;
+            match NonZeroU64::new(room) {
+                Some(room) if !full => {
+                    state.reader_waits = None;
+                    return Some(room);
+                }
+                _ => state.reader_waits = Some(if full { Wait::Buffer } else { Wait::Window }),
+            }
+            state = self.sleep(state);
+        }
+    }
+
+    /// Counts a batch as read and gives the number of its first record.
+    pub(super) fn admit(&self, records: usize, bytes: usize) -> u64 {
+        let mut state = self.lock();
+        let first = state.read;
+        if first == state.printed {
+            state.printed_at = Instant::now();
+        }
+        state.read += records as u64;
+        state.loose_bytes += bytes;
+        first
+    }
+
+    /// Waits until the worker whose oldest record is `oldest` may answer; false when the farm is over.
+    pub(super) fn may_answer(&self, oldest: impl Fn() -> Option<u64>) -> bool {
+        let mut state = self.lock();
+        loop {
+            if state.over {
+                return false;
+            }
+            let ahead = match (self.limits.ordered, oldest()) {
+                (true, Some(record)) => record > state.printed,
+                (true, None) => false,
+                (false, _) => state.order.bytes() > 0,
+            };
+            if !ahead || state.held() < self.limits.buffer {
+                return true;
+            }
+            state = self.sleep(state);
+        }
+    }
+
+    /// Takes answers in, and prints all that is next if nobody else does. Gives back a spent buffer for the next read.
+    pub(super) fn answered(&self, piece: Piece, released: usize) -> Result<Vec<u8>, Broken> {
+        let mut spent = Vec::new();
+        let mut state = self.lock();
+        state.loose_bytes -= released;
+        state.order.insert(piece);
+        if !state.printing {
+            state.printing = true;
+            loop {
+                let ready = take_ready(&mut state);
+                if ready.is_empty() || state.over {
+                    break;
+                }
+                drop(state);
+                let written = self.output.write(&ready);
+                state = self.lock();
+                if let Err(broken) = written {
+                    state.over = true;
+                    self.wake(state);
+                    return Err(broken);
+                }
+                for mut piece in ready {
+                    state.loose_bytes -= piece.cost();
+                    state.printed += piece.records;
+                    piece.bytes.clear();
+                    spent = piece.bytes;
+                }
+                state.printed_at = Instant::now();
+                if state.sleepers > 0 {
+                    self.moved.notify_all();
+                }
+            }
+            state.printing = false;
+        }
+        self.wake(state);
+        Ok(spent)
+    }
+
+    /// Forgets the bytes of questions that will not be answered.
+    pub(super) fn release(&self, bytes: usize) {
+        let mut state = self.lock();
+        state.loose_bytes -= bytes;
+        self.wake(state);
+    }
+
+    /// No more is read; what is in hand is finished.
+    pub(super) fn stop_reading(&self) {
+        let mut state = self.lock();
+        state.reading = false;
+        self.wake(state);
+    }
+
+    /// Nothing more is printed, and nobody waits here any longer.
+    pub(super) fn shut(&self) {
+        let mut state = self.lock();
+        state.reading = false;
+        state.over = true;
+        self.wake(state);
+    }
+
+    pub(super) fn view(&self) -> View {
+        let state = self.lock();
+        View {
+            reader_waits: state.reader_waits,
+            read: state.read,
+            printed: state.printed,
+            printed_at: state.printed_at,
+        }
+    }
+
+    /// The oldest record waits in a worker's output buffer: more must be read, whatever the window says.
+    pub(super) fn stretch(&self) {
+        let mut state = self.lock();
+        state.stretch = state.stretch.saturating_mul(2).max(LEAST_WINDOW);
+        self.wake(state);
+    }
+
+    pub(super) fn is_ordered(&self) -> bool {
+        self.limits.ordered
+    }
+
+    pub(super) fn output(&self) -> &Output {
+        &self.output
+    }
+}
+
+fn take_ready(state: &mut State) -> Vec<Piece> {
+    let (mut ready, mut bytes) = (Vec::new(), 0);
+    while bytes < ONE_WRITE
+        && let Some(piece) = state.order.pop()
+    {
+        bytes += piece.cost();
+        ready.push(piece);
+    }
+    state.loose_bytes += bytes;
+    ready
+}

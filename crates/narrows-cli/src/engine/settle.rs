@@ -1,0 +1,171 @@
+//! What becomes of the records that a worker had in hand when it ended.
+//!
+//! ```text
+//!   answered          printed
+//!   never read        another worker takes them
+//!   read, unanswered  in doubt: failed, and named on stderr
+//! ```
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::collect::{Breach, Silence};
+use super::event::Trouble;
+use super::farm::{Farm, name_records};
+use super::flight::Remains;
+use super::order::Piece;
+use super::slot::Worker;
+use super::sync::lock;
+
+/// As many workers may die one after the other without an answer.
+const MOST_DEATHS: u32 = 3;
+
+const ONE_FOR_ONE: &str = "the command must read lines on stdin and answer each with exactly one line";
+
+/// Reaps a worker that has fallen silent; false when the farm cannot go on.
+pub(super) fn settle(farm: &Farm, name: &str, worker: Worker) -> bool {
+    let Worker { mut child, life, collector, complaints, .. } = worker;
+    let silence = collector.join().unwrap_or(Silence::Over);
+    farm.roster.leave(&life);
+    let status = child.wait();
+    // Its stderr ends with its group; a process that left the group may keep it open, and is not waited for.
+    let _ = complaints.recv_timeout(Duration::from_millis(500));
+    if farm.is_over() {
+        return false;
+    }
+    let (tail, status) = match (silence, status) {
+        (Silence::Ended { tail }, Ok(status)) => (tail, status),
+        (Silence::Broken(breach), _) => {
+            farm.trouble(breach_of(name, breach));
+            return false;
+        }
+        // Someone else reaped it: the farm is being ended.
+        (Silence::Over, _) | (_, Err(_)) => return false,
+    };
+    let was_closed = life.is_closed();
+    if !tail.is_empty()
+        && let Err(breach) = take_last(farm, &life, tail, was_closed && status.signal().is_none())
+    {
+        farm.trouble(breach_of(name, breach));
+        return false;
+    }
+    let mut flight = lock(&life.flight);
+    let (answered, asked) = (flight.answered(), flight.answered() + flight.records() as u64);
+    let read = flight.written() - life.unread_bytes().min(flight.written());
+    let remains = flight.remains(read, farm.framing);
+    drop(flight);
+    Estate { farm, name, status, was_closed, answered, asked, read }.divide(remains)
+}
+
+/// The last answer lacks its delimiter: it gets one, unless the worker was cut off in mid-answer.
+fn take_last(farm: &Farm, life: &super::life::Life, mut tail: Vec<u8>, whole: bool) -> Result<(), Breach> {
+    if !whole {
+        return Ok(());
+    }
+    let (runs, _) = lock(&life.flight).answer(1).ok_or(Breach::MoreAnswers)?;
+    tail.push(farm.framing.delimiter);
+    for run in runs {
+        farm.print(Piece { first: run.first, records: 1, bytes: std::mem::take(&mut tail) }, run.released);
+    }
+    Ok(())
+}
+
+fn breach_of(name: &str, breach: Breach) -> Trouble {
+    match breach {
+        Breach::MoreAnswers => {
+            Trouble::new(format!("{name} gave more answers than it was given lines")).hint(ONE_FOR_ONE)
+        }
+        Breach::BeforeReading => {
+            Trouble::new(format!("{name} answered a line before it had read it")).hint(ONE_FOR_ONE)
+        }
+        Breach::TooLong => Trouble::new(format!("{name} gave an answer longer than --max-record")).hint(ONE_FOR_ONE),
+    }
+}
+
+struct Estate<'a> {
+    farm: &'a Farm,
+    name: &'a str,
+    status: ExitStatus,
+    /// Its stdin was closed before: it was expected to end.
+    was_closed: bool,
+    answered: u64,
+    asked: u64,
+    read: u64,
+}
+
+impl Estate<'_> {
+    fn divide(&self, remains: Remains) -> bool {
+        let finished = remains.in_doubt.is_empty() && remains.unread.is_empty();
+        if self.was_closed && finished {
+            self.check_status();
+            return true;
+        }
+        if self.answered == 0 && self.status.success() && (self.read == 0 || !self.was_closed) {
+            self.farm.trouble(self.ignores_its_input());
+            return false;
+        }
+        self.report(&remains);
+        let expected = self.was_closed && self.status.success() && remains.unread.is_empty();
+        self.farm.gate.release(remains.released);
+        for numbers in remains.in_doubt {
+            self.farm.fail(numbers);
+        }
+        for batch in remains.unread {
+            let _ = self.farm.again.0.send(batch);
+        }
+        expected || self.count_death()
+    }
+
+    /// Everything was answered, yet the command says that something went wrong.
+    fn check_status(&self) {
+        if !self.status.success() {
+            self.farm.failures.fetch_add(1, Ordering::Relaxed);
+            self.farm.note(&format!("{} answered all its lines and ended with {}", self.name, self.status));
+        }
+    }
+
+    fn ignores_its_input(&self) -> Trouble {
+        let error = match self.read {
+            0 => format!("{} ended without reading its input", self.name),
+            _ => format!("{} ended without an answer before its input did", self.name),
+        };
+        Trouble::new(error).hint(ONE_FOR_ONE)
+    }
+
+    fn report(&self, remains: &Remains) {
+        let fell_short = self.was_closed && self.status.success() && remains.unread.is_empty();
+        let what = if fell_short {
+            format!("{} answered {} of {} lines", self.name, self.answered, self.asked)
+        } else {
+            format!("{} ended early ({})", self.name, self.status)
+        };
+        let doubt: Vec<String> = remains.in_doubt.iter().map(name_records).collect();
+        let fate = if doubt.is_empty() && remains.unread.is_empty() {
+            "it owed no answer".to_owned()
+        } else if doubt.is_empty() {
+            "it had read none of the lines it still had; they go to another worker".into()
+        } else {
+            format!("{} failed: read, and not answered", doubt.join(", "))
+        };
+        self.farm.note(&format!("{what}; {fate}"));
+        if fell_short {
+            self.farm.hint(ONE_FOR_ONE);
+        }
+    }
+
+    /// False when too many workers died in a row.
+    fn count_death(&self) -> bool {
+        if self.answered > 0 {
+            return true;
+        }
+        let deaths = self.farm.deaths_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+        if deaths < MOST_DEATHS {
+            return true;
+        }
+        let error = format!("{MOST_DEATHS} workers in a row ended without an answer, the last with {}", self.status);
+        self.farm.trouble(Trouble::new(error).hint(ONE_FOR_ONE));
+        false
+    }
+}

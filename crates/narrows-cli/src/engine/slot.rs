@@ -1,0 +1,233 @@
+//! One of the jobs: keeps a worker process running and feeds it. The thread that runs this starts every worker of the
+//! job and reaps each before it returns (see `spawn`).
+//!
+//! ```text
+//!   none --batch--> running --input over--> closing
+//!    ^                 |                       |
+//!    +----- silent ----+-------- silent -------+   what was not read goes round again
+//! ```
+
+use std::io;
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use narrows::{Receiver, RecvTimeoutError, TryRecvError, bounded, never, select};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use super::batch::Batch;
+use super::collect::{self, Silence};
+use super::event::Trouble;
+use super::farm::{Farm, Leaving};
+use super::life::Life;
+use super::spawn::{Process, Program, spawn};
+use super::sync::lock;
+use super::{complaint, settle};
+
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) farm: Arc<Farm>,
+    pub(super) job: usize,
+    pub(super) program: Arc<Program>,
+    pub(super) batches: Receiver<Batch>,
+    pub(super) verbose: bool,
+}
+
+/// A worker and the threads that listen to it.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) child: Child,
+    pub(super) life: Arc<Life>,
+    pub(super) collector: JoinHandle<Silence>,
+    /// Disconnected when all of its stderr was passed on.
+    pub(super) complaints: Receiver<()>,
+    stdin: Option<std::os::fd::OwnedFd>,
+    woken: Receiver<()>,
+}
+
+enum Step {
+    Hand(Batch),
+    Silent,
+    InputOver,
+}
+
+impl Slot {
+    pub(super) fn run(&self) {
+        let _leaving = Leaving(&self.farm);
+        let mut worker: Option<Worker> = None;
+        loop {
+            let step = self.next(worker.as_ref());
+            match (step, worker.take()) {
+                (Step::Hand(batch), existing) => {
+                    let Some(running) = existing.or_else(|| self.start()) else {
+                        return;
+                    };
+                    running.hand(&self.farm, batch);
+                    worker = Some(running);
+                }
+                (Step::InputOver | Step::Silent, None) => return,
+                (Step::InputOver, Some(mut running)) => {
+                    running.close();
+                    if !settle::settle(&self.farm, &self.name(), running) {
+                        return;
+                    }
+                }
+                (Step::Silent, Some(running)) => {
+                    if !settle::settle(&self.farm, &self.name(), running) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// As in `worker 2 (sed)`.
+    fn name(&self) -> String {
+        let command = std::path::Path::new(&self.program.argv[0]);
+        let command = command.file_name().unwrap_or(command.as_os_str());
+        format!("worker {} ({})", self.job + 1, command.display())
+    }
+
+    fn next(&self, worker: Option<&Worker>) -> Step {
+        let (no_batch, no_wake) = (never(), never());
+        let again = &self.farm.again.1;
+        loop {
+            if worker.is_some_and(|worker| worker.life.is_silent()) {
+                return Step::Silent;
+            }
+            if self.farm.is_input_over() && self.batches.is_empty() && again.is_empty() {
+                return Step::InputOver;
+            }
+            // A farm that drains empties the channel of what nobody has in hand yet.
+            let free = self.farm.is_draining()
+                || worker.is_none_or(|worker| worker.is_free(&self.farm) || worker.is_free_after_all(&self.farm));
+            let batches = if free { &self.batches } else { &no_batch };
+            if free {
+                match again.try_recv().or_else(|_| self.batches.try_recv()) {
+                    Ok(batch) if self.is_wanted(&batch) => return Step::Hand(batch),
+                    // The reader says that it is done before it lets go of the channel.
+                    Ok(_) | Err(TryRecvError::Disconnected) => continue,
+                    Err(TryRecvError::Empty) => {}
+                }
+            }
+            let again = if free { again } else { &no_batch };
+            let woken = worker.map_or(&no_wake, |worker| &worker.woken);
+            select! {
+                recv(again) -> batch => if let Ok(batch) = batch { return Step::Hand(batch) },
+                recv(batches) -> batch => if let Ok(batch) = batch && self.is_wanted(&batch) { return Step::Hand(batch) },
+                recv(woken) -> _ => {}
+            }
+        }
+    }
+
+    /// After the first signal only what a worker had in hand before is finished.
+    fn is_wanted(&self, batch: &Batch) -> bool {
+        !self.farm.is_draining() || batch.again
+    }
+
+    /// Starts a worker, after a pause if the last ones died; `None` when the farm is over or it cannot be started.
+    fn start(&self) -> Option<Worker> {
+        let deaths = self.farm.deaths_in_a_row.load(Ordering::Relaxed);
+        if deaths > 0 {
+            let pause = Duration::from_millis(50) * (1 << deaths.min(5));
+            if self.farm.over.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
+                return None;
+            }
+        }
+        match spawn(&self.program).and_then(|process| self.listen_to(process)) {
+            Ok(worker) => Some(worker),
+            Err(error) => {
+                self.farm.trouble(self.cannot_start(&error));
+                None
+            }
+        }
+    }
+
+    #[cold]
+    fn cannot_start(&self, error: &io::Error) -> Trouble {
+        let trouble = Trouble::new(format!("cannot start {}: {error}", self.program.path.display()));
+        match Errno::from_io_error(error) {
+            Some(Errno::NOENT) => {
+                trouble.code(127).hint("it, or the interpreter that its first line names, is missing")
+            }
+            Some(Errno::NOEXEC) => trouble.code(126).hint("a script begins with a line such as #!/bin/sh"),
+            Some(Errno::ACCESS) => trouble.code(126),
+            Some(Errno::MFILE | Errno::AGAIN) => {
+                trouble.hint("use fewer jobs (-j), or raise the limits (ulimit -n, -u)")
+            }
+            _ => trouble,
+        }
+    }
+
+    /// Lists the worker first, so that it is ended if the rest fails.
+    fn listen_to(&self, process: Process) -> io::Result<Worker> {
+        let Process { child, pid, exit, stdin, unread, stdout, stderr } = process;
+        let (life, woken) = Life::new(self.job, pid, exit, unread, stdout);
+        let life = Arc::new(life);
+        self.farm.roster.enter(&life);
+        let collector = self.farm.start("collector", {
+            let life = Arc::clone(&life);
+            move |farm| collect::run(farm, &life)
+        })?;
+        let (ended, complaints) = bounded::<()>(0);
+        let prefix = if self.verbose { format!("{}: ", self.name()) } else { String::new() };
+        self.farm.start("stderr", move |_| {
+            let _ended = ended;
+            if let Some(stderr) = stderr {
+                complaint::run(stderr, &prefix);
+            }
+        })?;
+        Ok(Worker { child, life, collector, complaints, stdin: Some(stdin), woken })
+    }
+}
+
+impl Worker {
+    fn is_free(&self, farm: &Farm) -> bool {
+        let flight = lock(&self.life.flight);
+        farm.pace.is_free(flight.records(), flight.bytes())
+    }
+
+    #[cold]
+    fn is_free_after_all(&self, farm: &Farm) -> bool {
+        self.life.expect_wake();
+        self.is_free(farm)
+    }
+
+    fn hand(&self, farm: &Farm, batch: Batch) {
+        let bytes = Arc::clone(&batch.bytes);
+        lock(&self.life.flight).hand(batch);
+        farm.wake_watch();
+        let Some(stdin) = &self.stdin else { return };
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            match rustix::io::write(stdin, rest) {
+                Ok(written) => {
+                    rest = &rest[written..];
+                    lock(&self.life.flight).wrote(written);
+                    self.life.wrote.notify_all();
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    let mut ready = [PollFd::new(stdin, PollFlags::OUT), PollFd::new(&self.life.exit, PollFlags::IN)];
+                    // A dead worker reads no more; what it leaves is sorted out when it is settled.
+                    if poll(&mut ready, None).is_ok() && !ready[1].revents().is_empty() {
+                        return;
+                    }
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Ends its input, which makes it flush, and waits for its last answer.
+    fn close(&mut self) {
+        self.life.close();
+        self.stdin = None;
+        while !self.life.is_silent() {
+            let _ = self.woken.recv();
+        }
+    }
+}

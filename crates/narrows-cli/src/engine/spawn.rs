@@ -1,0 +1,76 @@
+//! Starts one worker process with its three pipes, in a process group of its own. The only file with `unsafe`.
+//!
+//! The parent-death signal is a backstop for the case that this program is killed with SIGKILL: the end of stdin ends
+//! a worker that reads, this ends one that does not. The kernel ties the signal to the *thread* that forks, not to the
+//! process, so a worker must be started by a thread that outlives it: `slot::run` reaps every worker it started
+//! before it returns.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, PidfdFlags, Signal, getpid, getppid, pidfd_open, set_parent_process_death_signal};
+
+/// The command as resolved before any input is read.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    pub(crate) path: PathBuf,
+    /// The command as written, then its arguments.
+    pub(crate) argv: Vec<OsString>,
+}
+
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) child: Child,
+    pub(super) pid: Pid,
+    /// Readable when the process has ended.
+    pub(super) exit: OwnedFd,
+    /// Our end of its stdin, non-blocking.
+    pub(super) stdin: OwnedFd,
+    /// A duplicate of its own end of stdin: tells what it has not read. Never read from.
+    pub(super) unread: OwnedFd,
+    /// Our end of its stdout, non-blocking.
+    pub(super) stdout: OwnedFd,
+    pub(super) stderr: Option<ChildStderr>,
+}
+
+pub(super) fn spawn(program: &Program) -> io::Result<Process> {
+    let (theirs_in, stdin) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (stdout, theirs_out) = pipe_with(PipeFlags::CLOEXEC)?;
+    let unread = theirs_in.try_clone()?;
+    set_nonblocking(&stdin)?;
+    set_nonblocking(&stdout)?;
+
+    let mut command = Command::new(&program.path);
+    command.arg0(&program.argv[0]).args(&program.argv[1..]).process_group(0);
+    command.stdin(Stdio::from(theirs_in)).stdout(Stdio::from(theirs_out)).stderr(Stdio::piped());
+    let parent = getpid();
+    let die_with_parent = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // The parent may have died before the line above took effect.
+        if getppid() == Some(parent) { Ok(()) } else { Err(io::Error::from(io::ErrorKind::BrokenPipe)) }
+    };
+    // SAFETY: between fork and exec only async-signal-safe calls are allowed. The closure makes two system calls,
+    // prctl and getppid; it neither allocates nor locks, and it owns nothing but a number.
+    unsafe { command.pre_exec(die_with_parent) };
+
+    let mut child = command.spawn()?;
+    let pid = Pid::from_child(&child);
+    let exit = pidfd_open(pid, PidfdFlags::empty()).inspect_err(|_| {
+        // Without it nobody would learn of the end of this process. It is ours and not reaped yet.
+        let _ = child.kill();
+        let _ = child.wait();
+    })?;
+    let stderr = child.stderr.take();
+    Ok(Process { child, pid, exit, stdin, unread, stdout, stderr })
+}
+
+fn set_nonblocking(fd: impl AsFd) -> io::Result<()> {
+    let flags = fcntl_getfl(&fd)?;
+    Ok(fcntl_setfl(&fd, flags | OFlags::NONBLOCK)?)
+}

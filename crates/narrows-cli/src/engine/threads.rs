@@ -1,0 +1,36 @@
+//! One of the jobs when the work is a function of this program: no process, no pipe.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use narrows::Receiver;
+
+use super::batch::Batch;
+use super::farm::{Farm, Leaving};
+use super::order::Piece;
+
+/// Answers one record: appends the answer with its delimiter, or says why there is none.
+pub(crate) type Builtin = fn(record: &[u8], delimiter: u8, answer: &mut Vec<u8>) -> Result<(), String>;
+
+pub(super) fn run(farm: &Farm, builtin: Builtin, batches: &Receiver<Batch>) {
+    let _leaving = Leaving(farm);
+    for batch in batches {
+        if farm.is_over() {
+            return;
+        }
+        if farm.is_draining() {
+            continue;
+        }
+        let begun = Instant::now();
+        let mut bytes = Vec::new();
+        for (record, number) in farm.framing.records(&batch.bytes).zip(batch.numbers()) {
+            if let Err(reason) = builtin(record, farm.framing.delimiter, &mut bytes) {
+                farm.failures.fetch_add(1, Ordering::Relaxed);
+                farm.note(&format!("record {} failed: {reason}", number + 1));
+            }
+        }
+        farm.pace.observe(batch.records, begun.elapsed());
+        let piece = Piece { first: batch.first, records: batch.records as u64, bytes };
+        farm.print(piece, batch.bytes.len());
+    }
+}

@@ -1,0 +1,204 @@
+//! Runs the program as a user would. Every wait ends with an event or, after a deadline, with a failed test.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub(crate) mod system;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use system::{MARK, Watchdog, eventually, marked_processes};
+
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A finished run.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+    pub(crate) status: ExitStatus,
+}
+
+impl Run {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.stdout).expect("the output is text")
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_code(&self, code: i32) -> &Run {
+        assert_eq!(self.status.code(), Some(code), "{}; stderr: {}", self.status, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_signal(&self, signal: Signal) -> &Run {
+        assert_eq!(self.status.signal(), Some(signal.as_raw()), "{}; stderr: {}", self.status, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_stderr(&self, part: &str) -> &Run {
+        assert!(self.stderr.contains(part), "no '{part}' in: {}", self.stderr);
+        self
+    }
+}
+
+/// The program with its processes marked, so that one left behind is found.
+pub(crate) struct Farm {
+    command: Command,
+    mark: String,
+}
+
+pub(crate) fn farm(args: &[&str]) -> Farm {
+    let mut farm = narrows();
+    farm.command.arg("farm").args(args);
+    farm
+}
+
+pub(crate) fn narrows() -> Farm {
+    marked(Command::new(env!("CARGO_BIN_EXE_narrows")))
+}
+
+pub(crate) fn marked(mut command: Command) -> Farm {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mark = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    command.env(MARK, &mark).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Farm { command, mark }
+}
+
+impl Farm {
+    pub(crate) fn command(&mut self) -> &mut Command {
+        &mut self.command
+    }
+
+    pub(crate) fn start(mut self) -> Running {
+        let mut child = self.command.spawn().expect("the program starts");
+        let (lines_in, lines) = mpsc::channel();
+        if let Some(stderr) = child.stderr.take() {
+            thread::spawn(move || {
+                BufReader::new(stderr).lines().map_while(Result::ok).try_for_each(|line| lines_in.send(line))
+            });
+        }
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take().map(BufReader::new));
+        Running { child, stdin, stdout, lines, said: String::new(), mark: self.mark }
+    }
+
+    /// Runs to the end with this input.
+    pub(crate) fn run(self, input: &[u8]) -> Run {
+        let mut running = self.start();
+        let stdin = running.stdin.take();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                // The program may end before it has read everything.
+                let _ = stdin.map(|mut stdin| stdin.write_all(input));
+            });
+            running.finish()
+        })
+    }
+}
+
+/// A run that the test talks with.
+pub(crate) struct Running {
+    child: Child,
+    pub(crate) stdin: Option<ChildStdin>,
+    pub(crate) stdout: Option<BufReader<ChildStdout>>,
+    lines: Receiver<String>,
+    said: String,
+    mark: String,
+}
+
+impl Running {
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    #[track_caller]
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("the program runs");
+    }
+
+    #[track_caller]
+    pub(crate) fn write(&mut self, text: &str) {
+        let stdin = self.stdin.as_mut().expect("stdin is open");
+        stdin.write_all(text.as_bytes()).expect("the program reads");
+        stdin.flush().expect("the program reads");
+    }
+
+    #[track_caller]
+    pub(crate) fn read_line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.as_mut().expect("stdout is open").read_line(&mut line).expect("the output is text");
+        line
+    }
+
+    /// Waits for a line on stderr that contains this.
+    #[track_caller]
+    pub(crate) fn await_stderr(&mut self, part: &str) {
+        let deadline = Instant::now() + DEADLINE;
+        while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            self.said.push_str(&line);
+            self.said.push('\n');
+            if line.contains(part) {
+                return;
+            }
+        }
+        panic!("no '{part}' in: {}", self.said);
+    }
+
+    /// Waits for the end, and for the end of every process of the run.
+    #[track_caller]
+    pub(crate) fn finish(mut self) -> Run {
+        drop(self.stdin.take());
+        let watchdog = Watchdog::new(self.pid());
+        let mut stdout = Vec::new();
+        if let Some(mut pipe) = self.stdout.take() {
+            pipe.read_to_end(&mut stdout).expect("a pipe can be read");
+        }
+        let status = self.child.wait().expect("the program is ours");
+        watchdog.calm();
+        self.assert_nothing_left();
+        let stderr = self.said + &self.lines.iter().fold(String::new(), |text, line| text + &line + "\n");
+        Run { stdout, stderr, status }
+    }
+
+    /// After the program itself was killed there is nobody left to end its workers but the kernel.
+    #[track_caller]
+    pub(crate) fn assert_nothing_left(&self) {
+        eventually("no process is left", || marked_processes(&self.mark).is_empty());
+    }
+
+    pub(crate) fn processes(&self) -> Vec<PathBuf> {
+        marked_processes(&self.mark)
+    }
+
+    pub(crate) fn peak_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the program runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
+        line.trim().trim_end_matches(" kB").parse().expect("the peak is a number")
+    }
+}
+
+/// What the plain command prints.
+pub(crate) fn plain(command: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut farm = marked(Command::new(command[0]));
+    farm.command().args(&command[1..]);
+    farm.run(input).stdout
+}
+
+pub(crate) fn is_installed(command: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(command).is_file())
+}
+
+pub(crate) fn numbers(count: usize) -> Vec<u8> {
+    (1..=count).flat_map(|n| format!("{n} ab hello\n").into_bytes()).collect()
+}

@@ -1,0 +1,98 @@
+//! What the tests ask of the system: deadlines, processes, named pipes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::DEADLINE;
+
+/// The variable that marks the processes of a run.
+pub(crate) const MARK: &str = "NARROWS_TEST_MARK";
+
+/// Kills a run that does not end.
+pub(crate) struct Watchdog {
+    ended: mpsc::Sender<()>,
+    thread: thread::JoinHandle<bool>,
+}
+
+impl Watchdog {
+    pub(crate) fn new(pid: Pid) -> Watchdog {
+        let (ended, end) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            let late = end.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout);
+            if late {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+            late
+        });
+        Watchdog { ended, thread }
+    }
+
+    #[track_caller]
+    pub(crate) fn calm(self) {
+        drop(self.ended);
+        assert!(!self.thread.join().expect("the watchdog does not panic"), "the program did not end");
+    }
+}
+
+/// Polls for a state of the system that announces itself by no event.
+#[track_caller]
+pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+pub(crate) fn marked_processes(mark: &str) -> Vec<PathBuf> {
+    let wanted = format!("{MARK}={mark}");
+    let is_marked = |process: &PathBuf| {
+        fs::read(process.join("environ"))
+            .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes()))
+    };
+    let processes = fs::read_dir("/proc").expect("Linux has /proc");
+    processes.flatten().map(|entry| entry.path()).filter(is_marked).collect()
+}
+
+/// A pipe with a name: a worker that reads it waits until the test lets it go.
+pub(crate) struct Barrier(PathBuf);
+
+impl Barrier {
+    pub(crate) fn new() -> Barrier {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("narrows-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).expect("a fifo can be made");
+        Barrier(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Lets one waiting worker go.
+    pub(crate) fn release(&self) {
+        fs::write(&self.0, "go\n").expect("a worker waits");
+    }
+}
+
+impl Drop for Barrier {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// A worker that says `got LINE` on stderr and then, for the line `slow`, waits for the barrier.
+pub(crate) fn waiting_worker(barrier: &Barrier) -> String {
+    format!(
+        r#"while read -r line; do echo "got $line" >&2; if [ "$line" = slow ]; then read -r go < {}; fi; echo "$line"; done"#,
+        barrier.path().display()
+    )
+}
