@@ -1,7 +1,7 @@
 //! Channels inside a process.
 //!
-//! Modules that may use `unsafe`: `queue` (slots, and who may touch them) and `select` (`Select` is `Send` and `Sync`
-//! whatever its messages are).
+//! Modules that may use `unsafe`: `queue` (slots, and who may touch them), `role` (state that only the holder of a role
+//! touches) and `select` (`Select` is `Send` and `Sync` whatever its messages are).
 #![deny(unsafe_code)]
 
 pub mod arm;
@@ -17,6 +17,7 @@ pub mod park;
 mod permit;
 #[allow(unsafe_code)] // slots, and who may touch them
 mod queue;
+#[allow(unsafe_code)] // the state that only the holder of a role may touch
 mod role;
 #[allow(unsafe_code)] // `Select` is Send and Sync whatever its messages are
 mod select;

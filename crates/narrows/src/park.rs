@@ -28,12 +28,12 @@ pub fn set_sleep_hook(hook: Option<fn()>) -> Option<fn()> {
     BEFORE_SLEEP.with(|cell| cell.replace(hook))
 }
 
-/// Sleeps until `done` or the deadline.
+/// Sleeps until `done` or the deadline, after a short spin and the hook.
 pub(crate) fn sleep(done: impl Fn() -> bool, deadline: Deadline) {
     // A peer that is on its way claims us without a system call on either side.
     let mut spin = Spin::new();
     loop {
-        if done() || deadline.left().is_some_and(|left| left.is_zero()) {
+        if done() || deadline.has_passed() {
             return;
         }
         if !spin.turn() {
@@ -43,6 +43,11 @@ pub(crate) fn sleep(done: impl Fn() -> bool, deadline: Deadline) {
     if let Some(hook) = BEFORE_SLEEP.with(Cell::get) {
         hook();
     }
+    sleep_plainly(done, deadline);
+}
+
+/// Sleeps until `done` or the deadline, and does nothing else.
+pub(crate) fn sleep_plainly(done: impl Fn() -> bool, deadline: Deadline) {
     while !done() {
         match deadline.left() {
             None => park(),

@@ -20,8 +20,8 @@ use self::{
     ring::{Ring, RingCursor},
 };
 use crate::{
-    role::Role,
-    sync::{AtomicUsize, CachePadded, MutexGuard, Ordering, fence},
+    role::{Holder, Role},
+    sync::{AtomicUsize, CachePadded, Ordering, fence},
 };
 
 const CLOSED: usize = 1;
@@ -149,7 +149,7 @@ pub(crate) fn drop_each<T>(mut next: impl FnMut() -> Option<T>) {
 #[derive(Debug)]
 pub(crate) struct Producer<'a, T, R> {
     queue: &'a Queue<T, R>,
-    at: MutexGuard<'a, Cursor<T>>,
+    at: Holder<'a, Cursor<T>>,
 }
 
 impl<T, R> Producer<'_, T, R> {
@@ -196,7 +196,7 @@ impl<T, R> Producer<'_, T, R> {
 #[derive(Debug)]
 pub(crate) struct Consumer<'a, T, R> {
     queue: &'a Queue<T, R>,
-    end: MutexGuard<'a, RecvEnd<T, R>>,
+    end: Holder<'a, RecvEnd<T, R>>,
 }
 
 impl<T, R> Consumer<'_, T, R> {
