@@ -57,13 +57,6 @@ pub mod internal {
 /// ```
 pub struct Select<'a>(Selector<'a>);
 
-// SAFETY: an arm of ours reaches its channel only under the channel's locks, and what a selector does with a message is
-// to move it inside the channel; it never drops or clones one, and hands one out only to who holds the typed handle.
-// Arms of others are added as `dyn Arm + Send + Sync`.
-unsafe impl Send for Select<'_> {}
-// SAFETY: as above; besides, every method that does something takes `&mut self`.
-unsafe impl Sync for Select<'_> {}
-
 impl<'a> Select<'a> {
     /// A selector without operations. Fair: among those that can proceed it picks at random.
     pub fn new() -> Select<'a> {

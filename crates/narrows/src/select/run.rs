@@ -75,6 +75,13 @@ pub(super) struct Selector<'a> {
     run: Run,
 }
 
+// SAFETY: an arm of ours reaches its channel only under the channel's locks, and what a selector does with a message is
+// to move it inside the channel; it never drops or clones one, and hands one out only to who holds the typed handle.
+// Arms of others are added as `dyn Arm + Send + Sync`.
+unsafe impl Send for Selector<'_> {}
+// SAFETY: as above; besides, every method that does something takes `&mut self`.
+unsafe impl Sync for Selector<'_> {}
+
 impl<'a> Selector<'a> {
     pub(super) fn new(is_biased: bool) -> Selector<'a> {
         Selector { slots: Vec::new(), is_biased, run: Run::default() }
