@@ -8,8 +8,8 @@
 //! held  = chosen by a select, not finished            written under the receive role
 //! reserved = permits out                              written under the send role
 //! ```
-//! Invariants: `used + reserved <= capacity`; `len = used - held`. Nobody is told Disconnected while something is held,
-//! for it may come back.
+//! Invariants: `used + reserved <= capacity`; `len = used - held`. What a select has chosen is received; given back, it is there
+//! again, though others may have been told meanwhile that the channel is at its end.
 
 use std::collections::VecDeque;
 
@@ -132,8 +132,8 @@ impl<T> Buffer<T> {
         Some(numbered)
     }
 
-    fn drained(&self, end: &mut End<'_, T>) -> bool {
-        end.is_drained() && end.books().returned.is_empty() && self.held() == 0
+    fn drained(end: &mut End<'_, T>) -> bool {
+        end.is_drained() && end.books().returned.is_empty()
     }
 }
 
@@ -237,7 +237,7 @@ impl<T> Outlet<T> for Buffer<T> {
     fn recv(&self, _: &mut Seat, _: Who<'_>) -> Result<T, TryRecvError> {
         let mut end = self.queue.consumer();
         let Some(numbered) = Self::take(&mut end) else {
-            let drained = self.drained(&mut end);
+            let drained = Self::drained(&mut end);
             return Err(if drained { TryRecvError::Disconnected } else { TryRecvError::Empty });
         };
         end.give_back();
@@ -268,7 +268,7 @@ impl<T> Outlet<T> for Buffer<T> {
     fn choose_recv(&self, _: Seat, _: Who<'_>) -> Option<Token> {
         let mut end = self.queue.consumer();
         let Some(numbered) = Self::take(&mut end) else {
-            return self.drained(&mut end).then_some(Token::DISCONNECTED);
+            return Self::drained(&mut end).then_some(Token::DISCONNECTED);
         };
         self.set_held(self.held() + 1);
         let chosen = &mut end.books().chosen;
@@ -290,12 +290,8 @@ impl<T> Outlet<T> for Buffer<T> {
         // The place first, then the count: a reader between the two sees `held` and takes the role (see `len`).
         end.give_back();
         self.set_held(self.held() - 1);
-        let drained = self.drained(&mut end);
         drop(end);
         self.place_is_free();
-        if drained {
-            self.receivers.notify_all(); // who waited in case it came back
-        }
         Some(numbered.message)
     }
 
@@ -307,16 +303,11 @@ impl<T> Outlet<T> for Buffer<T> {
         returned.insert(at, numbered);
         self.set_held(self.held() - 1);
         drop(end);
-        if self.is_closed() {
-            // Whoever comes second must learn that nothing more comes.
-            self.receivers.notify_all();
-        } else {
-            self.receivers.notify_one();
-        }
+        self.receivers.notify_one();
     }
 
     fn can_recv(&self, _: Who<'_>) -> bool {
-        self.len() > 0 || (self.is_closed() && self.held() == 0)
+        self.is_closed() || self.len() > 0
     }
 
     fn is_closed(&self) -> bool {
@@ -324,7 +315,7 @@ impl<T> Outlet<T> for Buffer<T> {
     }
 
     fn is_drained(&self) -> bool {
-        self.is_closed() && self.drained(&mut self.queue.consumer())
+        self.is_closed() && Self::drained(&mut self.queue.consumer())
     }
 
     fn len(&self) -> usize {

@@ -150,6 +150,7 @@ impl<O: Op> Wait<O> {
             if let Some(arm) = self.claim.take() {
                 self.op.pass_on(arm);
             }
+            waiter.forget_waker();
             Waiter::recycle(waiter);
         }
     }

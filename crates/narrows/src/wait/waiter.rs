@@ -143,6 +143,12 @@ impl Waiter {
         drop(old);
     }
 
+    /// Wakes nobody any more, until it is told whom again.
+    pub(crate) fn forget_waker(&self) {
+        let old = std::mem::replace(&mut *lock(&self.wake), Wake::Nobody);
+        drop(old);
+    }
+
     /// Wakes the thread, or the task through its latest waker. Never called under a lock.
     pub(crate) fn wake(&self) {
         let mut wake = lock(&self.wake);
@@ -167,7 +173,7 @@ impl Waiter {
 mod cache {
     use std::cell::RefCell;
 
-    use super::{AWAKE, Waiter, Wake};
+    use super::{AWAKE, Waiter};
     use crate::sync::{Arc, Ordering, lock};
 
     const KEPT: usize = 8;
@@ -187,10 +193,6 @@ mod cache {
             own.word.store(AWAKE, Ordering::Relaxed);
             lock(&own.marks).clear();
             let is_task = own.is_task;
-            if is_task {
-                let old = std::mem::replace(&mut *lock(&own.wake), Wake::Nobody);
-                drop(old);
-            }
             // Fails only while the thread is ending; the waiter is then simply freed.
             let _ = WAITERS.try_with(|kept| {
                 let kept = &mut kept.borrow_mut()[usize::from(is_task)];
