@@ -138,7 +138,7 @@ impl Look {
 /// **Unstable**, see the [module](self).
 pub trait Arm {
     /// Tries to choose this arm now. The chooser's tickets may be out, but it cannot be claimed meanwhile.
-    fn attempt(&self, seat: Seat, who: Who<'_>) -> Option<Token>;
+    fn attempt(&self, who: Who<'_>) -> Option<Token>;
 
     /// Whether an attempt would succeed.
     fn is_ready(&self, who: Who<'_>) -> bool;
@@ -160,7 +160,32 @@ pub trait Arm {
 
     /// Gives back what an attempt has chosen.
     fn abandon(&self, _token: Token) {}
+}
 
-    /// Identifies the channel, so that a chosen operation is completed on no other.
-    fn channel(&self) -> usize;
+/// What a chosen operation is completed with: which operation, on the channel at which address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    Send(usize),
+    Recv(usize),
+    Reserve(usize),
+}
+
+/// Identifies a channel while somebody holds it.
+pub(crate) fn address<T>(channel: &T) -> usize {
+    std::ptr::from_ref(channel).addr()
+}
+
+/// An arm as a select keeps it.
+#[derive(Clone, Copy)]
+#[doc(hidden)]
+pub struct Entry<'a> {
+    pub(crate) arm: &'a dyn Arm,
+    /// `None` for arms of others, which complete themselves.
+    pub(crate) target: Option<Target>,
+}
+
+impl std::fmt::Debug for Entry<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.target.fmt(f)
+    }
 }

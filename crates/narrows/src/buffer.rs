@@ -69,10 +69,26 @@ impl<T> Buffer<T> {
     }
 
     /// Would `n` more places make too many?
-    fn is_short_of(&self, n: usize, used: usize) -> bool {
-        // Relaxed: the send role writes it; without the role this is a look, repeated after a fence where it counts.
-        let reserved = self.reserved.load(Ordering::Relaxed);
-        used.saturating_add(reserved).saturating_add(n) > self.capacity
+    fn exceeds(&self, used: usize, reserved: usize, n: usize) -> bool {
+        // A sum beyond the range of numbers is beyond any capacity.
+        let sum = used.checked_add(reserved).and_then(|sum| sum.checked_add(n));
+        sum.is_none_or(|sum| sum > self.capacity)
+    }
+
+    /// Under the send role: would `n` more be too many? Only a receive can change a yes.
+    fn is_short_of(&self, n: usize, end: &Producer<'_, T, Books<T>>) -> bool {
+        // Relaxed: only the send role, which the caller holds, writes it.
+        self.exceeds(end.used(), self.reserved.load(Ordering::Relaxed), n)
+    }
+
+    /// Without the role: was `n` too many, at one moment within the call?
+    fn looks_short_of(&self, n: usize) -> bool {
+        // Acquire: pairs with the Release in `set_reserved`. A permit that was used has its message counted in `used`.
+        if self.reserved.load(Ordering::Acquire) == 0 {
+            return self.exceeds(self.queue.used(), 0, n);
+        }
+        // A message that goes into a reserved place changes both numbers, so they are read together.
+        self.is_short_of(n, &self.queue.producer())
     }
 
     fn held(&self) -> usize {
@@ -86,24 +102,27 @@ impl<T> Buffer<T> {
         if end.is_closed() {
             return Err(Stop::Closed);
         }
-        if self.is_short_of(n, end.used()) {
+        if self.is_short_of(n, &end) {
             // SeqCst: the answer must be true in the one order of all channels (contract, rule 4).
             fence(Ordering::SeqCst);
-            if self.is_short_of(n, end.used()) {
+            if self.is_short_of(n, &end) {
                 return Err(Stop::Full);
             }
         }
         Ok(act(&mut end))
     }
 
-    fn add_reserved(&self, n: usize) {
-        // Relaxed: only the send role, which the caller holds, writes it and relies on it.
-        self.reserved.store(self.reserved.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+    /// Under the send role. A place is used or given back only if it was taken: more than that would let a message be
+    /// written over another, so it ends here.
+    fn sub_reserved(&self, n: usize) -> usize {
+        // Relaxed: only the send role, which the caller holds, writes it.
+        let reserved = self.reserved.load(Ordering::Relaxed);
+        reserved.checked_sub(n).expect("a place was given back that nobody had taken")
     }
 
-    fn sub_reserved(&self, n: usize) {
-        // Relaxed: as above.
-        self.reserved.store(self.reserved.load(Ordering::Relaxed) - n, Ordering::Relaxed);
+    fn set_reserved(&self, reserved: usize) {
+        // Release: pairs with the Acquire in `looks_short_of`.
+        self.reserved.store(reserved, Ordering::Release);
     }
 
     fn set_held(&self, held: usize) {
@@ -111,25 +130,25 @@ impl<T> Buffer<T> {
         self.held.store(held, Ordering::Release);
     }
 
-    /// The next message, its place still in use.
-    fn take(end: &mut End<'_, T>) -> Option<Numbered<T>> {
-        if let Some(numbered) = end.books().returned.pop_front() {
-            return Some(numbered);
+    /// Takes the next message into `into`, its place still in use; its number, if there is one.
+    fn take(end: &mut End<'_, T>, into: &mut Option<T>) -> Option<usize> {
+        if let Some(Numbered { number, message }) = end.books().returned.pop_front() {
+            *into = Some(message);
+            return Some(number);
         }
         let number = end.taken();
-        end.take().map(|message| Numbered { number, message })
+        end.take(into).then_some(number)
     }
 
-    fn place_is_free(&self) {
+    fn places_are_free(&self, n: usize) {
         if self.is_bounded {
-            self.senders.notify_one();
+            self.senders.notify(n);
         }
     }
 
-    /// Moves a chosen message out of its slot. Its place is still in use, and it no longer counts as held.
-    fn unhold(&self, end: &mut End<'_, T>, token: Token) -> Option<Numbered<T>> {
-        let numbered = end.books().chosen.get_mut(token.slot())?.take()?;
-        Some(numbered)
+    /// Moves a chosen message out of its slot; its place is still in use.
+    fn unchoose(end: &mut End<'_, T>, token: Token) -> Option<Numbered<T>> {
+        end.books().chosen.get_mut(token.slot())?.take()
     }
 
     fn drained(end: &mut End<'_, T>) -> bool {
@@ -139,33 +158,37 @@ impl<T> Buffer<T> {
 
 impl<T> Inlet<T> for Buffer<T> {
     fn send(&self, message: &mut Option<T>, _: &mut Seat, _: Who<'_>) -> Result<(), Stop> {
-        self.with_room(1, |end| end.push(message.take().expect("a send owns its message until it is done")))?;
-        self.receivers.notify_one();
+        self.with_room(1, |end| end.push(message))?;
+        self.receivers.notify(1);
         Ok(())
     }
 
     fn reserve(&self, n: usize, _: Who<'_>) -> Result<(), Stop> {
-        self.with_room(n, |_| self.add_reserved(n))
+        // Relaxed: only the send role, under which this runs, writes it. No overflow: there was room.
+        self.with_room(n, |_| self.set_reserved(self.reserved.load(Ordering::Relaxed) + n))
     }
 
     fn unreserve(&self, n: usize) {
         let end = self.queue.producer();
-        self.sub_reserved(n);
+        self.set_reserved(self.sub_reserved(n));
         drop(end);
-        for _ in 0..n {
-            self.place_is_free();
-        }
+        self.places_are_free(n);
     }
 
-    fn send_reserved(&self, message: T) -> Result<(), T> {
+    fn send_reserved(&self, message: &mut Option<T>) -> Result<(), Stop> {
         let mut end = self.queue.producer();
-        self.sub_reserved(1);
-        if end.is_closed() {
-            return Err(message);
+        let reserved = self.sub_reserved(1);
+        let closed = end.is_closed();
+        if !closed {
+            end.push(message);
         }
-        end.push(message);
+        // After the push, so that whoever sees no permit sees the message.
+        self.set_reserved(reserved);
         drop(end);
-        self.receivers.notify_one();
+        if closed {
+            return Err(Stop::Closed);
+        }
+        self.receivers.notify(1);
         Ok(())
     }
 
@@ -201,7 +224,7 @@ impl<T> Inlet<T> for Buffer<T> {
         None
     }
 
-    fn complete_send(&self, _: Token, message: T) -> Result<(), T> {
+    fn complete_send(&self, _: Token, message: &mut Option<T>) -> Result<(), Stop> {
         self.send_reserved(message)
     }
 
@@ -210,7 +233,7 @@ impl<T> Inlet<T> for Buffer<T> {
     }
 
     fn can_send(&self, n: usize, _: Who<'_>) -> bool {
-        self.is_closed() || !self.is_short_of(n, self.queue.used())
+        self.is_closed() || !self.looks_short_of(n)
     }
 
     fn close(&self) -> bool {
@@ -225,25 +248,27 @@ impl<T> Inlet<T> for Buffer<T> {
         true
     }
 
-    fn clear_one(&self) -> Option<T> {
+    fn clear_one(&self, into: &mut Option<T>) -> bool {
         let mut end = self.queue.consumer();
-        let numbered = Self::take(&mut end)?;
-        end.give_back();
-        Some(numbered.message)
+        let taken = Self::take(&mut end, into).is_some();
+        if taken {
+            end.give_back();
+        }
+        taken
     }
 }
 
 impl<T> Outlet<T> for Buffer<T> {
-    fn recv(&self, _: &mut Seat, _: Who<'_>) -> Result<T, TryRecvError> {
+    fn recv(&self, into: &mut Option<T>, _: Who<'_>) -> Result<(), TryRecvError> {
         let mut end = self.queue.consumer();
-        let Some(numbered) = Self::take(&mut end) else {
+        if Self::take(&mut end, into).is_none() {
             let drained = Self::drained(&mut end);
             return Err(if drained { TryRecvError::Disconnected } else { TryRecvError::Empty });
-        };
+        }
         end.give_back();
         drop(end);
-        self.place_is_free();
-        Ok(numbered.message)
+        self.places_are_free(1);
+        Ok(())
     }
 
     fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look {
@@ -251,8 +276,8 @@ impl<T> Outlet<T> for Buffer<T> {
         Look::ready(self.can_recv(Who::THREAD))
     }
 
-    fn was_received(&self, _: Seat) -> Option<T> {
-        None
+    fn was_received(&self, _: Seat, _: &mut Option<T>) -> bool {
+        false
     }
 
     fn retract_recv(&self, seat: &mut Seat) {
@@ -261,22 +286,23 @@ impl<T> Outlet<T> for Buffer<T> {
 
     fn pass_on_recv(&self) {
         if self.can_recv(Who::THREAD) {
-            self.receivers.notify_one();
+            self.receivers.notify(1);
         }
     }
 
-    fn choose_recv(&self, _: Seat, _: Who<'_>) -> Option<Token> {
+    fn choose_recv(&self, _: Who<'_>) -> Option<Token> {
         let mut end = self.queue.consumer();
-        let Some(numbered) = Self::take(&mut end) else {
+        let mut message = None;
+        let Some(number) = Self::take(&mut end, &mut message) else {
             return Self::drained(&mut end).then_some(Token::DISCONNECTED);
         };
         self.set_held(self.held() + 1);
         let chosen = &mut end.books().chosen;
-        let slot = chosen.iter().position(Option::is_none).unwrap_or_else(|| {
+        let slot = chosen.iter().position(Option::is_none).unwrap_or(chosen.len());
+        if slot == chosen.len() {
             chosen.push(None);
-            chosen.len() - 1
-        });
-        chosen[slot] = Some(numbered);
+        }
+        chosen[slot] = message.map(|message| Numbered { number, message });
         Some(Token::new(slot, 0))
     }
 
@@ -284,26 +310,27 @@ impl<T> Outlet<T> for Buffer<T> {
         None
     }
 
-    fn complete_recv(&self, token: Token) -> Option<T> {
+    fn complete_recv(&self, token: Token, into: &mut Option<T>) -> bool {
         let mut end = self.queue.consumer();
-        let numbered = self.unhold(&mut end, token)?;
+        let Some(Numbered { message, .. }) = Self::unchoose(&mut end, token) else { return false };
+        *into = Some(message);
         // The place first, then the count: a reader between the two sees `held` and takes the role (see `len`).
         end.give_back();
         self.set_held(self.held() - 1);
         drop(end);
-        self.place_is_free();
-        Some(numbered.message)
+        self.places_are_free(1);
+        true
     }
 
     fn abandon_recv(&self, token: Token) {
         let mut end = self.queue.consumer();
-        let Some(numbered) = self.unhold(&mut end, token) else { return };
+        let Some(numbered) = Self::unchoose(&mut end, token) else { return };
         let returned = &mut end.books().returned;
         let at = returned.partition_point(|other| other.number < numbered.number);
         returned.insert(at, numbered);
         self.set_held(self.held() - 1);
         drop(end);
-        self.receivers.notify_one();
+        self.receivers.notify(1);
     }
 
     fn can_recv(&self, _: Who<'_>) -> bool {
@@ -331,7 +358,7 @@ impl<T> Outlet<T> for Buffer<T> {
     }
 
     fn is_full(&self) -> bool {
-        self.is_short_of(1, self.queue.used())
+        self.looks_short_of(1)
     }
 
     fn capacity(&self) -> Option<usize> {

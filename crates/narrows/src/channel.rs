@@ -3,7 +3,10 @@
 //! Invariants: `senders` and `receivers` count the handles (weak ones apart); when either comes to 0 the channel closes,
 //! and when the receivers are gone what was left inside is dropped.
 
-use std::time::{Duration, Instant};
+use std::{
+    panic::{RefUnwindSafe, UnwindSafe},
+    time::{Duration, Instant},
+};
 
 use crate::{
     buffer::Buffer,
@@ -50,9 +53,20 @@ impl<T> Chan<T> {
         closed
     }
 
-    /// Takes the oldest message left.
-    pub(crate) fn clear_one(&self) -> Option<T> {
-        self.flavor.inlet()?.clear_one()
+    /// Takes the oldest message left into `into`, which is empty; false if there is none.
+    pub(crate) fn clear_one(&self, into: &mut Option<T>) -> bool {
+        self.flavor.inlet().is_some_and(|inlet| inlet.clear_one(into))
+    }
+
+    /// Closes, and takes what is left, oldest first.
+    pub(crate) fn close_now(&self) -> Vec<T> {
+        self.close();
+        let mut left = Vec::new();
+        let mut message = None;
+        while self.clear_one(&mut message) {
+            left.extend(message.take());
+        }
+        left
     }
 
     pub(crate) fn drop_sender(&self) {
@@ -64,10 +78,14 @@ impl<T> Chan<T> {
     pub(crate) fn drop_receiver(&self) {
         if self.receivers.leave() {
             self.close();
-            drop_each(|| self.clear_one());
+            drop_each(|message| self.clear_one(message));
         }
     }
 }
+
+// What happens to a message when a holder panics is decided by its own drop; the channel is never left half done.
+impl<T> UnwindSafe for Chan<T> {}
+impl<T> RefUnwindSafe for Chan<T> {}
 
 /// How many handles one side has.
 #[derive(Debug)]
@@ -219,8 +237,9 @@ pub fn at(when: Instant) -> Receiver<Instant> {
 
 /// Makes a receiver that gets a message, the time it was due, every `duration`.
 ///
-/// The channel has capacity 1 and is never disconnected. While a message is not received none is added: whoever comes
-/// late gets the one, and the next is due `duration` after that receive. Receives that wait keep the rhythm.
+/// The channel has capacity 1 and is never disconnected. While a message is not received none is added. The next is due
+/// `duration` after that one was due, so that a loop of receives keeps the rhythm; whoever is so late that this has passed
+/// too gets the next one `duration` from then.
 ///
 /// ```
 /// use std::time::{Duration, Instant};

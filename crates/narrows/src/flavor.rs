@@ -67,7 +67,8 @@ pub(crate) trait Inlet<T> {
     /// Gives `n` of them back.
     fn unreserve(&self, n: usize);
     /// Sends into a reserved place, which is used up in any case.
-    fn send_reserved(&self, message: T) -> Result<(), T>;
+    /// The message stays in `message` if the channel is closed.
+    fn send_reserved(&self, message: &mut Option<T>) -> Result<(), Stop>;
 
     /// Leaves a ticket, then looks whether the sender could go on.
     fn enlist_send(&self, ticket: Ticket, seat: &mut Seat, offering: Offering<'_, T>) -> Look;
@@ -82,8 +83,8 @@ pub(crate) trait Inlet<T> {
     fn choose_send(&self, who: Who<'_>) -> Option<Token>;
     /// The same after a claim of the ticket.
     fn claimed_send(&self, seat: Seat) -> Option<Token>;
-    /// Second step.
-    fn complete_send(&self, token: Token, message: T) -> Result<(), T>;
+    /// Second step. The message stays in `message` if the channel is closed.
+    fn complete_send(&self, token: Token, message: &mut Option<T>) -> Result<(), Stop>;
     /// Instead of the second step.
     fn abandon_send(&self, token: Token);
 
@@ -92,30 +93,31 @@ pub(crate) trait Inlet<T> {
 
     /// Ends sending; true for the call that did it. Wakes everybody.
     fn close(&self) -> bool;
-    /// The oldest message left, for whoever clears the channel.
-    fn clear_one(&self) -> Option<T>;
+    /// Takes the oldest message left, for whoever clears the channel; false if there is none.
+    fn clear_one(&self, into: &mut Option<T>) -> bool;
 }
 
 /// What a flavour does for receivers.
 pub(crate) trait Outlet<T> {
-    /// Receives now.
-    fn recv(&self, seat: &mut Seat, who: Who<'_>) -> Result<T, TryRecvError>;
+    /// Receives now, into `into`, which is empty. So with the other functions that receive: a large message is copied
+    /// once, and not through the stack of every function on the way.
+    fn recv(&self, into: &mut Option<T>, who: Who<'_>) -> Result<(), TryRecvError>;
 
     /// Leaves a ticket, then looks whether the receiver could go on.
     fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look;
     /// After a claim: did a sender put a message into the ticket?
-    fn was_received(&self, seat: Seat) -> Option<T>;
+    fn was_received(&self, seat: Seat, into: &mut Option<T>) -> bool;
     /// Takes the ticket back.
     fn retract_recv(&self, seat: &mut Seat);
     /// Gives an unused wake-up to the next receiver, if there is a message.
     fn pass_on_recv(&self);
 
     /// First step of a selected receive: makes it certain.
-    fn choose_recv(&self, seat: Seat, who: Who<'_>) -> Option<Token>;
+    fn choose_recv(&self, who: Who<'_>) -> Option<Token>;
     /// The same after a claim of the ticket, which then goes with the token.
     fn claimed_recv(&self, seat: &mut Seat) -> Option<Token>;
-    /// Second step; `None` means that the sender it was matched with withdrew.
-    fn complete_recv(&self, token: Token) -> Option<T>;
+    /// Second step; false means that the sender it was matched with withdrew.
+    fn complete_recv(&self, token: Token, into: &mut Option<T>) -> bool;
     /// Instead of the second step.
     fn abandon_recv(&self, token: Token);
 

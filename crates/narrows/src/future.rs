@@ -50,7 +50,7 @@ impl<T> Future for RecvFuture<'_, T> {
     type Output = Result<T, RecvError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx)
+        Pin::new(&mut self.0).poll(cx).map_ok(|()| self.0.op_mut().take_message())
     }
 }
 
@@ -155,7 +155,7 @@ impl<T> Future for Closed<'_, T> {
 }
 
 impl<T> Arm for Closed<'_, T> {
-    fn attempt(&self, _: Seat, who: Who<'_>) -> Option<Token> {
+    fn attempt(&self, who: Who<'_>) -> Option<Token> {
         self.is_ready(who).then_some(Token::new(0, 0))
     }
 
@@ -173,10 +173,6 @@ impl<T> Arm for Closed<'_, T> {
         if let Some(chan) = self.chan() {
             chan.closing.retract(seat);
         }
-    }
-
-    fn channel(&self) -> usize {
-        self.chan().map_or(0, |chan| std::ptr::from_ref(chan).addr())
     }
 }
 

@@ -1,13 +1,37 @@
-//! Channels inside a process.
+#![doc = include_str!("../docs/front.md")]
+//!
+//! # Unsafe code
 //!
 //! Modules that may use `unsafe`: `queue` (slots, and who may touch them), `role` (state that only the holder of a role
 //! touches) and `select` (`Select` is `Send` and `Sync` whatever its messages are).
 #![deny(unsafe_code)]
 
+/// Pages on more than one item.
+pub mod guide {
+    #[cfg(doc)]
+    use crate::*;
+
+    #[doc = include_str!("../docs/patterns.md")]
+    pub mod patterns {}
+    #[doc = include_str!("../docs/closing.md")]
+    pub mod closing {}
+    #[doc = include_str!("../docs/cancellation.md")]
+    pub mod cancellation {}
+    #[doc = include_str!("../docs/memory-model.md")]
+    pub mod memory_model {}
+    #[doc = include_str!("../docs/when-not-to-use-a-channel.md")]
+    pub mod when_not_to_use_a_channel {}
+    #[doc = include_str!("../docs/moving-from-crossbeam.md")]
+    pub mod moving_from_crossbeam {}
+}
+
 pub mod arm;
 mod buffer;
 mod channel;
 mod error;
+#[cfg(all(test, loom))]
+#[path = "../tests/model/explore.rs"]
+mod explore;
 mod flavor;
 mod future;
 mod handle;

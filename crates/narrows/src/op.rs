@@ -4,7 +4,7 @@
 use std::{borrow::Borrow, marker::PhantomData};
 
 use crate::{
-    arm::{Look, Seat, Ticket, Who},
+    arm::{Look, Seat, Ticket, Token, Who},
     channel::Chan,
     error::{RecvError, SendError, TryRecvError},
     flavor::{Offering, Stop},
@@ -74,26 +74,42 @@ impl<T> Op for SendOp<'_, T> {
     }
 }
 
-/// Receives one message. `H` is a receiver or a reference to one.
+/// Receives one message, which stays in here. `H` is a receiver or a reference to one.
 #[derive(Debug)]
 pub(crate) struct RecvOp<T, H> {
     handle: H,
+    message: Option<T>,
     seat: Seat,
-    message: PhantomData<fn() -> T>,
 }
 
 impl<T, H: Borrow<Receiver<T>>> RecvOp<T, H> {
     pub(crate) fn new(handle: H) -> RecvOp<T, H> {
-        RecvOp { handle, seat: None, message: PhantomData }
+        RecvOp { handle, message: None, seat: None }
+    }
+
+    /// The second step of a receive that a select has chosen.
+    pub(crate) fn complete(&mut self, chan: &Chan<T>, token: Token) -> bool {
+        chan.outlet().complete_recv(token, &mut self.message)
+    }
+
+    /// The message of a receive that succeeded.
+    pub(crate) fn take_message(&mut self) -> T {
+        self.message.take().expect("a receive that succeeded has its message")
+    }
+
+    /// One attempt.
+    pub(crate) fn try_now(&mut self, who: Who<'_>) -> Result<(), TryRecvError> {
+        let chan = self.handle.borrow().chan().ok_or(TryRecvError::Empty)?;
+        chan.outlet().recv(&mut self.message, who)
     }
 }
 
 impl<T, H: Borrow<Receiver<T>>> Op for RecvOp<T, H> {
-    type Output = Result<T, RecvError>;
+    type Output = Result<(), RecvError>;
 
     fn attempt(&mut self, who: Who<'_>) -> Option<Self::Output> {
-        match self.handle.borrow().chan()?.outlet().recv(&mut self.seat, who) {
-            Ok(message) => Some(Ok(message)),
+        match self.try_now(who) {
+            Ok(()) => Some(Ok(())),
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Disconnected) => Some(Err(RecvError)),
         }
@@ -107,7 +123,8 @@ impl<T, H: Borrow<Receiver<T>>> Op for RecvOp<T, H> {
     }
 
     fn claimed(&mut self, _: usize) -> Option<Self::Output> {
-        self.handle.borrow().chan()?.outlet().was_received(self.seat).map(Ok)
+        let chan = self.handle.borrow().chan()?;
+        chan.outlet().was_received(self.seat, &mut self.message).then_some(Ok(()))
     }
 
     fn retract(&mut self) {

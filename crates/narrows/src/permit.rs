@@ -25,9 +25,9 @@ impl<'a, T> Permit<'a, T> {
     /// # Errors
     /// Gives the message back if the channel was closed, or, with capacity 0, if the receiver has left.
     pub fn send(self, message: T) -> Result<(), SendError<T>> {
-        let chan = self.sender.chan();
+        let sender = self.sender;
         mem::forget(self);
-        chan.inlet().send_reserved(message).map_err(SendError)
+        sender.send_reserved(message)
     }
 
     /// Whether the channel was closed, so that a send would fail.
@@ -62,7 +62,7 @@ impl<T> OwnedPermit<T> {
     /// Gives the message back if the channel was closed, or, with capacity 0, if the receiver has left.
     pub fn send(mut self, message: T) -> Result<(), SendError<T>> {
         let sender = self.sender.take().expect("a permit has its sender until it is used");
-        sender.chan().inlet().send_reserved(message).map_err(SendError)
+        sender.send_reserved(message)
     }
 
     /// Whether the channel was closed, so that a send would fail.

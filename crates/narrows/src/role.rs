@@ -15,6 +15,7 @@
 
 use std::{
     collections::VecDeque,
+    marker::PhantomData,
     ops::{Deref, DerefMut},
 };
 
@@ -69,7 +70,7 @@ impl<S> Role<S> {
         if self.word.compare_exchange(0, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
             self.enter_slow();
         }
-        Holder { role: self }
+        Holder { role: self, state: PhantomData }
     }
 
     /// Takes the role if it is free, also past those who sleep.
@@ -89,14 +90,16 @@ impl<S> Role<S> {
             }
         }
         let mut overtaken = 0;
+        let sleeper = Arc::new(Sleeper { thread: current(), state: AtomicUsize::new(WAITING) });
         loop {
-            let sleeper = Arc::new(Sleeper { thread: current(), state: AtomicUsize::new(WAITING) });
             let mut sleepers = lock(&self.sleepers);
             // Acquire: as in `enter`, for the case that it was free.
             let word = self.word.fetch_or(HELD | SLEEPERS, Ordering::Acquire);
             if word & HELD == 0 {
                 return; // SLEEPERS may be left over; the next to leave looks, finds nobody, and clears it
             }
+            // Relaxed: the lock on the sleepers stands between this and whoever leaves next.
+            sleeper.state.store(WAITING, Ordering::Relaxed);
             let queued = Queued { sleeper: sleeper.clone(), overtaken };
             if overtaken == 0 {
                 sleepers.push_back(queued)
@@ -143,6 +146,8 @@ impl<S> Role<S> {
 #[derive(Debug)]
 pub(crate) struct Holder<'a, S> {
     role: &'a Role<S>,
+    /// Shared between threads it would share the state.
+    state: PhantomData<&'a mut S>,
 }
 
 impl<S> Deref for Holder<'_, S> {

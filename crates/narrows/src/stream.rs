@@ -48,10 +48,10 @@ impl<T, H: Borrow<Receiver<T>>> Stream for RecvStream<T, H> {
         if self.has_ended {
             return Poll::Ready(None);
         }
-        let message = ready!(Pin::new(&mut self.wait).poll(cx));
+        let received = ready!(Pin::new(&mut self.wait).poll(cx));
         self.wait.again();
-        self.has_ended = message.is_err();
-        Poll::Ready(message.ok())
+        self.has_ended = received.is_err();
+        Poll::Ready(received.ok().map(|()| self.wait.op_mut().take_message()))
     }
 }
 
@@ -109,7 +109,8 @@ impl<T, H: Borrow<Sender<T>> + Unpin> Sink<T> for SendSink<T, H> {
     fn start_send(mut self: Pin<&mut Self>, message: T) -> Result<(), Self::Error> {
         assert!(std::mem::take(&mut self.has_place), "`start_send` without `poll_ready`");
         let Some(wait) = &self.wait else { return Err(SendError(Some(message))) };
-        wait.op().chan().inlet().send_reserved(message).map_err(|message| SendError(Some(message)))
+        let mut message = Some(message);
+        wait.op().chan().inlet().send_reserved(&mut message).map_err(|_| SendError(message))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {

@@ -1,7 +1,7 @@
 //! Channels whose sender is the clock: `after`, `at` and `tick`. One place: the message that is due.
 //!
-//! A late receiver gets one message, not all those it missed; the next comes a period after that. A receiver that waited
-//! gets it on time, and the next a period after the time it was due, so that a loop of receives does not drift.
+//! A late receiver gets one message, not all those it missed. The next comes a period after that one was due, so that a
+//! loop of receives does not drift, or, if that has passed too, a period from now.
 
 use std::{
     collections::VecDeque,
@@ -49,23 +49,24 @@ impl State {
         !self.returned.is_empty() || self.next.is_some_and(|next| next <= now)
     }
 
-    fn take(&mut self, waited: bool) -> Option<Instant> {
+    fn take(&mut self) -> Option<Instant> {
         if let Some(returned) = self.returned.pop_front() {
             return Some(returned);
         }
         let now = Instant::now();
         let due = self.next.filter(|next| *next <= now)?;
         self.next = self.period.and_then(|period| {
-            let on_time = due.checked_add(period).filter(|next| waited && *next > now);
-            on_time.or_else(|| now.checked_add(period))
+            let in_rhythm = due.checked_add(period).filter(|next| *next > now);
+            in_rhythm.or_else(|| now.checked_add(period))
         });
         Some(due)
     }
 }
 
 impl<T> Outlet<T> for Timer<T> {
-    fn recv(&self, seat: &mut Seat, _: Who<'_>) -> Result<T, TryRecvError> {
-        lock(&self.state).take(seat.is_some()).map(self.message).ok_or(TryRecvError::Empty)
+    fn recv(&self, into: &mut Option<T>, _: Who<'_>) -> Result<(), TryRecvError> {
+        *into = Some((self.message)(lock(&self.state).take().ok_or(TryRecvError::Empty)?));
+        Ok(())
     }
 
     fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look {
@@ -74,8 +75,8 @@ impl<T> Outlet<T> for Timer<T> {
         Look { ready: self.can_recv(Who::THREAD), due }
     }
 
-    fn was_received(&self, _: Seat) -> Option<T> {
-        None
+    fn was_received(&self, _: Seat, _: &mut Option<T>) -> bool {
+        false
     }
 
     fn retract_recv(&self, seat: &mut Seat) {
@@ -84,13 +85,13 @@ impl<T> Outlet<T> for Timer<T> {
 
     fn pass_on_recv(&self) {
         if self.can_recv(Who::THREAD) {
-            self.receivers.notify_one();
+            self.receivers.notify(1);
         }
     }
 
-    fn choose_recv(&self, seat: Seat, _: Who<'_>) -> Option<Token> {
+    fn choose_recv(&self, _: Who<'_>) -> Option<Token> {
         let mut state = lock(&self.state);
-        let message = state.take(seat.is_some())?;
+        let message = state.take()?;
         let slot = state.chosen.iter().position(Option::is_none).unwrap_or(state.chosen.len());
         if slot == state.chosen.len() {
             state.chosen.push(None);
@@ -103,8 +104,10 @@ impl<T> Outlet<T> for Timer<T> {
         None
     }
 
-    fn complete_recv(&self, token: Token) -> Option<T> {
-        lock(&self.state).chosen.get_mut(token.slot())?.take().map(self.message)
+    fn complete_recv(&self, token: Token, into: &mut Option<T>) -> bool {
+        let message = lock(&self.state).chosen.get_mut(token.slot()).and_then(Option::take);
+        *into = message.map(self.message);
+        into.is_some()
     }
 
     fn abandon_recv(&self, token: Token) {
@@ -112,7 +115,7 @@ impl<T> Outlet<T> for Timer<T> {
         let message = state.chosen.get_mut(token.slot()).and_then(Option::take);
         state.returned.extend(message);
         drop(state);
-        self.receivers.notify_one();
+        self.receivers.notify(1);
     }
 
     fn can_recv(&self, _: Who<'_>) -> bool {

@@ -2,12 +2,11 @@
 
 use std::{
     fmt,
-    panic::{RefUnwindSafe, UnwindSafe},
     time::{Duration, Instant},
 };
 
 use crate::{
-    arm::{Arm, Look, Seat, Ticket, Token, Who},
+    arm::{Arm, Entry, Look, Seat, Target, Ticket, Token, Who, address},
     channel::Chan,
     error::{RecvError, RecvTimeoutError, TryRecvError},
     future::{Closed, RecvFuture},
@@ -30,27 +29,43 @@ use crate::{
 /// assert!(r.recv().is_err());
 /// ```
 pub struct Receiver<T> {
-    /// The channel; none for a receiver that never gets anything.
-    chan: Option<Arc<Chan<T>>>,
+    arm: RecvArm<T>,
 }
 
 impl<T> Receiver<T> {
     /// The caller has counted this receiver.
     pub(crate) fn new(chan: Arc<Chan<T>>) -> Receiver<T> {
-        Receiver { chan: Some(chan) }
+        Receiver { arm: RecvArm(Some(chan)) }
     }
 
     pub(crate) const fn never() -> Receiver<T> {
-        Receiver { chan: None }
+        Receiver { arm: RecvArm(None) }
     }
 
     pub(crate) fn chan(&self) -> Option<&Chan<T>> {
-        self.chan.as_deref()
+        self.arm.chan()
+    }
+
+    /// The arm that receives.
+    pub(crate) fn recv_arm(&self) -> Entry<'_> {
+        Entry { arm: &self.arm, target: Some(Target::Recv(self.chan().map_or(0, address))) }
+    }
+
+    /// For a select that has chosen to receive.
+    pub(crate) fn complete_recv(&self, token: Token) -> Result<T, RecvError> {
+        let Some(chan) = self.chan().filter(|_| token != Token::DISCONNECTED) else { return Err(RecvError) };
+        let mut op = RecvOp::new(self);
+        if op.complete(chan, token) {
+            return Ok(op.take_message());
+        }
+        self.recv() // at capacity 0 the sender we were matched with has dropped its operation
     }
 
     fn recv_by(&self, deadline: Deadline) -> Result<T, RecvTimeoutError> {
-        match wait::block(&mut RecvOp::new(self), deadline) {
-            Some(done) => Ok(done?),
+        let mut op = RecvOp::new(self);
+        match wait::block(&mut op, deadline) {
+            Some(Ok(())) => Ok(op.take_message()),
+            Some(Err(RecvError)) => Err(RecvTimeoutError::Disconnected),
             None => Err(RecvTimeoutError::Timeout),
         }
     }
@@ -60,7 +75,9 @@ impl<T> Receiver<T> {
     /// # Errors
     /// If the channel is empty and disconnected, also if that happens while it waits.
     pub fn recv(&self) -> Result<T, RecvError> {
-        wait::block(&mut RecvOp::new(self), Deadline::Never).expect("without a deadline a wait ends with a result")
+        let mut op = RecvOp::new(self);
+        wait::block(&mut op, Deadline::Never).expect("without a deadline a wait ends with a result")?;
+        Ok(op.take_message())
     }
 
     /// Receives a message if one is there. With capacity 0, that is if a sender is waiting.
@@ -78,8 +95,9 @@ impl<T> Receiver<T> {
     /// assert_eq!(r.try_recv(), Err(TryRecvError::Disconnected));
     /// ```
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        let chan = self.chan().ok_or(TryRecvError::Empty)?;
-        chan.outlet().recv(&mut None, Who::THREAD)
+        let mut op = RecvOp::new(self);
+        op.try_now(Who::THREAD)?;
+        Ok(op.take_message())
     }
 
     /// Receives a message, waiting for at most `timeout`. A time-out beyond the clock's range never comes.
@@ -144,7 +162,7 @@ impl<T> Receiver<T> {
 
     /// Whether both receive from the same channel. All receivers of [`never`](crate::never) do.
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
-        match (&self.chan, &other.chan) {
+        match (&self.arm.0, &other.arm.0) {
             (Some(own), Some(other)) => Arc::ptr_eq(own, other),
             (None, None) => true,
             _ => false,
@@ -173,8 +191,7 @@ impl<T> Receiver<T> {
 
     /// Closes the channel and takes out what is inside, oldest first.
     pub fn close_now(&self) -> Vec<T> {
-        self.close();
-        std::iter::from_fn(|| self.chan()?.clear_one()).collect()
+        self.chan().map_or_else(Vec::new, Chan::close_now)
     }
 
     /// Whether the channel was closed, by [`close`](Receiver::close) or because one end is gone. Messages may be left.
@@ -194,7 +211,7 @@ impl<T> Receiver<T> {
 
     /// A handle that does not keep the channel open.
     pub fn downgrade(&self) -> WeakReceiver<T> {
-        WeakReceiver { chan: self.chan.clone() }
+        WeakReceiver { chan: self.arm.0.clone() }
     }
 }
 
@@ -203,7 +220,7 @@ impl<T> Clone for Receiver<T> {
         if let Some(chan) = self.chan() {
             chan.receivers.join();
         }
-        Receiver { chan: self.chan.clone() }
+        Receiver { arm: RecvArm(self.arm.0.clone()) }
     }
 }
 
@@ -214,10 +231,6 @@ impl<T> Drop for Receiver<T> {
         }
     }
 }
-
-// What happens to a message when a holder panics is decided by its own drop; the channel is never left half done.
-impl<T> UnwindSafe for Receiver<T> {}
-impl<T> RefUnwindSafe for Receiver<T> {}
 
 /// A receiver that does not keep its channel open. From [`Receiver::downgrade`].
 pub struct WeakReceiver<T> {
@@ -240,9 +253,18 @@ impl<T> Clone for WeakReceiver<T> {
     }
 }
 
-impl<T> Arm for Receiver<T> {
-    fn attempt(&self, seat: Seat, who: Who<'_>) -> Option<Token> {
-        self.chan()?.outlet().choose_recv(seat, who)
+/// A receiver as the arm that receives. The channel; none for a receiver that never gets anything.
+struct RecvArm<T>(Option<Arc<Chan<T>>>);
+
+impl<T> RecvArm<T> {
+    fn chan(&self) -> Option<&Chan<T>> {
+        self.0.as_deref()
+    }
+}
+
+impl<T> Arm for RecvArm<T> {
+    fn attempt(&self, who: Who<'_>) -> Option<Token> {
+        self.chan()?.outlet().choose_recv(who)
     }
 
     fn is_ready(&self, who: Who<'_>) -> bool {
@@ -273,10 +295,6 @@ impl<T> Arm for Receiver<T> {
         if let Some(chan) = self.chan().filter(|_| token != Token::DISCONNECTED) {
             chan.outlet().abandon_recv(token);
         }
-    }
-
-    fn channel(&self) -> usize {
-        self.chan().map_or(0, |chan| std::ptr::from_ref(chan).addr())
     }
 }
 

@@ -2,12 +2,11 @@
 
 use std::{
     fmt,
-    panic::{RefUnwindSafe, UnwindSafe},
     time::{Duration, Instant},
 };
 
 use crate::{
-    arm::{Arm, Look, Seat, Ticket, Token, Who},
+    arm::{Arm, Entry, Look, Seat, Target, Ticket, Token, Who, address},
     channel::Chan,
     error::{SendError, SendTimeoutError, TrySendError},
     flavor::{Offering, Stop},
@@ -32,23 +31,32 @@ use crate::{
 /// assert_eq!(r.iter().collect::<Vec<_>>(), [1, 2]);
 /// ```
 pub struct Sender<T> {
-    /// The channel. It is wrapped so that a select can have two kinds of arms of one sender, both by reference.
-    end: PermitArm<T>,
+    /// The channel. It is wrapped twice so that a select can have two kinds of arms of one sender, both by reference.
+    arm: SendArm<T>,
 }
 
 impl<T> Sender<T> {
     /// The caller has counted this sender.
     pub(crate) fn new(chan: Arc<Chan<T>>) -> Sender<T> {
-        Sender { end: PermitArm(chan) }
+        Sender { arm: SendArm(PermitArm(chan)) }
     }
 
     pub(crate) fn chan(&self) -> &Chan<T> {
-        &self.end.0
+        &self.arm.0.0
+    }
+
+    fn shared(&self) -> &Arc<Chan<T>> {
+        &self.arm.0.0
+    }
+
+    /// The arm that sends.
+    pub(crate) fn send_arm(&self) -> Entry<'_> {
+        Entry { arm: &self.arm, target: Some(Target::Send(address(self.chan()))) }
     }
 
     /// The arm that takes a place instead of sending.
-    pub(crate) fn permit_arm(&self) -> &PermitArm<T> {
-        &self.end
+    pub(crate) fn permit_arm(&self) -> Entry<'_> {
+        Entry { arm: &self.arm.0, target: Some(Target::Reserve(address(self.chan()))) }
     }
 
     fn send_by(&self, message: T, deadline: Deadline) -> Result<(), SendTimeoutError<T>> {
@@ -201,6 +209,21 @@ impl<T> Sender<T> {
         ReserveManyFuture::new(self, n)
     }
 
+    /// For permits.
+    pub(crate) fn send_reserved(&self, message: T) -> Result<(), SendError<T>> {
+        let mut message = Some(message);
+        self.chan().inlet().send_reserved(&mut message).map_err(|_| give_back(message))
+    }
+
+    /// For a select that has chosen to send.
+    pub(crate) fn complete_send(&self, token: Token, message: T) -> Result<(), SendError<T>> {
+        let mut message = Some(message);
+        if token == Token::DISCONNECTED {
+            return Err(give_back(message));
+        }
+        self.chan().inlet().complete_send(token, &mut message).map_err(|_| give_back(message))
+    }
+
     fn check_many(&self, n: usize) {
         if let Some(cap) = self.capacity().filter(|cap| *cap > 0) {
             assert!(n <= cap, "{n} permits can never be had from a channel of capacity {cap}");
@@ -245,7 +268,7 @@ impl<T> Sender<T> {
 
     /// Whether both send into the same channel.
     pub fn same_channel(&self, other: &Sender<T>) -> bool {
-        Arc::ptr_eq(&self.end.0, &other.end.0)
+        Arc::ptr_eq(self.shared(), other.shared())
     }
 
     /// How many senders there are, owned permits included, weak ones not.
@@ -280,8 +303,7 @@ impl<T> Sender<T> {
 
     /// Closes the channel and takes out what is inside, oldest first.
     pub fn close_now(&self) -> Vec<T> {
-        self.chan().close();
-        std::iter::from_fn(|| self.chan().clear_one()).collect()
+        self.chan().close_now()
     }
 
     /// Whether the channel was closed, by [`close`](Sender::close) or because one end is gone: a send would fail.
@@ -301,14 +323,19 @@ impl<T> Sender<T> {
 
     /// A handle that does not keep the channel open.
     pub fn downgrade(&self) -> WeakSender<T> {
-        WeakSender { chan: self.end.0.clone() }
+        WeakSender { chan: self.shared().clone() }
     }
+}
+
+/// The error of a send that did not happen.
+fn give_back<T>(message: Option<T>) -> SendError<T> {
+    SendError(message.expect("a send that did not happen has its message"))
 }
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Sender<T> {
         self.chan().senders.join();
-        Sender::new(self.end.0.clone())
+        Sender::new(self.shared().clone())
     }
 }
 
@@ -317,10 +344,6 @@ impl<T> Drop for Sender<T> {
         self.chan().drop_sender();
     }
 }
-
-// What happens to a message when a holder panics is decided by its own drop; the channel is never left half done.
-impl<T> UnwindSafe for Sender<T> {}
-impl<T> RefUnwindSafe for Sender<T> {}
 
 /// A sender that does not keep its channel open. From [`Sender::downgrade`].
 pub struct WeakSender<T> {
@@ -340,9 +363,17 @@ impl<T> Clone for WeakSender<T> {
     }
 }
 
-/// As an arm, a sender sends: choosing takes a place, completing sends into it.
-impl<T> Arm for Sender<T> {
-    fn attempt(&self, _: Seat, who: Who<'_>) -> Option<Token> {
+/// A sender as the arm that sends: choosing takes a place, completing sends into it.
+struct SendArm<T>(PermitArm<T>);
+
+impl<T> SendArm<T> {
+    fn chan(&self) -> &Chan<T> {
+        &self.0.0
+    }
+}
+
+impl<T> Arm for SendArm<T> {
+    fn attempt(&self, who: Who<'_>) -> Option<Token> {
         self.chan().inlet().choose_send(who)
     }
 
@@ -371,17 +402,13 @@ impl<T> Arm for Sender<T> {
             self.chan().inlet().abandon_send(token);
         }
     }
-
-    fn channel(&self) -> usize {
-        std::ptr::from_ref(self.chan()).addr()
-    }
 }
 
 /// A sender as the arm that takes a place for a permit.
-pub(crate) struct PermitArm<T>(Arc<Chan<T>>);
+struct PermitArm<T>(Arc<Chan<T>>);
 
 impl<T> Arm for PermitArm<T> {
-    fn attempt(&self, _: Seat, who: Who<'_>) -> Option<Token> {
+    fn attempt(&self, who: Who<'_>) -> Option<Token> {
         match self.0.inlet().reserve(1, who) {
             Ok(()) => Some(Token::new(0, 0)),
             Err(Stop::Closed) => Some(Token::DISCONNECTED),
@@ -409,10 +436,6 @@ impl<T> Arm for PermitArm<T> {
         if token != Token::DISCONNECTED {
             self.0.inlet().unreserve(1);
         }
-    }
-
-    fn channel(&self) -> usize {
-        std::ptr::from_ref::<Chan<T>>(&self.0).addr()
     }
 }
 

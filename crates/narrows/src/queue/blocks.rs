@@ -84,11 +84,11 @@ impl<T> Blocks<T> {
         }
     }
 
-    /// Writes the next message of the stream.
+    /// Writes the next message of the stream, out of `from`.
     ///
     /// # Safety
     /// `at` is the writing cursor of this list, used by one thread at a time.
-    pub(super) unsafe fn write(&self, at: &mut BlockCursor<T>, message: T) {
+    pub(super) unsafe fn write(&self, at: &mut BlockCursor<T>, from: &mut Option<T>) {
         if at.block.is_null() || at.offset == block_len::<T>() {
             let block = self.take_block();
             // Relaxed, both: the queue's Release of its tail publishes the link together with the message.
@@ -101,16 +101,16 @@ impl<T> Blocks<T> {
             *at = BlockCursor { block, offset: 0 };
         }
         // SAFETY: the block is live as above; a slot beyond the writing cursor is empty and only the writer's.
-        unsafe { (*at.block).slots.write(at.offset, message) };
+        unsafe { (*at.block).slots.fill(at.offset, from) };
         at.offset += 1;
     }
 
-    /// Takes the next message of the stream.
+    /// Takes the next message of the stream into `into`, which is empty.
     ///
     /// # Safety
     /// `at` is the reading cursor of this list, used by one thread at a time, and the write of the message it stands on
     /// happened before.
-    pub(super) unsafe fn read(&self, at: &mut BlockCursor<T>) -> T {
+    pub(super) unsafe fn read(&self, at: &mut BlockCursor<T>, into: &mut Option<T>) {
         if at.block.is_null() {
             at.block = self.first.load(Ordering::Relaxed);
         } else if at.offset == block_len::<T>() {
@@ -121,9 +121,8 @@ impl<T> Blocks<T> {
             *at = BlockCursor { block: next, offset: 0 };
         }
         // SAFETY: the message exists (caller), so its block was linked before it and the slot is full.
-        let message = unsafe { (*at.block).slots.read(at.offset) };
+        unsafe { (*at.block).slots.empty(at.offset, into) };
         at.offset += 1;
-        message
     }
 
     /// Frees every block.

@@ -12,6 +12,8 @@
 //! place until the place is given back. Once the closed bit is set, `tail` never changes again.
 
 mod blocks;
+#[cfg(all(test, loom))]
+mod model;
 mod ring;
 mod slots;
 
@@ -124,20 +126,29 @@ impl<T, R> Queue<T, R> {
 
 impl<T, R> Drop for Queue<T, R> {
     fn drop(&mut self) {
-        drop_each(|| self.consumer().take());
-        if let Store::Blocks(blocks) = &self.store {
-            // SAFETY: the queue is being dropped and every message was taken; no cursor is used again.
-            unsafe { blocks.free(&mut self.recv.enter().at.block) };
+        /// Frees the blocks also when the drop of a message panics.
+        struct Free<'a, T, R>(&'a Queue<T, R>);
+        impl<T, R> Drop for Free<'_, T, R> {
+            fn drop(&mut self) {
+                if let Store::Blocks(blocks) = &self.0.store {
+                    // SAFETY: the queue is being dropped and every message was taken; no cursor is used again.
+                    unsafe { blocks.free(&mut self.0.recv.enter().at.block) };
+                }
+            }
         }
+        let free = Free(self);
+        drop_each(|message| free.0.consumer().take(message));
     }
 }
 
-/// Drops messages one by one, all of them even if some of the drops panic; then the first panic goes on.
-pub(crate) fn drop_each<T>(mut next: impl FnMut() -> Option<T>) {
+/// Drops messages one by one as `next` yields them, all of them even if some of the drops panic; then the first panic
+/// goes on.
+pub(crate) fn drop_each<T>(mut next: impl FnMut(&mut Option<T>) -> bool) {
     let mut panic = None;
-    while let Some(message) = next() {
-        // What is caught is passed on below, and the message is gone either way.
-        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(message)));
+    let mut message = None;
+    while next(&mut message) {
+        // What is caught is passed on below. `take` leaves `None` behind before the drop begins.
+        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(message.take())));
         panic = panic.or(dropped.err());
     }
     if let Some(panic) = panic.filter(|_| !std::thread::panicking()) {
@@ -169,17 +180,17 @@ impl<T, R> Producer<'_, T, R> {
         (self.tail() / ONE).wrapping_sub(head) & INDEX
     }
 
-    /// Adds a message. The caller has seen that a place is free and that the queue is open.
-    pub(crate) fn push(&mut self, message: T) {
+    /// Adds the message in `from`. The caller has seen that the queue is open, and that a place is free or its own.
+    pub(crate) fn push(&mut self, from: &mut Option<T>) {
         let tail = self.tail();
         debug_assert!(tail & CLOSED == 0, "pushed into a closed queue");
         let at = &mut *self.at;
         match &self.queue.store {
             // SAFETY: we hold the send role, so the cursor is ours; fewer than `capacity` places are in use (caller),
             // so the message that had this slot is out of it, and `used` ordered its reading before this.
-            Store::Ring(ring) => unsafe { ring.write(&mut at.ring, message) },
+            Store::Ring(ring) => unsafe { ring.write(&mut at.ring, from) },
             // SAFETY: we hold the send role, so the cursor is ours.
-            Store::Blocks(blocks) => unsafe { blocks.write(&mut at.block, message) },
+            Store::Blocks(blocks) => unsafe { blocks.write(&mut at.block, from) },
         }
         // Release: pairs with the Acquire in `Consumer::take`; publishes the message.
         self.queue.tail.store(tail.wrapping_add(ONE), Ordering::Release);
@@ -215,27 +226,27 @@ impl<T, R> Consumer<'_, T, R> {
         self.queue.tail.load(Ordering::Acquire) / ONE
     }
 
-    /// Takes the oldest message; its place stays in use until [`Consumer::give_back`]. `None` only if the queue was
-    /// empty at one moment within the call, in an order common to all queues.
-    pub(crate) fn take(&mut self) -> Option<T> {
+    /// Takes the oldest message into `into`, which is empty; its place stays in use until [`Consumer::give_back`]. False
+    /// only if the queue was empty at one moment within the call, in an order common to all queues.
+    pub(crate) fn take(&mut self, into: &mut Option<T>) -> bool {
         if self.pushed() == self.end.taken {
             // SeqCst: with the same fence in every other queue's answer and after every publish, two threads that
             // each publish in one queue and look into the other cannot both see nothing (contract, rule 4).
             fence(Ordering::SeqCst);
             if self.pushed() == self.end.taken {
-                return None;
+                return false;
             }
         }
         let at = &mut self.end.at;
-        let message = match &self.queue.store {
+        match &self.queue.store {
             // SAFETY: we hold the receive role, so the cursor is ours; `pushed` is ahead, and its Acquire ordered the
             // write of this message before us.
-            Store::Ring(ring) => unsafe { ring.read(&mut at.ring) },
+            Store::Ring(ring) => unsafe { ring.read(&mut at.ring, into) },
             // SAFETY: as above.
-            Store::Blocks(blocks) => unsafe { blocks.read(&mut at.block) },
-        };
+            Store::Blocks(blocks) => unsafe { blocks.read(&mut at.block, into) },
+        }
         self.end.taken = self.end.taken.wrapping_add(1) & INDEX;
-        Some(message)
+        true
     }
 
     /// Gives back the place of a taken message.

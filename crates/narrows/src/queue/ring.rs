@@ -26,22 +26,22 @@ impl<T> Ring<T> {
         slot
     }
 
-    /// Writes the next message of the stream.
+    /// Writes the next message of the stream, out of `from`.
     ///
     /// # Safety
     /// `at` is the writing cursor of this ring, used by one thread at a time, and the slot it stands on is empty.
-    pub(super) unsafe fn write(&self, at: &mut RingCursor, message: T) {
+    pub(super) unsafe fn write(&self, at: &mut RingCursor, from: &mut Option<T>) {
         // SAFETY: the caller's promise is the slot's.
-        unsafe { self.slots.write(self.advance(at), message) }
+        unsafe { self.slots.fill(self.advance(at), from) }
     }
 
-    /// Takes the next message of the stream.
+    /// Takes the next message of the stream into `into`, which is empty.
     ///
     /// # Safety
     /// `at` is the reading cursor of this ring, used by one thread at a time, and the write of the message it stands on
     /// happened before.
-    pub(super) unsafe fn read(&self, at: &mut RingCursor) -> T {
+    pub(super) unsafe fn read(&self, at: &mut RingCursor, into: &mut Option<T>) {
         // SAFETY: the caller's promise is the slot's.
-        unsafe { self.slots.read(self.advance(at)) }
+        unsafe { self.slots.empty(self.advance(at), into) }
     }
 }

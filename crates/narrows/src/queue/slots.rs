@@ -3,49 +3,56 @@
 //! Invariant (kept by the callers): a slot is written only while it is empty and read only while it is full, and the
 //! two never at once.
 
-use std::mem::MaybeUninit;
+use std::{mem::MaybeUninit, ptr};
 
 use crate::sync::UnsafeCell;
 
 /// `n` slots, each empty or holding one message.
 #[derive(Debug)]
-pub(crate) struct Slots<T>(Box<[UnsafeCell<MaybeUninit<T>>]>);
+pub(super) struct Slots<T>(Box<[UnsafeCell<MaybeUninit<T>>]>);
 
 impl<T> Slots<T> {
     /// Takes the memory from the heap without building any of it on the stack, whatever the size of a message.
     #[cfg(not(loom))]
-    pub(crate) fn new(n: usize) -> Slots<T> {
+    pub(super) fn new(n: usize) -> Slots<T> {
         let slots = Box::<[UnsafeCell<MaybeUninit<T>>]>::new_uninit_slice(n);
         // SAFETY: `UnsafeCell<MaybeUninit<T>>` is transparent over `MaybeUninit<T>`, which any bytes make valid.
         Slots(unsafe { slots.assume_init() })
     }
 
     #[cfg(loom)]
-    pub(crate) fn new(n: usize) -> Slots<T> {
+    pub(super) fn new(n: usize) -> Slots<T> {
         Slots((0..n).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect())
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Fills slot `i`.
+    /// Fills slot `i` with the message in `from`, which is then empty. Copied once: a large message would otherwise pass
+    /// through the stack of every function on the way.
     ///
     /// # Safety
     /// The slot is empty, and nobody else uses it during the call.
-    pub(crate) unsafe fn write(&self, i: usize, message: T) {
+    pub(super) unsafe fn fill(&self, i: usize, from: &mut Option<T>) {
+        let message = from.as_mut().expect("a message to send");
         self.0[i].with_mut(|slot| {
-            // SAFETY: the caller has the slot alone, and it holds nothing that would have to be dropped.
-            unsafe { (*slot).write(message) };
+            // SAFETY: the caller has the slot alone and it holds nothing that would have to be dropped; `message` is
+            // valid and borrowed apart from it. It is owned by the slot from here on.
+            unsafe { ptr::copy_nonoverlapping(ptr::from_mut(message), (*slot).as_mut_ptr(), 1) };
         });
+        // SAFETY: overwritten without a drop, for what was inside has moved.
+        unsafe { ptr::write(from, None) };
     }
 
-    /// Empties slot `i`.
+    /// Empties slot `i` into `into`, which is empty.
     ///
     /// # Safety
     /// The slot is full, its write happened before this call, and nobody else uses it during the call.
-    pub(crate) unsafe fn read(&self, i: usize) -> T {
-        // SAFETY: the caller has the slot alone and it is full; the message leaves it exactly once.
-        self.0[i].with_mut(|slot| unsafe { (*slot).assume_init_read() })
+    pub(super) unsafe fn empty(&self, i: usize, into: &mut Option<T>) {
+        debug_assert!(into.is_none(), "a message would be dropped");
+        // SAFETY: the caller has the slot alone and it is full; the message leaves it exactly once. What is overwritten
+        // is `None`, which needs no drop.
+        self.0[i].with_mut(|slot| unsafe { ptr::write(into, Some((*slot).assume_init_read())) });
     }
 }

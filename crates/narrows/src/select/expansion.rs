@@ -8,13 +8,13 @@ use super::{
     run::{Aim, Chosen, Selector},
 };
 use crate::{
-    arm::{Arm, Who},
+    arm::{Entry, Who},
     error::{SelectTimeoutError, TrySelectError},
     park,
     time::{Deadline, pick},
 };
 
-type Arms<'a, const N: usize> = [Option<&'a dyn Arm>; N];
+type Arms<'a, const N: usize> = [Option<Entry<'a>>; N];
 
 /// One round without a selector, hence without allocation.
 fn attempt<'a, const N: usize>(arms: &Arms<'a, N>, is_biased: bool) -> Option<Chosen<'a>> {
@@ -25,10 +25,10 @@ fn attempt<'a, const N: usize>(arms: &Arms<'a, N>, is_biased: bool) -> Option<Ch
         if !is_biased {
             order.swap(at, left - 1);
         }
-        if let Some(arm) = arms[index]
-            && let Some(token) = arm.attempt(None, Who::THREAD)
+        if let Some(entry) = arms[index]
+            && let Some(token) = entry.arm.attempt(Who::THREAD)
         {
-            return Some(Chosen { arm, index, token });
+            return Some(Chosen { entry, index, token });
         }
     }
     None

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::{Receiver, SelectedOperation, Sender, arm::Arm};
+use crate::{Receiver, SelectedOperation, Sender, arm::Entry};
 
 /// What an arm of the macros may name: a sender, a receiver, whatever dereferences to one, or an `Option` of these, where
 /// `None` disables the arm.
@@ -15,10 +15,28 @@ use crate::{Receiver, SelectedOperation, Sender, arm::Arm};
 )]
 pub trait SelectArm<How> {
     /// `Sender<T>` or `Receiver<T>`.
-    type End: Arm;
+    type End: End;
 
     /// The end of the channel, or `None` where the arm is disabled.
     fn select_arm(&self) -> Option<&Self::End>;
+}
+
+/// `Sender<T>` or `Receiver<T>`.
+pub trait End {
+    /// The arm that this end is.
+    fn entry(&self) -> Entry<'_>;
+}
+
+impl<T> End for Sender<T> {
+    fn entry(&self) -> Entry<'_> {
+        self.send_arm()
+    }
+}
+
+impl<T> End for Receiver<T> {
+    fn entry(&self) -> Entry<'_> {
+        self.recv_arm()
+    }
 }
 
 /// It is a handle itself.
@@ -75,9 +93,9 @@ pub fn sender<How, T, A: SelectArm<How, End = Sender<T>> + ?Sized>(named: &A) ->
     named.select_arm()
 }
 
-/// An arm as an entry of the array to choose from.
-pub fn entry<A: Arm>(handle: Option<&A>) -> Option<&dyn Arm> {
-    handle.map(|arm| arm as &dyn Arm)
+/// A handle as an entry of the array to choose from.
+pub fn entry<E: End>(handle: Option<&E>) -> Option<Entry<'_>> {
+    handle.map(E::entry)
 }
 
 /// The place of the arm that was chosen, or `usize::MAX`, and the operation to complete.

@@ -14,7 +14,7 @@ use std::{
 pub use self::operation::{ReadyFuture, SelectFuture, SelectedOperation};
 use self::run::{Aim, SelectOp, Selector};
 use crate::{
-    arm::Arm,
+    arm::{Arm, Entry},
     error::{ReadyTimeoutError, SelectTimeoutError, TryReadyError, TrySelectError},
     handle::{Receiver, Sender},
     time::Deadline,
@@ -72,12 +72,12 @@ impl<'a> Select<'a> {
 
     /// Adds a send, and returns its index. Complete it with [`SelectedOperation::send`].
     pub fn send<T>(&mut self, s: &'a Sender<T>) -> usize {
-        self.0.add(s)
+        self.0.add(s.send_arm())
     }
 
     /// Adds a receive, and returns its index. Complete it with [`SelectedOperation::recv`].
     pub fn recv<T>(&mut self, r: &'a Receiver<T>) -> usize {
-        self.0.add(r)
+        self.0.add(r.recv_arm())
     }
 
     /// Adds a reservation, and returns its index. Complete it with [`SelectedOperation::reserve`].
@@ -88,7 +88,7 @@ impl<'a> Select<'a> {
     /// Adds something else that can be waited for, such as [`Closed`](crate::Closed), and returns its index. Complete it
     /// with [`SelectedOperation::finish`].
     pub fn arm(&mut self, arm: &'a (dyn Arm + Send + Sync)) -> usize {
-        self.0.add(arm)
+        self.0.add(Entry { arm, target: None })
     }
 
     /// Removes the operation with that index. The others keep theirs; it is not given out again.

@@ -8,7 +8,7 @@ use std::{
 
 use super::run::{Chosen, SelectOp};
 use crate::{
-    arm::{Arm, Token},
+    arm::{Entry, Target, Token},
     error::{RecvError, SendError},
     handle::{Receiver, Sender},
     permit::Permit,
@@ -23,14 +23,14 @@ use crate::{
 #[must_use = "a chosen operation must be completed"]
 pub struct SelectedOperation<'a> {
     /// None once completed.
-    arm: Option<&'a dyn Arm>,
+    entry: Option<Entry<'a>>,
     index: usize,
     token: Token,
 }
 
 impl<'a> SelectedOperation<'a> {
     pub(super) fn new(chosen: Chosen<'a>) -> SelectedOperation<'a> {
-        SelectedOperation { arm: Some(chosen.arm), index: chosen.index, token: chosen.token }
+        SelectedOperation { entry: Some(chosen.entry), index: chosen.index, token: chosen.token }
     }
 
     /// The index that the operation got when it was added.
@@ -38,11 +38,11 @@ impl<'a> SelectedOperation<'a> {
         self.index
     }
 
-    /// Passes the token on to who completes, if it is for that channel.
-    fn complete(&mut self, channel: usize, what: &str) -> Token {
-        let is_same = self.arm.is_some_and(|arm| arm.channel() == channel);
+    /// Passes the token on to who completes it, if that is the operation that was chosen.
+    fn complete(&mut self, target: Option<Target>, what: &str) -> Token {
+        let is_same = self.entry.is_some_and(|entry| entry.target == target);
         assert!(is_same, "passed a {what} that wasn't selected");
-        self.arm = None;
+        self.entry = None;
         self.token
     }
 
@@ -52,12 +52,10 @@ impl<'a> SelectedOperation<'a> {
     /// Gives the message back if the channel is disconnected.
     ///
     /// # Panics
-    /// If the operation was not added with a sender of this channel.
+    /// If the operation is not a send that was added with a sender of this channel.
     pub fn send<T>(mut self, s: &Sender<T>, msg: T) -> Result<(), SendError<T>> {
-        match self.complete(s.channel(), "sender") {
-            Token::DISCONNECTED => Err(SendError(msg)),
-            token => s.chan().inlet().complete_send(token, msg).map_err(SendError),
-        }
+        let token = self.complete(s.send_arm().target, "sender");
+        s.complete_send(token, msg)
     }
 
     /// Completes a receive.
@@ -66,16 +64,10 @@ impl<'a> SelectedOperation<'a> {
     /// If the channel is empty and disconnected.
     ///
     /// # Panics
-    /// If the operation was not added with a receiver of this channel.
+    /// If the operation is not a receive that was added with a receiver of this channel.
     pub fn recv<T>(mut self, r: &Receiver<T>) -> Result<T, RecvError> {
-        let token = self.complete(r.channel(), "receiver");
-        match r.chan() {
-            Some(chan) if token != Token::DISCONNECTED => match chan.outlet().complete_recv(token) {
-                Some(message) => Ok(message),
-                None => r.recv(), // at capacity 0 the sender we were matched with has dropped its operation
-            },
-            _ => Err(RecvError),
-        }
+        let token = self.complete(r.recv_arm().target, "receiver");
+        r.complete_recv(token)
     }
 
     /// Completes a reservation.
@@ -84,25 +76,30 @@ impl<'a> SelectedOperation<'a> {
     /// If the channel is disconnected.
     ///
     /// # Panics
-    /// If the operation was not added with a sender of this channel.
+    /// If the operation is not a reservation that was added with a sender of this channel.
     pub fn reserve<T>(mut self, s: &Sender<T>) -> Result<Permit<'_, T>, SendError<()>> {
-        match self.complete(s.permit_arm().channel(), "sender") {
+        match self.complete(s.permit_arm().target, "sender") {
             Token::DISCONNECTED => Err(SendError(())),
             _ => Ok(Permit::new(s)),
         }
     }
 
-    /// Completes an operation that was added with [`Select::arm`]: the token its attempt gave, which is now the caller's.
+    /// Completes an operation that was added with [`Select::arm`](crate::Select::arm): the token its attempt gave, which
+    /// is now the caller's.
+    ///
+    /// # Panics
+    /// If the operation was added otherwise.
     pub fn finish(mut self) -> Token {
-        self.arm = None;
-        self.token
+        self.complete(None, "way to complete")
     }
 }
 
 impl Drop for SelectedOperation<'_> {
     fn drop(&mut self) {
-        if let Some(arm) = self.arm.take() {
-            arm.abandon(self.token);
+        if let Some(entry) = self.entry.take() {
+            if self.token != Token::DISCONNECTED {
+                entry.arm.abandon(self.token);
+            }
             assert!(std::thread::panicking(), "dropped a `SelectedOperation` without completing the operation");
         }
     }
@@ -114,7 +111,7 @@ impl fmt::Debug for SelectedOperation<'_> {
     }
 }
 
-/// A select in a task. From [`Select::select_async`].
+/// A select in a task. From [`Select::select_async`](crate::Select::select_async).
 #[must_use = "a future does nothing until it is polled"]
 pub struct SelectFuture<'s, 'a>(Wait<SelectOp<'s, 'a>>);
 
@@ -132,7 +129,7 @@ impl<'a> Future for SelectFuture<'_, 'a> {
     }
 }
 
-/// The wait for readiness in a task. From [`Select::ready_async`].
+/// The wait for readiness in a task. From [`Select::ready_async`](crate::Select::ready_async).
 #[must_use = "a future does nothing until it is polled"]
 pub struct ReadyFuture<'s, 'a>(Wait<SelectOp<'s, 'a>>);
 

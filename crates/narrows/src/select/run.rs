@@ -14,7 +14,7 @@
 use std::{collections::BTreeSet, time::Instant};
 
 use crate::{
-    arm::{Arm, Look, Seat, Stance, Ticket, Token, Who},
+    arm::{Entry, Look, Seat, Stance, Ticket, Token, Who},
     park,
     sync::Arc,
     time::{Deadline, pick},
@@ -31,7 +31,7 @@ enum Standing {
 
 #[derive(Clone)]
 struct Slot<'a> {
-    arm: &'a dyn Arm,
+    entry: Entry<'a>,
     standing: Standing,
     seat: Seat,
 }
@@ -62,9 +62,17 @@ struct Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        if let Some(waiter) = &self.waiter {
-            waiter.end(); // tickets still out are forgotten by their lists
+        if let Some(waiter) = self.waiter.take() {
+            end(&waiter);
         }
+    }
+}
+
+/// Tickets still out are forgotten by their lists, and keep no waker meanwhile.
+fn end(waiter: &Waiter) {
+    waiter.end();
+    if waiter.is_task() {
+        waiter.forget_waker();
     }
 }
 
@@ -95,7 +103,7 @@ impl<'a> Selector<'a> {
     pub(super) fn remove(&mut self, index: usize) {
         let slot = self.slots.get_mut(index).and_then(Option::take);
         let mut slot = slot.unwrap_or_else(|| panic!("there is no operation with index {index}"));
-        slot.arm.retract(&mut slot.seat);
+        slot.entry.arm.retract(&mut slot.seat);
     }
 
     /// The same arms, nothing known.
@@ -104,7 +112,7 @@ impl<'a> Selector<'a> {
         for slot in &self.slots {
             match slot {
                 Some(slot) => {
-                    copy.add(slot.arm);
+                    copy.add(slot.entry);
                 }
                 None => copy.add_none(),
             }
@@ -112,9 +120,9 @@ impl<'a> Selector<'a> {
         copy
     }
 
-    pub(super) fn add(&mut self, arm: &'a dyn Arm) -> usize {
+    pub(super) fn add(&mut self, entry: Entry<'a>) -> usize {
         let index = self.slots.len();
-        self.slots.push(Some(Slot { arm, standing: Standing::Candidate, seat: None }));
+        self.slots.push(Some(Slot { entry, standing: Standing::Candidate, seat: None }));
         self.run.candidates.push(index);
         index
     }
@@ -141,6 +149,11 @@ impl<'a> Selector<'a> {
         self.run.aim = Some(aim);
         self.run.uses += 1;
         self.run.first = None;
+        // A future of ours that was forgotten may have been claimed meanwhile.
+        if let Some(arm) = self.run.waiter.as_ref().and_then(|waiter| waiter.close()) {
+            self.make_candidate(arm);
+            self.run.first = Some(arm);
+        }
         if self.run.uses > 1 {
             let waiter = self.waiter(is_task);
             self.enlist_cold(&waiter);
@@ -167,7 +180,7 @@ impl<'a> Selector<'a> {
     fn retract_all(&mut self) {
         for (index, slot) in self.slots.iter_mut().enumerate() {
             let Some(slot) = slot else { continue };
-            slot.arm.retract(&mut slot.seat);
+            slot.entry.arm.retract(&mut slot.seat);
             if slot.standing == Standing::Watched {
                 slot.standing = Standing::Cold;
                 self.run.cold.push(index);
@@ -181,7 +194,7 @@ impl<'a> Selector<'a> {
         self.retract_all();
         self.warm_up();
         if let Some(waiter) = self.run.waiter.take() {
-            waiter.end();
+            end(&waiter);
         }
         self.run.uses = 0;
     }
@@ -221,7 +234,7 @@ impl<'a> Selector<'a> {
         for index in std::mem::take(&mut self.run.cold) {
             let Some(slot) = &mut self.slots[index] else { continue };
             let ticket = Ticket { waiter: waiter.clone(), arm: index, stance };
-            let look = slot.arm.enlist(ticket, &mut slot.seat);
+            let look = slot.entry.arm.enlist(ticket, &mut slot.seat);
             slot.standing = if look.ready { Standing::Candidate } else { Standing::Watched };
             if look.ready {
                 self.run.candidates.push(index);
@@ -251,10 +264,10 @@ impl<'a> Selector<'a> {
             let index = self.run.candidates[left - 1];
             chosen = self.slots[index].as_mut().and_then(|slot| {
                 let token = match aim {
-                    Aim::Choose => slot.arm.attempt(slot.seat, who),
-                    Aim::Observe => slot.arm.is_ready(who).then_some(Token::new(0, 0)),
+                    Aim::Choose => slot.entry.arm.attempt(who),
+                    Aim::Observe => slot.entry.arm.is_ready(who).then_some(Token::new(0, 0)),
                 }?;
-                Some(Chosen { arm: slot.arm, index, token })
+                Some(Chosen { entry: slot.entry, index, token })
             });
             if chosen.is_none() {
                 left -= 1;
@@ -275,7 +288,7 @@ impl<'a> Selector<'a> {
     /// An arm that was served waits behind the others from now on.
     fn served(&mut self, index: usize) {
         if let Some(slot) = &mut self.slots[index] {
-            slot.arm.retract(&mut slot.seat);
+            slot.entry.arm.retract(&mut slot.seat);
         }
     }
 
@@ -302,7 +315,7 @@ impl<'a> Selector<'a> {
 
 /// What a use has chosen.
 pub(super) struct Chosen<'a> {
-    pub(super) arm: &'a dyn Arm,
+    pub(super) entry: Entry<'a>,
     pub(super) index: usize,
     pub(super) token: Token,
 }
@@ -331,8 +344,8 @@ impl<'a> Op for SelectOp<'_, 'a> {
 
     fn claimed(&mut self, arm: usize) -> Option<Chosen<'a>> {
         let slot = self.select.slots.get_mut(arm)?.as_mut()?;
-        let chosen = match (self.select.run.aim, slot.arm.claimed(&mut slot.seat)) {
-            (Some(Aim::Choose), Some(token)) => Some(Chosen { arm: slot.arm, index: arm, token }),
+        let chosen = match (self.select.run.aim, slot.entry.arm.claimed(&mut slot.seat)) {
+            (Some(Aim::Choose), Some(token)) => Some(Chosen { entry: slot.entry, index: arm, token }),
             _ => None,
         };
         self.select.make_candidate(arm);
@@ -352,7 +365,7 @@ impl<'a> Op for SelectOp<'_, 'a> {
 
     fn pass_on(&mut self, arm: usize) {
         if let Some(slot) = self.select.slots.get(arm).and_then(Option::as_ref) {
-            slot.arm.pass_on();
+            slot.entry.arm.pass_on();
         }
     }
 
@@ -369,7 +382,7 @@ impl<'a> Op for SelectOp<'_, 'a> {
             .run
             .cold
             .iter()
-            .any(|index| select.slots[*index].as_ref().is_some_and(|slot| slot.arm.is_ready(Who::THREAD)));
+            .any(|index| select.slots[*index].as_ref().is_some_and(|slot| slot.entry.arm.is_ready(Who::THREAD)));
         if ready {
             select.warm_up();
         }
@@ -379,4 +392,7 @@ impl<'a> Op for SelectOp<'_, 'a> {
     fn waiter(&mut self, is_task: bool) -> Arc<Waiter> {
         self.select.waiter(is_task)
     }
+
+    /// It stays with the selector.
+    fn put_back(&mut self, _: Arc<Waiter>) {}
 }

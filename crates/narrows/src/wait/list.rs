@@ -68,9 +68,9 @@ impl<P> List<P> {
     }
 
     /// Adds a ticket, unlinked.
-    pub(crate) fn add(&mut self, ticket: Ticket, payload: P) -> Token {
+    pub(crate) fn add(&mut self, ticket: Ticket, payload: P, woken: &mut Woken) -> Token {
         if self.slots.len() - self.free.len() >= self.sweep_at {
-            self.sweep();
+            self.sweep(woken);
         }
         let number = self.next_number;
         self.next_number += 1;
@@ -86,11 +86,13 @@ impl<P> List<P> {
     }
 
     /// Forgets the tickets of selectors that are gone. Done when the list has doubled, so it costs O(1) a ticket.
-    fn sweep(&mut self) {
+    fn sweep(&mut self, woken: &mut Woken) {
         for slot in 0..self.slots.len() {
             if self.slots[slot].as_ref().is_some_and(|entry| entry.ticket.waiter.is_ended()) {
                 self.unlink(slot);
-                self.slots[slot] = None;
+                if let Some(entry) = self.slots[slot].take() {
+                    woken.bury(entry.ticket.waiter);
+                }
                 self.free.push(slot);
             }
         }
@@ -181,8 +183,8 @@ impl<P> List<P> {
     }
 
     /// Hands one wake-up to the first ticket behind `after` that takes it; observers on the way are woken too, and
-    /// awake selectors are marked. Those to wake are added to `woken`.
-    pub(crate) fn hand_out(&mut self, after: Option<u64>, woken: &mut Woken) {
+    /// awake selectors are marked. Those to wake are added to `woken`. True if somebody took it.
+    pub(crate) fn hand_out(&mut self, after: Option<u64>, woken: &mut Woken) -> bool {
         let mut walk = self.start();
         while let Some((key, ticket, _)) = self.walk(&mut walk) {
             if after.is_some_and(|after| key.number <= after) {
@@ -200,6 +202,16 @@ impl<P> List<P> {
             }
             self.unlink(key.slot);
             if offer == Offer::Claimed && stance != Stance::Observer {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Hands out `n` wake-ups, or as many as are wanted.
+    pub(crate) fn hand_out_up_to(&mut self, n: usize, woken: &mut Woken) {
+        for _ in 0..n {
+            if !self.hand_out(None, woken) {
                 return;
             }
         }
@@ -207,13 +219,7 @@ impl<P> List<P> {
 
     /// Hands a wake-up to every ticket.
     pub(crate) fn hand_out_to_all(&mut self, woken: &mut Woken) {
-        while self.first != NONE {
-            let before = self.linked;
-            self.hand_out(None, woken);
-            if self.linked == before {
-                return; // the rest are single waiters that are awake
-            }
-        }
+        while self.hand_out(None, woken) {}
     }
 }
 
@@ -229,6 +235,8 @@ pub(crate) struct Walk {
 pub(crate) struct Woken {
     first: Option<Arc<Waiter>>,
     more: VecDeque<Arc<Waiter>>,
+    /// Gone for good; dropped here because that may drop a waker.
+    dead: Vec<Arc<Waiter>>,
 }
 
 impl Woken {
@@ -240,21 +248,22 @@ impl Woken {
         }
     }
 
-    /// Wakes them in order, all of them even if a waker panics.
-    pub(crate) fn wake(mut self) {
-        self.wake_rest();
-    }
-
-    fn wake_rest(&mut self) {
-        while let Some(waiter) = self.first.take().or_else(|| self.more.pop_front()) {
-            waiter.wake();
+    pub(crate) fn extend(&mut self, waiter: Option<Arc<Waiter>>) {
+        if let Some(waiter) = waiter {
+            self.push(waiter);
         }
     }
-}
 
-impl Drop for Woken {
-    fn drop(&mut self) {
-        self.wake_rest();
+    /// Drops a waiter after the lock.
+    fn bury(&mut self, waiter: Arc<Waiter>) {
+        self.dead.push(waiter);
+    }
+
+    /// Wakes them, in order.
+    pub(crate) fn wake(self) {
+        for waiter in self.first.into_iter().chain(self.more) {
+            waiter.wake();
+        }
     }
 }
 
@@ -275,7 +284,7 @@ impl WaitList {
         let mut woken = Woken::default();
         let mut list = lock(&self.list);
         let result = f(&mut list, &mut woken);
-        // SeqCst: pairs with the load in `is_waited_on` (wait/README.md, "Dekker").
+        // SeqCst: stands before our fence in `enlist`, and is read behind the publisher's (wait/README.md, "Dekker").
         self.waiting.store(list.linked(), Ordering::SeqCst);
         drop(list);
         woken.wake();
@@ -284,8 +293,8 @@ impl WaitList {
 
     /// Leaves a ticket, or shows one again that `key` names; the caller then looks once more at what it waits for.
     pub(crate) fn enlist(&self, ticket: Ticket, key: &mut Seat) {
-        self.with(|list, _| {
-            let key = *key.get_or_insert_with(|| list.add(ticket, ()));
+        self.with(|list, woken| {
+            let key = *key.get_or_insert_with(|| list.add(ticket, (), woken));
             list.link(key);
         });
         // SeqCst: between showing the ticket and the caller's look (wait/README.md, "Dekker").
@@ -307,11 +316,16 @@ impl WaitList {
         self.waiting.load(Ordering::Relaxed) != 0
     }
 
-    /// Wakes the first waiter, if any, after something was published.
-    pub(crate) fn notify_one(&self) {
+    /// Wakes the first waiters, if any, after `n` things were published.
+    pub(crate) fn notify(&self, n: usize) {
         if self.is_waited_on() {
-            self.notify_after(None);
+            self.notify_slow(n);
         }
+    }
+
+    #[cold]
+    fn notify_slow(&self, n: usize) {
+        self.with(|list, woken| list.hand_out_up_to(n, woken));
     }
 
     /// Wakes the first waiter behind the ticket `after`.

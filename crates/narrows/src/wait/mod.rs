@@ -3,6 +3,8 @@
 //! The protocol and the argument why no wake-up is lost stand in README.md beside this file.
 
 pub(crate) mod list;
+#[cfg(all(test, loom))]
+mod model;
 pub(crate) mod waiter;
 
 use std::{
@@ -20,6 +22,7 @@ use crate::{
 
 /// An operation: it owns its message and its result.
 pub(crate) trait Op {
+    /// How it ended. A message received stays in the operation, so that it is not copied on its way out of the loop.
     type Output;
 
     /// Tries now. The waiter, if any, is not claimable meanwhile.
@@ -49,6 +52,51 @@ pub(crate) trait Op {
     fn waiter(&mut self, is_task: bool) -> Arc<Waiter> {
         if is_task { Waiter::for_task() } else { Waiter::for_thread() }
     }
+
+    /// The wait is over.
+    fn put_back(&mut self, waiter: Arc<Waiter>) {
+        Waiter::recycle(waiter);
+    }
+}
+
+impl<O: Op> Op for &mut O {
+    type Output = O::Output;
+
+    fn attempt(&mut self, who: Who<'_>) -> Option<O::Output> {
+        (**self).attempt(who)
+    }
+
+    fn enlist(&mut self, waiter: &Arc<Waiter>) -> Look {
+        (**self).enlist(waiter)
+    }
+
+    fn claimed(&mut self, arm: usize) -> Option<O::Output> {
+        (**self).claimed(arm)
+    }
+
+    fn retract(&mut self) {
+        (**self).retract();
+    }
+
+    fn pass_on(&mut self, arm: usize) {
+        (**self).pass_on(arm);
+    }
+
+    fn looks_ready(&mut self) -> bool {
+        (**self).looks_ready()
+    }
+
+    fn may_find_stored(&self) -> bool {
+        (**self).may_find_stored()
+    }
+
+    fn waiter(&mut self, is_task: bool) -> Arc<Waiter> {
+        (**self).waiter(is_task)
+    }
+
+    fn put_back(&mut self, waiter: Arc<Waiter>) {
+        (**self).put_back(waiter);
+    }
 }
 
 /// Blocks the calling thread until the operation is done, or `None` once the deadline has passed.
@@ -73,42 +121,20 @@ fn block_slow<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Output> {
     if deadline.has_passed() {
         return None;
     }
-    let waiter = op.waiter(false);
-    let mut claim = None;
-    let output = loop {
-        waiter.open();
-        let look = op.enlist(&waiter);
-        if !look.ready {
-            park::sleep(|| waiter.is_claimed(), deadline.min(look.due.into()));
-        }
-        if let Some(arm) = waiter.close() {
-            claim = Some(arm);
-            if let Some(output) = op.claimed(arm) {
-                claim = None; // the peer finished us: no wake-up is left over
-                break Some(output);
-            }
-        }
-        if let Some(output) = op.attempt(Who::waiter(&waiter)) {
-            break Some(output);
-        }
-        if deadline.has_passed() {
-            break None;
-        }
-    };
-    op.retract();
-    if let Some(arm) = claim {
-        op.pass_on(arm);
-    }
-    Waiter::recycle(waiter);
+    // Dropped, also by a panic of the hook, it cancels as a future does.
+    let mut wait = Wait::new(op);
+    let output = wait.block(deadline);
+    wait.finish();
     output
 }
 
-/// The operation as a future. Dropping it cancels: tickets back, an unused wake-up passed on.
+/// An operation under way. Dropping it cancels: tickets back, an unused wake-up passed on.
 #[derive(Debug)]
 pub(crate) struct Wait<O: Op> {
     op: O,
     waiter: Option<Arc<Waiter>>,
     alarm: Option<Alarm>,
+    /// The last claim, if it was a mere wake-up. It may be left over when the operation ends.
     claim: Option<usize>,
     done: bool,
 }
@@ -124,10 +150,35 @@ impl<O: Op> Wait<O> {
         &self.op
     }
 
+    pub(crate) fn op_mut(&mut self) -> &mut O {
+        &mut self.op
+    }
+
     /// Makes a finished wait ready for the next one of its kind.
     #[cfg(feature = "futures")]
     pub(crate) fn again(&mut self) {
         self.done = false;
+    }
+
+    /// The loop of a thread.
+    fn block(&mut self, deadline: Deadline) -> Option<O::Output> {
+        let waiter = self.op.waiter(false);
+        self.waiter = Some(waiter.clone());
+        loop {
+            waiter.open();
+            let look = self.op.enlist(&waiter);
+            if !look.ready {
+                park::sleep(|| waiter.is_claimed(), deadline.min(look.due.into()));
+            }
+            let settled = self.settle();
+            if settled.is_some() {
+                return settled;
+            }
+            let output = self.op.attempt(Who::waiter(&waiter));
+            if output.is_some() || deadline.has_passed() {
+                return output;
+            }
+        }
     }
 
     /// What a claim since the last poll brought.
@@ -145,44 +196,43 @@ impl<O: Op> Wait<O> {
     fn finish(&mut self) {
         self.done = true;
         self.alarm = None;
-        if let Some(waiter) = self.waiter.take() {
-            self.op.retract();
-            if let Some(arm) = self.claim.take() {
-                self.op.pass_on(arm);
-            }
+        let Some(waiter) = self.waiter.take() else { return };
+        self.op.retract();
+        if waiter.is_task() {
             waiter.forget_waker();
-            Waiter::recycle(waiter);
+        }
+        self.op.put_back(waiter);
+        if let Some(arm) = self.claim.take() {
+            self.op.pass_on(arm);
         }
     }
 
+    /// The loop of a task, from poll to poll.
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Option<O::Output> {
-        if let Some(output) = self.settle() {
-            return Some(output);
+        let settled = self.settle();
+        if settled.is_some() {
+            return settled;
         }
-        match &self.waiter {
-            None => {
-                if let Some(output) = self.op.attempt(Who::TASK) {
-                    return Some(output);
-                }
-                let waiter = self.op.waiter(true);
-                waiter.set_waker(cx.waker());
-                self.waiter = Some(waiter);
-            }
-            Some(waiter) => waiter.set_waker(cx.waker()),
+        let who = self.waiter.as_ref().map_or(Who::TASK, Who::waiter);
+        let mut output = self.op.attempt(who);
+        if output.is_some() {
+            return output;
         }
+        let waiter = self.waiter.get_or_insert_with(|| self.op.waiter(true)).clone();
+        waiter.set_waker(cx.waker());
         loop {
-            let waiter = self.waiter.as_ref().expect("set above");
-            if let Some(output) = self.op.attempt(Who::waiter(waiter)) {
-                return Some(output);
-            }
             waiter.open();
-            let look = self.op.enlist(waiter);
+            let look = self.op.enlist(&waiter);
             if !look.ready {
-                Alarm::set(&mut self.alarm, look.due, waiter);
+                Alarm::set(&mut self.alarm, look.due, &waiter);
                 return None;
             }
-            if let Some(output) = self.settle() {
-                return Some(output);
+            output = self.settle();
+            if output.is_none() {
+                output = self.op.attempt(Who::waiter(&waiter));
+            }
+            if output.is_some() {
+                return output;
             }
         }
     }
@@ -206,7 +256,7 @@ impl<O: Op> Future for Wait<O> {
 impl<O: Op> Drop for Wait<O> {
     fn drop(&mut self) {
         if !self.done {
-            // Whatever a peer put into our ticket stays the channel's; what it took is gone.
+            // What a peer took is gone; what it handed to a task stays the channel's.
             drop(self.settle());
             self.finish();
         }

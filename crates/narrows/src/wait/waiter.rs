@@ -61,7 +61,7 @@ impl Waiter {
         cache::take(true).unwrap_or_else(|| Arc::new(Waiter::new(true, Wake::Nobody)))
     }
 
-    /// Hands in a waiter whose wait is over, so that the next one on this thread costs no allocation.
+    /// Hands in a waiter whose wait is over, so that a later one on this thread costs no allocation.
     pub(crate) fn recycle(waiter: Arc<Waiter>) {
         cache::put(waiter);
     }
@@ -149,7 +149,8 @@ impl Waiter {
         drop(old);
     }
 
-    /// Wakes the thread, or the task through its latest waker. Never called under a lock.
+    /// Wakes the thread, or the task through its latest waker. Never called under a lock. A waker that panics has had its
+    /// panic reported; it must not keep the operation that woke it, or others, from going on.
     pub(crate) fn wake(&self) {
         let mut wake = lock(&self.wake);
         match &*wake {
@@ -160,7 +161,7 @@ impl Waiter {
                 let task = std::mem::replace(&mut *wake, Wake::Nobody);
                 drop(wake);
                 if let Wake::Task(waker) = task {
-                    waker.wake();
+                    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
                 }
             }
         }
@@ -182,25 +183,29 @@ mod cache {
         static WAITERS: RefCell<[Vec<Arc<Waiter>>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
     }
 
+    /// A waiter that nobody else refers to any more: a late wake-up must not reach a later wait.
     pub(super) fn take(is_task: bool) -> Option<Arc<Waiter>> {
-        WAITERS.try_with(|kept| kept.borrow_mut()[usize::from(is_task)].pop()).ok().flatten()
+        let unused = |kept: &RefCell<[Vec<Arc<Waiter>>; 2]>| {
+            let kept = &mut kept.borrow_mut()[usize::from(is_task)];
+            let unused = kept.iter_mut().position(|waiter| Arc::get_mut(waiter).is_some())?;
+            Some(kept.swap_remove(unused))
+        };
+        let waiter = WAITERS.try_with(unused).ok().flatten()?;
+        // Relaxed: ours alone.
+        waiter.word.store(AWAKE, Ordering::Relaxed);
+        lock(&waiter.marks).clear();
+        Some(waiter)
     }
 
-    pub(super) fn put(mut waiter: Arc<Waiter>) {
-        // Only a waiter that nobody else refers to: a late wake-up must not reach the next wait.
-        if let Some(own) = Arc::get_mut(&mut waiter) {
-            // Relaxed: ours alone.
-            own.word.store(AWAKE, Ordering::Relaxed);
-            lock(&own.marks).clear();
-            let is_task = own.is_task;
-            // Fails only while the thread is ending; the waiter is then simply freed.
-            let _ = WAITERS.try_with(|kept| {
-                let kept = &mut kept.borrow_mut()[usize::from(is_task)];
-                if kept.len() < KEPT {
-                    kept.push(waiter);
-                }
-            });
-        }
+    /// Keeps a waiter, though its last claimer may still be about to wake it. Nothing but a thread's own handle is in it.
+    pub(super) fn put(waiter: Arc<Waiter>) {
+        // Fails only while the thread is ending; the waiter is then simply freed.
+        let _ = WAITERS.try_with(|kept| {
+            let kept = &mut kept.borrow_mut()[usize::from(waiter.is_task)];
+            if kept.len() < KEPT {
+                kept.push(waiter);
+            }
+        });
     }
 }
 

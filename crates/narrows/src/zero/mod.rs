@@ -49,41 +49,21 @@ impl<T> Zero<T> {
         result
     }
 
-    /// Waits until the select that met `key` has completed, withdrawn, or seen the channel closed.
-    fn await_meeting(&self, key: Token) -> Option<T> {
+    /// Waits until the select that met `key` has completed, withdrawn, or seen the channel closed. True if its message is
+    /// in `into`.
+    fn await_meeting(&self, key: Token, into: &mut Option<T>) -> bool {
         let settled = || {
             let mut state = lock(&self.state);
             !matches!(state.receivers.payload(key), Some(Want::Met))
         };
         park::sleep(settled, Deadline::Never);
-        self.with(|state, _| match state.receivers.payload(key) {
-            Some(want) => match std::mem::replace(want, Want::Waiting) {
-                Want::Filled(message) => Some(message),
-                _ => None,
-            },
-            None => None,
+        self.with(|state, _| {
+            let Some(want) = state.receivers.payload(key) else { return false };
+            if let Want::Filled(message) = std::mem::replace(want, Want::Waiting) {
+                *into = Some(message);
+            }
+            into.is_some()
         })
-    }
-
-    /// One attempt to receive; a meeting with a select is waited for.
-    fn try_once(&self, who: Who<'_>) -> Result<Option<T>, TryRecvError> {
-        let found = self.with(|state, woken| {
-            if let Some(message) = state.handed.pop_front() {
-                return Ok(Found::Message(message));
-            }
-            if state.closed {
-                return Err(TryRecvError::Disconnected);
-            }
-            state.find_sender(who, woken).ok_or(TryRecvError::Empty)
-        })?;
-        match found {
-            Found::Message(message) => Ok(Some(message)),
-            Found::Met(own) => {
-                let message = self.await_meeting(own);
-                self.with(|state, _| state.receivers.remove(own));
-                Ok(message)
-            }
-        }
     }
 }
 
@@ -103,7 +83,6 @@ impl<T> Inlet<T> for Zero<T> {
                 return Err(Stop::Full);
             }
             let key = state.claim_receiver(who).ok_or(Stop::Full)?;
-            let message = message.take().expect("a send owns its message until it is done");
             state.deliver(key, message, woken);
             Ok(())
         })
@@ -114,7 +93,8 @@ impl<T> Inlet<T> for Zero<T> {
             if state.closed {
                 return Err(Stop::Closed);
             }
-            if state.open_receivers(who) < state.reserved.saturating_add(n) {
+            // No overflow: more are waiting than the sum.
+            if n > 0 && state.open_receivers(who) < state.reserved.saturating_add(n) {
                 return Err(Stop::Full);
             }
             state.reserved += n;
@@ -124,27 +104,22 @@ impl<T> Inlet<T> for Zero<T> {
 
     fn unreserve(&self, n: usize) {
         self.with(|state, woken| {
-            state.reserved -= n;
+            state.release(n);
             // Receivers that were spoken for are free again, and a sender may have been turned away meanwhile.
-            for _ in 0..n {
-                state.senders.hand_out(None, woken);
-            }
+            state.senders.hand_out_up_to(n, woken);
         });
     }
 
-    fn send_reserved(&self, message: T) -> Result<(), T> {
+    fn send_reserved(&self, message: &mut Option<T>) -> Result<(), Stop> {
         self.with(|state, woken| {
-            state.reserved -= 1;
+            state.release(1);
             if state.closed {
-                return Err(message);
+                return Err(Stop::Closed);
             }
-            match state.claim_receiver(Who::THREAD) {
-                Some(key) => {
-                    state.deliver(key, message, woken);
-                    Ok(())
-                }
-                None => Err(message),
-            }
+            // The receiver that was counted may have left.
+            let key = state.claim_receiver(Who::THREAD).ok_or(Stop::Full)?;
+            state.deliver(key, message, woken);
+            Ok(())
         })
     }
 
@@ -160,7 +135,7 @@ impl<T> Inlet<T> for Zero<T> {
             if !is_observer {
                 state.tell_receivers(&ticket, woken);
             }
-            let key = *seat.get_or_insert_with(|| state.senders.add(ticket.clone(), Offer::Taken));
+            let key = *seat.get_or_insert_with(|| state.senders.add(ticket.clone(), Offer::Taken, woken));
             if let Some(shown) = state.senders.payload(key) {
                 *shown = offer;
             }
@@ -213,10 +188,10 @@ impl<T> Inlet<T> for Zero<T> {
         })
     }
 
-    fn complete_send(&self, token: Token, message: T) -> Result<(), T> {
+    fn complete_send(&self, token: Token, message: &mut Option<T>) -> Result<(), Stop> {
         self.with(|state, woken| {
             if state.closed {
-                return Err(message);
+                return Err(Stop::Closed);
             }
             state.deliver(token, message, woken);
             Ok(())
@@ -225,14 +200,11 @@ impl<T> Inlet<T> for Zero<T> {
 
     fn abandon_send(&self, token: Token) {
         self.with(|state, woken| {
-            let key = token;
-            if let Some(want) = state.receivers.payload(key)
+            if let Some(want) = state.receivers.payload(token)
                 && matches!(want, Want::Met)
             {
                 *want = Want::Withdrawn;
-                if let Some(waiter) = state.receivers.waiter(key) {
-                    woken.push(waiter);
-                }
+                woken.extend(state.receivers.waiter(token));
             }
         });
     }
@@ -258,18 +230,32 @@ impl<T> Inlet<T> for Zero<T> {
         })
     }
 
-    fn clear_one(&self) -> Option<T> {
-        self.with(|state, _| state.handed.pop_front())
+    fn clear_one(&self, into: &mut Option<T>) -> bool {
+        self.with(|state, _| *into = state.handed.pop_front());
+        into.is_some()
     }
 }
 
 impl<T> Outlet<T> for Zero<T> {
-    fn recv(&self, _: &mut Seat, who: Who<'_>) -> Result<T, TryRecvError> {
+    fn recv(&self, into: &mut Option<T>, who: Who<'_>) -> Result<(), TryRecvError> {
         loop {
-            // `None`: the select that we met withdrew; look for another.
-            if let Some(message) = self.try_once(who)? {
-                return Ok(message);
+            let found = self.with(|state, woken| {
+                if let Some(message) = state.handed.pop_front() {
+                    *into = Some(message);
+                    return Ok(Found::Message);
+                }
+                if state.closed {
+                    return Err(TryRecvError::Disconnected);
+                }
+                state.find_sender(into, who, woken).ok_or(TryRecvError::Empty)
+            })?;
+            let Found::Met(own) = found else { return Ok(()) };
+            let came = self.await_meeting(own, into);
+            self.with(|state, _| state.receivers.remove(own));
+            if came {
+                return Ok(());
             }
+            // The select that we met withdrew: look for another sender.
         }
     }
 
@@ -283,31 +269,26 @@ impl<T> Outlet<T> for Zero<T> {
             if ticket.stance != Stance::Observer {
                 state.tell_senders(&ticket, woken);
             }
-            let key = *seat.get_or_insert_with(|| state.receivers.add(ticket.clone(), Want::Waiting));
+            let key = *seat.get_or_insert_with(|| state.receivers.add(ticket.clone(), Want::Waiting, woken));
             state.receivers.link(key);
             Look::ready(state.closed || !state.handed.is_empty() || state.sees_sender(who))
         })
     }
 
-    fn was_received(&self, seat: Seat) -> Option<T> {
-        let key = seat?;
+    fn was_received(&self, seat: Seat, into: &mut Option<T>) -> bool {
+        let Some(key) = seat else { return false };
         let is_task = self.with(|state, _| state.receivers.waiter(key)).is_none_or(|waiter| waiter.is_task());
-        if is_task { None } else { self.await_meeting(key) }
+        !is_task && self.await_meeting(key, into)
     }
 
     fn retract_recv(&self, seat: &mut Seat) {
-        if let Some(key) = seat.take() {
-            let left = self.with(|state, woken| {
-                let left = state.receivers.remove(key);
-                if let Some(Want::Filled(message)) = left {
-                    state.handed.push_front(message);
-                    state.tell_any_receiver(woken);
-                    return None;
-                }
-                left
-            });
-            drop(left);
-        }
+        let Some(key) = seat.take() else { return };
+        self.with(|state, woken| {
+            if let Some(Want::Filled(message)) = state.receivers.remove(key) {
+                state.handed.push_front(message);
+                state.tell_any_receiver(woken);
+            }
+        });
     }
 
     fn pass_on_recv(&self) {
@@ -318,18 +299,19 @@ impl<T> Outlet<T> for Zero<T> {
         });
     }
 
-    fn choose_recv(&self, _: Seat, who: Who<'_>) -> Option<Token> {
+    fn choose_recv(&self, who: Who<'_>) -> Option<Token> {
         self.with(|state, woken| {
-            let message = match state.handed.pop_front() {
-                Some(message) => message,
-                None if state.closed => return Some(Token::DISCONNECTED),
-                None => match state.find_sender(who, woken)? {
-                    Found::Message(message) => message,
-                    Found::Met(own) => return Some(own),
-                },
-            };
-            let own = state.meet(who);
-            if let Some(want) = state.receivers.payload(own) {
+            let mut message = state.handed.pop_front();
+            if message.is_none() {
+                if state.closed {
+                    return Some(Token::DISCONNECTED);
+                }
+                if let Found::Met(own) = state.find_sender(&mut message, who, woken)? {
+                    return Some(own);
+                }
+            }
+            let own = state.meet(who, woken);
+            if let (Some(want), Some(message)) = (state.receivers.payload(own), message) {
                 *want = Want::Filled(message);
             }
             Some(own)
@@ -347,14 +329,13 @@ impl<T> Outlet<T> for Zero<T> {
             _ => false,
         });
         // The ticket goes with the token.
-        chosen.then(|| Token::from(seat.take().unwrap_or(key)))
+        chosen.then(|| seat.take().unwrap_or(key))
     }
 
-    fn complete_recv(&self, token: Token) -> Option<T> {
-        let key = token;
-        let message = self.await_meeting(key);
-        self.with(|state, _| state.receivers.remove(key));
-        message
+    fn complete_recv(&self, token: Token, into: &mut Option<T>) -> bool {
+        let came = self.await_meeting(token, into);
+        self.with(|state, _| state.receivers.remove(token));
+        came
     }
 
     fn abandon_recv(&self, token: Token) {

@@ -47,8 +47,9 @@ pub(super) struct State<T> {
 }
 
 /// How a receiver found a sender.
-pub(super) enum Found<T> {
-    Message(T),
+pub(super) enum Found {
+    /// Its message was taken.
+    Message,
     /// A two-step select owes a message to this ticket of ours.
     Met(Token),
 }
@@ -87,24 +88,29 @@ impl<T> State<T> {
         None
     }
 
+    /// Gives back the claims of `n` permits on waiting receivers.
+    pub(super) fn release(&mut self, n: usize) {
+        self.reserved = self.reserved.checked_sub(n).expect("a place was given back that nobody had taken");
+    }
+
     /// Brings a message to a claimed receiver.
-    pub(super) fn deliver(&mut self, key: Token, message: T, woken: &mut Woken) {
+    pub(super) fn deliver(&mut self, key: Token, message: &mut Option<T>, woken: &mut Woken) {
+        let waiter = self.receivers.waiter(key);
+        let is_thread = waiter.as_ref().is_some_and(|waiter| !waiter.is_task());
         // The oldest goes first: what a task was handed may still be here.
-        self.handed.push_back(message);
-        let Some(waiter) = self.receivers.waiter(key) else {
-            return self.tell_any_receiver(woken);
-        };
-        if waiter.is_task() {
-            if let Some(want) = self.receivers.payload(key) {
-                *want = Want::Waiting;
-            }
-        } else {
-            let oldest = self.handed.pop_front();
-            if let (Some(want), Some(oldest)) = (self.receivers.payload(key), oldest) {
-                *want = Want::Filled(oldest);
-            }
+        if !is_thread || !self.handed.is_empty() {
+            self.handed.extend(message.take());
         }
-        woken.push(waiter);
+        match self.receivers.payload(key) {
+            Some(want) if is_thread => {
+                if let Some(oldest) = message.take().or_else(|| self.handed.pop_front()) {
+                    *want = Want::Filled(oldest);
+                }
+            }
+            Some(want) => *want = Want::Waiting,
+            None => return self.tell_any_receiver(woken),
+        }
+        woken.extend(waiter);
     }
 
     /// A message was left to the channel: somebody should come for it.
@@ -112,8 +118,8 @@ impl<T> State<T> {
         self.receivers.hand_out(None, woken);
     }
 
-    /// Finds a sender and takes its message, or makes it owe one.
-    pub(super) fn find_sender(&mut self, who: Who<'_>, woken: &mut Woken) -> Option<Found<T>> {
+    /// Finds a sender and takes its message into `into`, or makes it owe one.
+    pub(super) fn find_sender(&mut self, into: &mut Option<T>, who: Who<'_>, woken: &mut Woken) -> Option<Found> {
         let mut walk = self.senders.start();
         while let Some((key, ticket, offer)) = self.senders.walk(&mut walk) {
             if who.is(&ticket.waiter) || ticket.stance == Stance::Observer {
@@ -121,17 +127,17 @@ impl<T> State<T> {
             }
             match offer {
                 Offer::Message(_) if ticket.waiter.claim(ticket.arm) => {
-                    let taken = std::mem::replace(offer, Offer::Taken);
+                    if let Offer::Message(message) = std::mem::replace(offer, Offer::Taken) {
+                        *into = Some(message);
+                    }
                     woken.push(ticket.waiter.clone());
                     self.senders.unlink(key.slot);
-                    if let Offer::Message(message) = taken {
-                        return Some(Found::Message(message));
-                    }
+                    return Some(Found::Message);
                 }
                 Offer::Later if can_wait_for(ticket, who) && ticket.waiter.claim(ticket.arm) => {
                     woken.push(ticket.waiter.clone());
                     self.senders.unlink(key.slot);
-                    let own = self.meet(who);
+                    let own = self.meet(who, woken);
                     if let Some(offer) = self.senders.payload(key) {
                         *offer = Offer::Met(own);
                     }
@@ -145,9 +151,9 @@ impl<T> State<T> {
     }
 
     /// A ticket of our own, not for others to find, in which a select will put its message.
-    pub(super) fn meet(&mut self, who: Who<'_>) -> Token {
+    pub(super) fn meet(&mut self, who: Who<'_>, woken: &mut Woken) -> Token {
         let waiter = who.waiter.cloned().unwrap_or_else(Waiter::for_thread);
-        self.receivers.add(Ticket { waiter, arm: 0, stance: Stance::Single }, Want::Met)
+        self.receivers.add(Ticket::single(&waiter), Want::Met, woken)
     }
 
     /// Tells those senders of a new receiver that have no message it could take.

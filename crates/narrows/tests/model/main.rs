@@ -1,2 +1,26 @@
-//! Models
+//! Models: small programs over channels, run in every schedule that loom finds within its bound, or in very many random
+//! ones under shuttle with their histories checked. What is private to the crate is modelled beside its code.
 #![cfg(any(loom, shuttle))]
+
+#[cfg(loom)]
+mod explore;
+#[cfg(loom)]
+mod loom_delivery;
+#[cfg(loom)]
+mod loom_ending;
+#[cfg(loom)]
+mod loom_select;
+#[cfg(loom)]
+mod loom_tasks;
+#[cfg(shuttle)]
+mod shuttle_bodies;
+#[cfg(shuttle)]
+mod shuttle_histories;
+mod task;
+#[cfg(shuttle)]
+mod try_schedules;
+
+/// A channel of that capacity; `None` is unbounded.
+fn channel<T>(bound: Option<usize>) -> (narrows::Sender<T>, narrows::Receiver<T>) {
+    bound.map_or_else(narrows::unbounded, narrows::bounded)
+}

@@ -1,0 +1,172 @@
+//! Rule 16, continued: which of several ready arms, the arms that have ended, and readiness without an operation.
+
+use crate::deadline::times;
+use crate::kind::Kind;
+use crate::selecting::choose;
+use crate::way::Way;
+use narrows::{Receiver, RecvError, Select, Sender, TryRecvError, select, select_biased};
+use std::time::Duration;
+
+/// Among arms that are always ready, each is chosen about as often.
+pub fn rule_16_the_choice_is_fair_over_time(kind: Kind) {
+    let rounds = times(3000);
+    let lines: Vec<_> = (0..3).map(|_| kind.pair()).collect();
+    for (s, _) in &lines {
+        assert_eq!(s.send(()), Ok(()));
+    }
+    let enough = |count: [usize; 3]| {
+        assert!(count.iter().all(|&n| n > rounds / 20), "starved: {count:?}");
+    };
+    let mut count = [0; 3];
+    let mut reused = Select::new();
+    for (_, r) in &lines {
+        reused.recv(r);
+    }
+    for _ in 0..rounds {
+        let chosen = reused.select();
+        let i = chosen.index();
+        assert_eq!(chosen.recv(&lines[i].1), Ok(()));
+        assert_eq!(lines[i].0.send(()), Ok(()));
+        count[i] += 1;
+    }
+    enough(count);
+    count = [0; 3];
+    for _ in 0..rounds {
+        let [(a, ra), (b, rb), (c, rc)] = &lines[..] else { panic!("three lines") };
+        let (i, s) = select! {
+            recv(ra) -> m => { assert_eq!(m, Ok(())); (0, a) }
+            recv(rb) -> m => { assert_eq!(m, Ok(())); (1, b) }
+            recv(rc) -> m => { assert_eq!(m, Ok(())); (2, c) }
+        };
+        assert_eq!(s.send(()), Ok(()));
+        count[i] += 1;
+    }
+    enough(count);
+    count = [0; 3];
+    let mut fresh_ready = Select::new();
+    for (_, r) in &lines {
+        fresh_ready.recv(r);
+    }
+    for _ in 0..rounds {
+        count[fresh_ready.ready()] += 1;
+    }
+    enough(count);
+}
+
+/// `select_biased!` and `new_biased` take the first that is ready, in the order in which they are written: a neighbour
+/// that is always ready, a closed one too, keeps those after it waiting. (Pitfall 18, murmer-rs 6.)
+pub fn rule_16_a_biased_select_takes_the_first(kind: Kind) {
+    let (a, ra) = kind.pair();
+    let (b, rb) = kind.pair();
+    assert_eq!((a.send(0), b.send(1)), (Ok(()), Ok(())));
+    for _ in 0..50 {
+        let mut select = Select::new_biased();
+        let (first, _) = (select.recv(&ra), select.recv(&rb));
+        let chosen = select.select();
+        assert_eq!(chosen.index(), first);
+        assert_eq!(chosen.recv(&ra), Ok(0));
+        assert_eq!(a.send(0), Ok(()));
+        select_biased! {
+            recv(ra) -> m => assert_eq!(m, Ok(0)),
+            recv(rb) -> _ => panic!("out of order"),
+        }
+        assert_eq!(a.send(0), Ok(()));
+    }
+    let _ = ra.recv();
+    drop(a);
+    for _ in 0..5 {
+        select_biased! {
+            recv(ra) -> m => assert_eq!(m, Err(RecvError)),
+            recv(rb) -> _ => panic!("a closed arm is ready"),
+        }
+    }
+    select_biased! {
+        recv(rb) -> m => assert_eq!(m, Ok(1)),
+        recv(ra) -> _ => panic!("out of order"),
+    }
+}
+
+/// An arm that has ended is chosen, and hears so; put aside, it does not make the loop spin. (Pitfall 18, murmer-rs 6.)
+pub fn pitfall_18_an_ended_arm_can_be_put_aside(kind: Kind, way: &'static Way) {
+    let (s, r) = kind.pair::<u8>();
+    let (ended, end) = kind.pair::<u8>();
+    drop(ended);
+    let side = way.recv;
+    let chooser = side.spawn(async move {
+        let mut select = Select::new();
+        let (live, dead) = (select.recv(&r), select.recv(&end));
+        for expected in [dead, live] {
+            let chosen = choose(side, &mut select).await;
+            assert_eq!(chosen.index(), expected);
+            if expected == live {
+                return chosen.recv(&r);
+            }
+            assert_eq!(chosen.recv(&end), Err(RecvError));
+            select.remove(dead);
+        }
+        unreachable!("the second arm is the last")
+    });
+    chooser.until_waiting();
+    assert_eq!(way.send.send_here(&s, 3), Ok(()));
+    assert_eq!(chooser.join(), Ok(3));
+    // In the macro: None is an arm that is never ready.
+    let (s, r) = kind.pair::<u8>();
+    let nobody: Option<Receiver<u8>> = None;
+    let noone: Option<&Sender<u8>> = None;
+    let sender = way.send;
+    let sending = sender.spawn(async move { sender.send(&s, 4).await });
+    select! {
+        recv(nobody) -> _ => panic!("there is nobody"),
+        send(noone, 1) -> _ => panic!("there is no one"),
+        recv(r) -> m => assert_eq!(m, Ok(4)),
+    }
+    assert_eq!(sending.join(), Ok(()));
+    select! {
+        recv(nobody) -> _ => panic!("there is nobody"),
+        default => {}
+    }
+}
+
+/// `ready` promises nothing but that it looked so; with one receiver, it is so.
+pub fn rule_16_ready_names_an_arm_that_can_go_on(kind: Kind, way: &'static Way) {
+    if kind.capacity() == Some(0) && !way.send.lays_out() {
+        // Each would wait for the other to wait.
+        return;
+    }
+    let (s1, r1) = kind.pair::<usize>();
+    let (s2, r2) = kind.pair::<usize>();
+    let side = way.recv;
+    let rounds = times(100);
+    let sender = way.send.spawn(async move {
+        for i in 0..rounds {
+            let s = if i % 3 == 0 { &s1 } else { &s2 };
+            assert!(way.send.send(s, i).await.is_ok());
+        }
+    });
+    let receiver = side.spawn(async move {
+        let mut got = 0;
+        let mut select = Select::new();
+        select.recv(&r1);
+        select.recv(&r2);
+        while got < rounds {
+            let arm = if side.is_task() { select.ready_async().await } else { select.ready() };
+            let r = if arm == 0 { &r1 } else { &r2 };
+            match r.try_recv() {
+                Ok(_) => got += 1,
+                Err(TryRecvError::Disconnected) => select.remove(arm),
+                Err(TryRecvError::Empty) => assert_eq!(r.capacity(), Some(0)),
+            }
+        }
+    });
+    sender.join();
+    receiver.join();
+}
+
+/// With no arm at all there is nothing to wait for.
+pub fn rule_16_a_select_without_arms() {
+    let mut select = Select::new();
+    assert!(select.try_select().is_err());
+    assert!(select.select_timeout(Duration::from_millis(1)).is_err());
+    let waiting = std::panic::AssertUnwindSafe(|| select.select().index());
+    assert!(std::panic::catch_unwind(waiting).is_err(), "it could only wait for ever");
+}

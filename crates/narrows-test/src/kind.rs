@@ -1,0 +1,76 @@
+//! The kinds of channel: how a pair is made. Nothing else about a channel is decided here.
+
+use narrows::{Receiver, Sender};
+use std::fmt;
+
+/// A kind of channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `bounded(n)`.
+    Bounded(usize),
+    /// `unbounded()`.
+    Unbounded,
+}
+
+use Kind::{Bounded, Unbounded};
+
+/// Every kind: nothing, one, two, around the size of a block, several blocks, no bound.
+pub const EVERY: &[Kind] =
+    &[Bounded(0), Bounded(1), Bounded(2), Bounded(31), Bounded(32), Bounded(33), Bounded(100), Unbounded];
+
+/// Kinds that hold messages.
+pub const BUFFERED: &[Kind] = EVERY.split_at(1).1;
+
+/// Kinds that hold messages and can be full.
+pub const FINITE: &[Kind] = BUFFERED.split_at(6).0;
+
+/// Kinds on which a send may wait.
+pub const BOUNDED: &[Kind] = EVERY.split_at(7).0;
+
+/// Kinds that hold two messages or more.
+pub const LARGE: &[Kind] = BUFFERED.split_at(1).1;
+
+/// One of each algorithm, and the smallest: for tests that are dear.
+pub const FEW: &[Kind] = &[Bounded(0), Bounded(1), Bounded(2), Unbounded];
+
+/// The rendezvous alone.
+pub const ZERO: &[Kind] = &[Bounded(0)];
+
+impl Kind {
+    /// Makes a pair.
+    pub fn pair<T>(self) -> (Sender<T>, Receiver<T>) {
+        match self {
+            Bounded(capacity) => narrows::bounded(capacity),
+            Unbounded => narrows::unbounded(),
+        }
+    }
+
+    /// What `capacity()` should answer.
+    pub fn capacity(self) -> Option<usize> {
+        match self {
+            Bounded(capacity) => Some(capacity),
+            Unbounded => None,
+        }
+    }
+
+    /// How many messages go in without a receiver, but no more than `most`.
+    pub fn holds(self, most: usize) -> usize {
+        self.capacity().unwrap_or(most).min(most)
+    }
+
+    /// Fills a bounded channel.
+    pub fn fill<T>(self, s: &Sender<T>, mut make: impl FnMut(usize) -> T) {
+        for i in 0..self.capacity().unwrap_or(0) {
+            assert!(s.try_send(make(i)).is_ok(), "Full at {i} of {self}");
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bounded(capacity) => write!(f, "capacity {capacity}"),
+            Unbounded => f.write_str("unbounded"),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Rule 19 on a small stack. Alone, since a stack that overflows ends the process.
+
+use narrows_test::every_kind;
+
+every_kind! {
+    memory::rule_19_large_messages_work_on_a_small_stack: EVERY;
+}

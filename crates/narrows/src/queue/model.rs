@@ -1,0 +1,147 @@
+//! Models of the queue alone, for loom: every message once, in order, with its contents; none left when it is dropped.
+
+use loom::sync::Arc;
+
+use super::Queue;
+use crate::explore::{explore, spawn, turn};
+
+/// Counts how many of its kind live: std's `Arc`, so that counting takes no part in the model.
+type Mark = std::sync::Arc<()>;
+
+fn queue<T>(capacity: usize) -> Arc<Queue<T, ()>> {
+    Arc::new(Queue::new(capacity, ()))
+}
+
+fn push_if_room<T>(queue: &Queue<T, ()>, capacity: usize, message: T) -> bool {
+    let mut end = queue.producer();
+    let has_room = end.used() < capacity;
+    if has_room {
+        end.push(&mut Some(message));
+    }
+    has_room
+}
+
+fn take<T>(queue: &Queue<T, ()>) -> Option<T> {
+    let mut end = queue.consumer();
+    let mut message = None;
+    if end.take(&mut message) {
+        end.give_back();
+    }
+    message
+}
+
+/// What is taken is a beginning of what was pushed, and the rest is still there.
+fn published(name: &str, capacity: usize, messages: u32, floor: usize) {
+    explore(name, floor, move || {
+        let ours = queue(capacity);
+        let theirs = ours.clone();
+        let producer = spawn(move || (0..messages).filter(|m| push_if_room(&theirs, capacity, Box::new(*m))).count());
+        turn(0);
+        let mut taken: Vec<Box<u32>> = (0..messages).filter_map(|_| take(&ours)).collect();
+        let pushed = producer.join().unwrap();
+        taken.extend(std::iter::from_fn(|| take(&ours)));
+        assert_eq!(taken.len(), pushed);
+        assert!(taken.is_sorted(), "out of order: {taken:?}");
+        assert_eq!(ours.used(), 0);
+    });
+}
+
+#[test]
+fn queue_publish_1() {
+    published("queue_publish_1", 1, 2, 1);
+}
+
+#[test]
+fn queue_publish_2() {
+    published("queue_publish_2", 2, 3, 1);
+}
+
+/// Five messages through blocks of two: links, an emptied block on its way back, and one that is freed.
+#[test]
+fn queue_publish_blocks() {
+    published("queue_publish_blocks", usize::MAX, 5, 1);
+}
+
+/// A queue dropped with any number of messages inside, after any number were taken, drops each of them once.
+fn dropped(name: &str, capacity: usize, fill: usize, floor: usize) {
+    explore(name, floor, move || {
+        let mark = Mark::default();
+        let ours = queue(capacity);
+        let theirs = ours.clone();
+        let messages = vec![mark.clone(); fill];
+        let producer = spawn(move || {
+            for message in messages {
+                assert!(push_if_room(&theirs, capacity, message));
+            }
+        });
+        turn(0);
+        drop(take(&ours));
+        producer.join().unwrap();
+        drop(ours);
+        assert_eq!(Mark::strong_count(&mark), 1);
+    });
+}
+
+#[test]
+fn queue_drop_ring() {
+    for fill in 0..=2 {
+        dropped(&format!("queue_drop_ring_{fill}"), 2, fill, 1);
+    }
+}
+
+#[test]
+fn queue_drop_blocks() {
+    for fill in 0..=5 {
+        dropped(&format!("queue_drop_blocks_{fill}"), usize::MAX, fill, 1);
+    }
+}
+
+/// Two producers and two consumers: the roles make the queue many-to-many.
+#[test]
+fn queue_roles() {
+    explore("queue_roles", 1, || {
+        let ours = queue(2);
+        let [first, second] = [ours.clone(), ours.clone()];
+        let first = spawn(move || {
+            assert!(push_if_room(&first, 2, 1));
+            take(&first)
+        });
+        let second = spawn(move || {
+            assert!(push_if_room(&second, 2, 2));
+            take(&second)
+        });
+        turn(0);
+        let used = ours.used();
+        assert!(used <= 2);
+        let mut taken = vec![first.join().unwrap().unwrap(), second.join().unwrap().unwrap()];
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 2]);
+    });
+}
+
+/// Nothing is pushed after the end, and what was pushed before it is seen with it.
+#[test]
+fn queue_close() {
+    explore("queue_close", 1, || {
+        let ours = queue(usize::MAX);
+        let [sender, closer] = [ours.clone(), ours.clone()];
+        let sender = spawn(move || {
+            let mut end = sender.producer();
+            let is_open = !end.is_closed();
+            if is_open {
+                end.push(&mut Some(1));
+            }
+            is_open
+        });
+        let closer = spawn(move || closer.producer().close());
+        turn(0);
+        let early = take(&ours).is_some();
+        let drained = ours.consumer().is_drained();
+        let sent = sender.join().unwrap();
+        closer.join().unwrap();
+        assert!(ours.is_closed());
+        let late = take(&ours).is_some();
+        assert!(!(drained && late), "a message after the end");
+        assert_eq!(sent, early || late);
+    });
+}

@@ -1,0 +1,275 @@
+//! Few small programs over all flavours, for miri: undefined behaviour, leaks, and drops.
+//! Invariant: nothing here is forgotten on purpose, for miri counts what is left.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    thread,
+    time::Duration,
+};
+
+use narrows::{Receiver, Select, Sender, TryRecvError};
+
+const BOUNDS: [Option<usize>; 4] = [Some(0), Some(1), Some(3), None];
+
+fn channel<T>(bound: Option<usize>) -> (Sender<T>, Receiver<T>) {
+    bound.map_or_else(narrows::unbounded, narrows::bounded)
+}
+
+fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// What is sent by two threads is received by two.
+fn crosses_threads<T: Send + 'static>(make: fn(usize) -> T, number: fn(T) -> usize) {
+    for bound in BOUNDS {
+        let (s, r) = channel(bound);
+        let senders = [s.clone(), s].map(|s| thread::spawn(move || (1..=2).for_each(|i| s.send(make(i)).unwrap())));
+        let other = r.clone();
+        let receiver = thread::spawn(move || other.into_iter().map(number).sum::<usize>());
+        let sum: usize = r.into_iter().map(number).sum();
+        for sender in senders {
+            sender.join().unwrap();
+        }
+        assert_eq!(sum + receiver.join().unwrap(), 6);
+    }
+}
+
+#[test]
+fn boxes_cross_threads() {
+    crosses_threads(Box::new, |number| *number);
+}
+
+#[repr(align(256))]
+struct Aligned(u8);
+
+#[test]
+fn over_aligned_cross_threads() {
+    let make = |i| Aligned(u8::try_from(i).unwrap());
+    crosses_threads(make, |message| {
+        assert_eq!(std::ptr::from_ref(&message).addr() % 256, 0);
+        usize::from(message.0)
+    });
+}
+
+#[test]
+fn zero_sized_count() {
+    for bound in BOUNDS {
+        let (s, r) = channel(bound);
+        let sender = thread::spawn(move || (0..3).for_each(|_| s.send(()).unwrap()));
+        assert_eq!(r.iter().count(), 3);
+        sender.join().unwrap();
+    }
+}
+
+#[test]
+fn references_are_lent() {
+    let words = ["one".to_owned(), "two".to_owned()];
+    let (s, r) = channel(Some(1));
+    thread::scope(|scope| {
+        scope.spawn(|| words.iter().for_each(|word| s.send(word).unwrap()));
+        assert!(r.iter().take(2).eq(&words));
+    });
+}
+
+/// Blocks are linked, emptied and freed at their edges; so many messages are inside when the channel goes.
+#[test]
+fn blocks_drop_at_their_edges() {
+    for fill in [0, 1, 31, 32, 33, 65] {
+        for taken in [0, 1, 32] {
+            let (s, r) = channel(None);
+            let mark = Arc::new(());
+            for _ in 0..fill {
+                s.send(mark.clone()).unwrap();
+            }
+            assert_eq!(r.try_iter().take(taken).count(), taken.min(fill));
+            drop(s);
+            drop(r);
+            assert_eq!(Arc::strong_count(&mark), 1, "fill {fill}, taken {taken}");
+        }
+    }
+}
+
+#[test]
+fn ring_drop_with_messages() {
+    for fill in 0..=3 {
+        let (s, r) = channel(Some(3));
+        let mark = Arc::new(());
+        // The second round goes round the end of the ring.
+        for _ in 0..2 {
+            s.send(mark.clone()).unwrap();
+            drop(r.recv().unwrap());
+        }
+        for _ in 0..fill {
+            s.send(mark.clone()).unwrap();
+        }
+        drop((s, r));
+        assert_eq!(Arc::strong_count(&mark), 1);
+    }
+}
+
+/// An emptied block comes back to the writer.
+#[test]
+fn blocks_are_used_again() {
+    let (s, r) = channel(None);
+    for round in 0..100 {
+        s.send(Box::new(round)).unwrap();
+        assert_eq!(*r.recv().unwrap(), round);
+    }
+}
+
+struct Panics<'a>(&'a AtomicUsize);
+
+impl Drop for Panics<'_> {
+    fn drop(&mut self) {
+        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        assert!(before != 1, "the second drop panics");
+    }
+}
+
+/// Each is dropped once though one drop panics (crossbeam 1121).
+#[test]
+fn a_drop_that_panics() {
+    for bound in [Some(3), None] {
+        let dropped = AtomicUsize::new(0);
+        let (s, r) = channel(bound);
+        for _ in 0..3 {
+            s.send(Panics(&dropped)).unwrap();
+        }
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(r))).is_err());
+        assert_eq!(dropped.load(Ordering::Relaxed), 3);
+        assert!(s.is_closed());
+    }
+}
+
+#[test]
+fn futures_are_cancelled() {
+    for bound in [Some(0), Some(1)] {
+        let (s, r) = channel(bound);
+        for i in 0..bound.unwrap() {
+            s.send(Box::new(i)).unwrap();
+        }
+        let mut sending = s.send_async(Box::new(7));
+        assert!(poll_once(&mut sending).is_pending());
+        drop(sending);
+        assert_eq!(r.try_iter().count(), bound.unwrap());
+        let mut receiving = r.recv_async();
+        assert!(poll_once(&mut receiving).is_pending());
+        s.try_send(Box::new(8)).unwrap(); // handed over, at capacity 0
+        drop(receiving);
+        assert_eq!(r.try_recv(), Ok(Box::new(8)));
+        assert_eq!(r.try_recv(), Err(TryRecvError::Empty));
+    }
+}
+
+/// A message handed to a task that never came for it goes with the channel.
+#[test]
+fn handed_messages_are_dropped() {
+    let mark = Arc::new(());
+    let (s, r) = channel(Some(0));
+    let mut receiving = r.recv_async();
+    assert!(poll_once(&mut receiving).is_pending());
+    s.try_send(mark.clone()).unwrap();
+    drop(receiving);
+    drop((s, r));
+    assert_eq!(Arc::strong_count(&mark), 1);
+}
+
+#[test]
+fn select_both_ways() {
+    for bound in BOUNDS {
+        let (s, r) = channel(bound);
+        let (back, answers) = channel(bound);
+        let there = thread::spawn(move || {
+            for _ in 0..2 {
+                let question: Box<u32> = r.recv().unwrap();
+                back.send(question).unwrap();
+            }
+        });
+        for i in 0..2 {
+            let mut select = Select::new();
+            let send = select.send(&s);
+            let recv = select.recv(&answers);
+            let mut question = Some(Box::new(i));
+            loop {
+                let operation = select.select();
+                if operation.index() == send {
+                    operation.send(&s, question.take().unwrap()).unwrap();
+                    select.remove(send);
+                } else {
+                    assert_eq!(operation.index(), recv);
+                    assert_eq!(operation.recv(&answers), Ok(Box::new(i)));
+                    break;
+                }
+            }
+        }
+        there.join().unwrap();
+    }
+}
+
+#[test]
+fn select_gives_back() {
+    for bound in [Some(1), None] {
+        let (s, r) = channel(bound);
+        s.send(Box::new(1)).unwrap();
+        let mut select = Select::new();
+        select.recv(&r);
+        let operation = select.select();
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(operation))).is_err());
+        drop(select);
+        assert_eq!(r.recv(), Ok(Box::new(1)));
+    }
+}
+
+#[test]
+fn a_chosen_message_outlives_the_receiver() {
+    let mark = Arc::new(());
+    let (s, r) = channel(Some(1));
+    s.send(mark.clone()).unwrap();
+    let mut select = Select::new();
+    select.recv(&r);
+    let operation = select.select();
+    s.close();
+    drop(operation.recv(&r).unwrap());
+    drop(select);
+    drop((s, r));
+    assert_eq!(Arc::strong_count(&mark), 1);
+}
+
+#[test]
+fn permits_are_used_and_given_back() {
+    let (s, r) = channel(Some(3));
+    let mut permits = s.reserve_many(2).unwrap();
+    permits.send(Box::new(1)).unwrap();
+    let owned = s.reserve().unwrap().into_owned();
+    assert!(s.try_reserve().is_err());
+    drop(permits);
+    owned.send(Box::new(2)).unwrap();
+    let late = s.reserve().unwrap();
+    s.close();
+    assert_eq!(late.send(Box::new(3)).unwrap_err().into_inner(), Box::new(3));
+    assert!(r.iter().eq([Box::new(1), Box::new(2)]));
+}
+
+#[test]
+fn close_now_returns_what_is_left() {
+    for bound in [Some(40), None] {
+        let (s, r) = channel(bound);
+        for i in 0..40 {
+            s.send(Box::new(i)).unwrap();
+        }
+        assert_eq!(r.recv(), Ok(Box::new(0)));
+        assert_eq!(s.close_now().len(), 39);
+    }
+}
+
+#[test]
+fn timers_end() {
+    assert!(narrows::after(Duration::from_millis(1)).recv().is_ok());
+    assert!(narrows::never::<Box<u32>>().try_recv().is_err());
+}

@@ -1,0 +1,167 @@
+//! Tasks: polled, woken, dropped; a wake-up that goes unused goes on.
+
+use crate::{
+    channel,
+    explore::{explore, spawn, spawn_twin, turn},
+    task::{block_on, poll_once},
+};
+
+/// Rules 1, 9: tasks on both sides.
+fn tasks_on_both_sides(name: &str, bound: Option<usize>, floor: usize) {
+    explore(name, floor, move || {
+        let (s, r) = channel(bound);
+        let sender = spawn(move || {
+            block_on(s.send_async(1)).unwrap();
+            block_on(s.send_async(2)).unwrap();
+        });
+        turn(0);
+        assert_eq!(block_on(r.recv_async()), Ok(1));
+        assert_eq!(block_on(r.recv_async()), Ok(2));
+        assert!(block_on(r.recv_async()).is_err());
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn tasks_0() {
+    tasks_on_both_sides("tasks_0", Some(0), 1);
+}
+
+#[test]
+fn tasks_1() {
+    tasks_on_both_sides("tasks_1", Some(1), 1);
+}
+
+/// Rules 9, 13: a receive that was polled and then dropped loses neither a message nor a wake-up (async-std 452).
+fn a_receive_is_cancelled(name: &str, bound: Option<usize>, floor: usize) {
+    explore(name, floor, move || {
+        let (s, r) = channel(bound);
+        let (other_s, other_r) = (s.clone(), r.clone());
+        let sender = spawn(move || {
+            s.send(1).unwrap();
+            s
+        });
+        let waits = spawn(move || other_r.recv().unwrap());
+        let mut future = r.recv_async();
+        turn(0);
+        let polled = poll_once(&mut future);
+        drop(future);
+        if polled.is_ready() {
+            other_s.send(2).unwrap(); // ours was the only message
+        }
+        waits.join().unwrap();
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn receive_cancelled_0() {
+    a_receive_is_cancelled("receive_cancelled_0", Some(0), 1);
+}
+
+#[test]
+fn receive_cancelled_1() {
+    a_receive_is_cancelled("receive_cancelled_1", Some(1), 1);
+}
+
+#[test]
+fn receive_cancelled_unbounded() {
+    a_receive_is_cancelled("receive_cancelled_unbounded", None, 1);
+}
+
+/// Rules 9, 13: the same for a send that waits for a place.
+#[test]
+fn send_cancelled_1() {
+    explore("send_cancelled_1", 1, || {
+        let (s, r) = channel(Some(1));
+        s.send(0).unwrap();
+        let (other_s, other_r) = (s.clone(), r.clone());
+        let receiver = spawn(move || other_r.recv().unwrap());
+        let waits = spawn(move || other_s.send(8).unwrap());
+        let mut future = s.send_async(9);
+        turn(0);
+        let polled = poll_once(&mut future);
+        drop(future);
+        if polled.is_ready() {
+            r.recv().unwrap(); // ours took a place
+        }
+        waits.join().unwrap();
+        receiver.join().unwrap();
+    });
+}
+
+/// Rule 13: at capacity 0 a dropped send was received, or was not sent at all.
+#[test]
+fn send_cancelled_0() {
+    explore("send_cancelled_0", 1, || {
+        let (s, r) = channel(Some(0));
+        let keep = s.clone();
+        let receiver = spawn(move || (r.try_recv().ok(), r));
+        let mark = std::sync::Arc::new(());
+        let mut future = s.send_async(mark.clone());
+        turn(0);
+        let polled = poll_once(&mut future);
+        drop(future);
+        let (received, r) = receiver.join().unwrap();
+        assert!(received.is_some() || polled.is_pending());
+        drop(received);
+        assert!(r.try_recv().is_err());
+        assert_eq!(std::sync::Arc::strong_count(&mark), 1);
+        drop(keep);
+    });
+}
+
+/// Rule 13: reserving and being cancelled takes no place.
+#[test]
+fn reserve_cancelled() {
+    explore("reserve_cancelled", 1, || {
+        let (s, r) = channel(Some(1));
+        s.send(0).unwrap();
+        let other = s.clone();
+        let receiver = spawn(move || {
+            assert_eq!(r.recv(), Ok(0));
+            r
+        });
+        let waits = spawn(move || other.send(8).unwrap());
+        let mut future = s.reserve_async();
+        turn(0);
+        let polled = poll_once(&mut future);
+        drop(future);
+        drop(polled);
+        waits.join().unwrap();
+        assert_eq!(receiver.join().unwrap().try_recv(), Ok(8));
+    });
+}
+
+/// Rule 14: a task that was polled and then forgotten keeps one wake-up and no more (async-channel 45).
+#[test]
+fn forgotten_task() {
+    explore("forgotten_task", 1, || {
+        let (s, r) = channel(Some(2));
+        let other = r.clone();
+        // Never polled again; dropped at the end, for loom counts what is left behind.
+        let mut future = r.recv_async();
+        assert!(poll_once(&mut future).is_pending());
+        let waits = spawn(move || other.recv().unwrap());
+        turn(0);
+        s.send(1).unwrap();
+        s.send(2).unwrap();
+        assert_eq!(waits.join().unwrap(), 1);
+        drop(future);
+    });
+}
+
+/// Rule 10: of two tasks that wait the second is woken too, when the first finds nothing.
+#[test]
+fn two_tasks_wait() {
+    explore("two_tasks_wait", 1, || {
+        let (s, r) = channel(Some(1));
+        let other = r.clone();
+        let receivers = [spawn(move || block_on(r.recv_async())), spawn_twin(move || block_on(other.recv_async()))];
+        turn(0);
+        s.send(1).unwrap();
+        s.send(2).unwrap();
+        let got: u32 = receivers.into_iter().map(|receiver| receiver.join().unwrap().unwrap()).sum();
+        assert_eq!(got, 3);
+    });
+}
