@@ -10,6 +10,7 @@ use crate::{
 
 /// Where messages are between send and receive.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one a channel, behind its Arc; the large one is the usual one")]
 pub(crate) enum Flavor<T> {
     /// A place for each of `n` messages, or as many as there are.
     Buffer(Buffer<T>),

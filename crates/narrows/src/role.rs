@@ -102,9 +102,9 @@ impl<S> Role<S> {
             sleeper.state.store(WAITING, Ordering::Relaxed);
             let queued = Queued { sleeper: sleeper.clone(), overtaken };
             if overtaken == 0 {
-                sleepers.push_back(queued)
+                sleepers.push_back(queued);
             } else {
-                sleepers.push_front(queued)
+                sleepers.push_front(queued);
             }
             drop(sleepers);
             // Acquire: pairs with the Release in `leave_slow`; a granted role brings its state along.

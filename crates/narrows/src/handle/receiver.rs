@@ -184,7 +184,7 @@ impl<T> Receiver<T> {
         self.chan()?.name.as_deref()
     }
 
-    /// Closes the channel for every sender; see [`Sender::close`]. Timers and `never` do not close: false.
+    /// Closes the channel for every sender; see [`Sender::close`](crate::Sender::close). Timers and `never` do not close: false.
     pub fn close(&self) -> bool {
         self.chan().is_some_and(Chan::close)
     }

@@ -28,7 +28,7 @@ fn attempt<'a, const N: usize>(arms: &Arms<'a, N>, is_biased: bool) -> Option<Ch
         if let Some(entry) = arms[index]
             && let Some(token) = entry.arm.attempt(Who::THREAD)
         {
-            return Some(Chosen { entry, index, token });
+            return Some(Chosen { entry: Some(entry), index, token });
         }
     }
     None

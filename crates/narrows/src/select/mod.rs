@@ -65,7 +65,9 @@ impl<'a> Select<'a> {
 
     /// A selector without operations, which picks the first that can proceed.
     ///
-    /// An operation that can always proceed then keeps all behind it from ever being picked.
+    /// An operation that can always proceed then keeps all behind it from ever being picked. Where other threads wait on
+    /// the same channels, a selector that is used again may pass over an operation whose message was announced to one of
+    /// them.
     pub fn new_biased() -> Select<'a> {
         Select(Selector::new(true))
     }

@@ -8,7 +8,7 @@ use std::{
 
 use super::run::{Chosen, SelectOp};
 use crate::{
-    arm::{Entry, Target, Token},
+    arm::{Target, Token},
     error::{RecvError, SendError},
     handle::{Receiver, Sender},
     permit::Permit,
@@ -21,29 +21,24 @@ use crate::{
 /// panicking already. Forgotten (`mem::forget`) it keeps that one place or message; with capacity 0 the matched peer
 /// waits until the channel is closed.
 #[must_use = "a chosen operation must be completed"]
-pub struct SelectedOperation<'a> {
-    /// None once completed.
-    entry: Option<Entry<'a>>,
-    index: usize,
-    token: Token,
-}
+pub struct SelectedOperation<'a>(Chosen<'a>);
 
 impl<'a> SelectedOperation<'a> {
     pub(super) fn new(chosen: Chosen<'a>) -> SelectedOperation<'a> {
-        SelectedOperation { entry: Some(chosen.entry), index: chosen.index, token: chosen.token }
+        SelectedOperation(chosen)
     }
 
     /// The index that the operation got when it was added.
     pub fn index(&self) -> usize {
-        self.index
+        self.0.index
     }
 
     /// Passes the token on to who completes it, if that is the operation that was chosen.
     fn complete(&mut self, target: Option<Target>, what: &str) -> Token {
-        let is_same = self.entry.is_some_and(|entry| entry.target == target);
+        let is_same = self.0.entry.is_some_and(|entry| entry.target == target);
         assert!(is_same, "passed a {what} that wasn't selected");
-        self.entry = None;
-        self.token
+        self.0.entry = None;
+        self.0.token
     }
 
     /// Completes a send.
@@ -96,18 +91,18 @@ impl<'a> SelectedOperation<'a> {
 
 impl Drop for SelectedOperation<'_> {
     fn drop(&mut self) {
-        if let Some(entry) = self.entry.take() {
-            if self.token != Token::DISCONNECTED {
-                entry.arm.abandon(self.token);
-            }
-            assert!(std::thread::panicking(), "dropped a `SelectedOperation` without completing the operation");
-        }
+        // What was chosen is given back when `Chosen` is dropped, after this.
+        let is_completed = self.0.entry.is_none();
+        assert!(
+            is_completed || std::thread::panicking(),
+            "dropped a `SelectedOperation` without completing the operation"
+        );
     }
 }
 
 impl fmt::Debug for SelectedOperation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SelectedOperation").field("index", &self.index).finish_non_exhaustive()
+        f.debug_struct("SelectedOperation").field("index", &self.0.index).finish_non_exhaustive()
     }
 }
 

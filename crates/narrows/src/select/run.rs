@@ -29,9 +29,10 @@ enum Standing {
     Watched,
 }
 
-#[derive(Clone)]
 struct Slot<'a> {
     entry: Entry<'a>,
+    /// What the user calls this arm. Slots are used again, indices are not.
+    index: usize,
     standing: Standing,
     seat: Seat,
 }
@@ -51,11 +52,13 @@ struct Run {
     waiter: Option<Arc<Waiter>>,
     aim: Option<Aim>,
     uses: usize,
-    /// Arms to attempt, those to enlist, and when the timers among the watched are due. All by index; an index is in at
-    /// most one of the first two, and names no arm once that is removed.
+    /// Arms to attempt, those to enlist, and when the timers among the watched are due. All by slot; a slot is in at most
+    /// one of the first two.
     candidates: Vec<usize>,
     cold: Vec<usize>,
     due: BTreeSet<(Instant, usize)>,
+    /// Notices on their way into the candidates; kept for its memory.
+    notices: Vec<usize>,
     /// The claimed arm, to be attempted before the others.
     first: Option<usize>,
 }
@@ -79,6 +82,8 @@ fn end(waiter: &Waiter) {
 /// The arms, and what is known of each.
 pub(super) struct Selector<'a> {
     slots: Vec<Option<Slot<'a>>>,
+    free: Vec<usize>,
+    next_index: usize,
     is_biased: bool,
     run: Run,
 }
@@ -92,98 +97,131 @@ unsafe impl Sync for Selector<'_> {}
 
 impl<'a> Selector<'a> {
     pub(super) fn new(is_biased: bool) -> Selector<'a> {
-        Selector { slots: Vec::new(), is_biased, run: Run::default() }
+        Selector { slots: Vec::new(), free: Vec::new(), next_index: 0, is_biased, run: Run::default() }
     }
 
     /// Uses up an index without an arm.
     pub(super) fn add_none(&mut self) {
-        self.slots.push(None);
-    }
-
-    pub(super) fn remove(&mut self, index: usize) {
-        let slot = self.slots.get_mut(index).and_then(Option::take);
-        let mut slot = slot.unwrap_or_else(|| panic!("there is no operation with index {index}"));
-        slot.entry.arm.retract(&mut slot.seat);
-    }
-
-    /// The same arms, nothing known.
-    pub(super) fn copy(&self) -> Selector<'a> {
-        let mut copy = Selector::new(self.is_biased);
-        for slot in &self.slots {
-            match slot {
-                Some(slot) => {
-                    copy.add(slot.entry);
-                }
-                None => copy.add_none(),
-            }
-        }
-        copy
+        self.next_index += 1;
     }
 
     pub(super) fn add(&mut self, entry: Entry<'a>) -> usize {
-        let index = self.slots.len();
-        self.slots.push(Some(Slot { entry, standing: Standing::Candidate, seat: None }));
-        self.run.candidates.push(index);
+        let index = self.next_index;
+        self.next_index += 1;
+        let slot = Some(Slot { entry, index, standing: Standing::Candidate, seat: None });
+        let at = if let Some(at) = self.free.pop() {
+            self.slots[at] = slot;
+            at
+        } else {
+            self.slots.push(slot);
+            self.slots.len() - 1
+        };
+        self.run.candidates.push(at);
         index
     }
 
-    pub(super) fn has_arms(&self) -> bool {
-        self.slots.iter().any(Option::is_some)
+    pub(super) fn remove(&mut self, index: usize) {
+        let is_named = |slot: &Option<Slot<'_>>| slot.as_ref().is_some_and(|slot| slot.index == index);
+        let at = self.slots.iter().position(is_named);
+        let at = at.unwrap_or_else(|| panic!("there is no operation with index {index}"));
+        if let Some(mut slot) = self.slots[at].take() {
+            slot.entry.arm.retract(&mut slot.seat);
+        }
+        // A notice still on its way names whoever has the slot next, who is then attempted once in vain.
+        self.run.candidates.retain(|other| *other != at);
+        self.run.cold.retain(|other| *other != at);
+        self.run.due.retain(|(_, other)| *other != at);
+        self.free.push(at);
     }
 
-    fn make_candidate(&mut self, index: usize) {
-        if let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut)
+    /// The same arms under the same indices, nothing known.
+    pub(super) fn copy(&self) -> Selector<'a> {
+        let mut copy = Selector::new(self.is_biased);
+        let mut slots: Vec<_> = self.slots.iter().flatten().collect();
+        slots.sort_unstable_by_key(|slot| slot.index);
+        for slot in slots {
+            copy.next_index = slot.index;
+            copy.add(slot.entry);
+        }
+        copy.next_index = self.next_index;
+        copy
+    }
+
+    pub(super) fn has_arms(&self) -> bool {
+        self.slots.len() > self.free.len()
+    }
+
+    fn slot(&mut self, at: usize) -> Option<&mut Slot<'a>> {
+        self.slots.get_mut(at).and_then(Option::as_mut)
+    }
+
+    fn make_candidate(&mut self, at: usize) {
+        if let Some(slot) = self.slot(at)
             && slot.standing == Standing::Watched
         {
             slot.standing = Standing::Candidate;
-            self.run.candidates.push(index);
+            self.run.candidates.push(at);
         }
     }
 
-    /// Begins a use.
-    pub(super) fn begin(&mut self, aim: Aim, is_task: bool) {
+    /// A future of ours that was forgotten left the waiter open, and it may have been claimed since.
+    fn close_forgotten(&mut self) {
+        if let Some(arm) = self.run.waiter.as_ref().and_then(|waiter| waiter.close()) {
+            self.make_candidate(arm);
+            self.run.first = Some(arm);
+        }
+    }
+
+    /// Makes what is known fit for this aim, from a thread or a task.
+    fn prepare(&mut self, aim: Aim, is_task: bool) {
         let is_other_kind = self.run.waiter.as_ref().is_some_and(|waiter| waiter.is_task() != is_task);
         if is_other_kind || self.run.aim.is_some_and(|before| before != aim) {
             self.start_over();
         }
         self.run.aim = Some(aim);
-        self.run.uses += 1;
         self.run.first = None;
-        // A future of ours that was forgotten may have been claimed meanwhile.
-        if let Some(arm) = self.run.waiter.as_ref().and_then(|waiter| waiter.close()) {
-            self.make_candidate(arm);
-            self.run.first = Some(arm);
-        }
+        self.close_forgotten();
+    }
+
+    /// Begins a use.
+    pub(super) fn begin(&mut self, aim: Aim, is_task: bool) {
+        self.prepare(aim, is_task);
+        self.run.uses += 1;
         if self.run.uses > 1 {
             let waiter = self.waiter(is_task);
             self.enlist_cold(&waiter);
         } else {
-            self.warm_up();
+            self.warm_cold();
         }
         self.take_notices();
     }
 
-    /// Makes every arm a candidate again, whatever is known of it.
-    fn warm_up(&mut self) {
-        for index in std::mem::take(&mut self.run.cold) {
-            if let Some(slot) = &mut self.slots[index] {
+    /// Makes candidates of the cold arms.
+    fn warm_cold(&mut self) {
+        for at in self.run.cold.drain(..) {
+            if let Some(slot) = &mut self.slots[at] {
                 slot.standing = Standing::Candidate;
-                self.run.candidates.push(index);
+                self.run.candidates.push(at);
             }
         }
-        for index in 0..self.slots.len() {
-            self.make_candidate(index);
+    }
+
+    /// Makes every arm a candidate, whatever is known of it.
+    fn warm_all(&mut self) {
+        self.warm_cold();
+        for at in 0..self.slots.len() {
+            self.make_candidate(at);
         }
     }
 
     /// Takes every ticket back.
     fn retract_all(&mut self) {
-        for (index, slot) in self.slots.iter_mut().enumerate() {
+        for (at, slot) in self.slots.iter_mut().enumerate() {
             let Some(slot) = slot else { continue };
             slot.entry.arm.retract(&mut slot.seat);
             if slot.standing == Standing::Watched {
                 slot.standing = Standing::Cold;
-                self.run.cold.push(index);
+                self.run.cold.push(at);
             }
         }
         self.run.due.clear();
@@ -192,7 +230,7 @@ impl<'a> Selector<'a> {
     /// Forgets what the tickets out were for.
     fn start_over(&mut self) {
         self.retract_all();
-        self.warm_up();
+        self.warm_cold();
         if let Some(waiter) = self.run.waiter.take() {
             end(&waiter);
         }
@@ -212,38 +250,36 @@ impl<'a> Selector<'a> {
     /// Makes candidates of the arms that were notified and of those that are due.
     fn take_notices(&mut self) {
         let Some(waiter) = &self.run.waiter else { return };
-        let mut notices = Vec::new();
+        let mut notices = std::mem::take(&mut self.run.notices);
         waiter.take_marks(&mut notices);
-        for index in notices {
-            self.make_candidate(index);
+        for at in notices.drain(..) {
+            self.make_candidate(at);
         }
+        self.run.notices = notices;
         if self.run.due.is_empty() {
             return;
         }
         let now = Instant::now();
-        while let Some(&(at, index)) = self.run.due.first().filter(|(at, _)| *at <= now) {
-            self.run.due.remove(&(at, index));
-            self.make_candidate(index);
+        while let Some(&(time, at)) = self.run.due.first().filter(|(time, _)| *time <= now) {
+            self.run.due.remove(&(time, at));
+            self.make_candidate(at);
         }
     }
 
-    /// Leaves the tickets of the cold arms; true if one of these looks ready after all.
-    fn enlist_cold(&mut self, waiter: &Arc<Waiter>) -> bool {
+    /// Leaves the tickets of the cold arms; those that look ready after all become candidates.
+    fn enlist_cold(&mut self, waiter: &Arc<Waiter>) {
         let stance = if self.run.aim == Some(Aim::Observe) { Stance::Observer } else { Stance::Arm };
-        let mut is_ready = false;
-        for index in std::mem::take(&mut self.run.cold) {
-            let Some(slot) = &mut self.slots[index] else { continue };
-            let ticket = Ticket { waiter: waiter.clone(), arm: index, stance };
+        for at in self.run.cold.drain(..) {
+            let Some(slot) = &mut self.slots[at] else { continue };
+            let ticket = Ticket { waiter: waiter.clone(), arm: at, stance };
             let look = slot.entry.arm.enlist(ticket, &mut slot.seat);
             slot.standing = if look.ready { Standing::Candidate } else { Standing::Watched };
             if look.ready {
-                self.run.candidates.push(index);
-                is_ready = true;
-            } else if let Some(at) = look.due {
-                self.run.due.insert((at, index));
+                self.run.candidates.push(at);
+            } else if let Some(time) = look.due {
+                self.run.due.insert((time, at));
             }
         }
-        is_ready
     }
 
     /// Attempts the candidates until one succeeds; those that fail become cold.
@@ -251,52 +287,47 @@ impl<'a> Selector<'a> {
         self.take_notices();
         let aim = self.run.aim.unwrap_or(Aim::Choose);
         if self.is_biased {
-            self.run.candidates.sort_unstable_by(|a, b| b.cmp(a));
+            let slots = &self.slots;
+            let index = |at: &usize| slots[*at].as_ref().map(|slot| slot.index);
+            self.run.candidates.sort_unstable_by_key(|at| std::cmp::Reverse(index(at)));
         }
         let mut left = self.run.candidates.len();
         let mut first = self.run.first.take().filter(|_| !self.is_biased);
         let mut chosen = None;
         while left > 0 && chosen.is_none() {
             if !self.is_biased {
-                let claimed = first.take().and_then(|arm| self.run.candidates[..left].iter().position(|i| *i == arm));
+                let claimed = first.take().and_then(|arm| self.run.candidates[..left].iter().position(|at| *at == arm));
                 self.run.candidates.swap(claimed.unwrap_or_else(|| pick(left)), left - 1);
             }
-            let index = self.run.candidates[left - 1];
-            chosen = self.slots[index].as_mut().and_then(|slot| {
-                let token = match aim {
-                    Aim::Choose => slot.entry.arm.attempt(who),
-                    Aim::Observe => slot.entry.arm.is_ready(who).then_some(Token::new(0, 0)),
-                }?;
-                Some(Chosen { entry: slot.entry, index, token })
-            });
+            let at = self.run.candidates[left - 1];
+            chosen = self.slots[at].as_ref().and_then(|slot| slot.attempt(aim, who)).map(|chosen| (at, chosen));
             if chosen.is_none() {
                 left -= 1;
             }
         }
-        for index in self.run.candidates.drain(left..) {
-            if let Some(slot) = &mut self.slots[index] {
+        for at in self.run.candidates.drain(left..) {
+            if let Some(slot) = &mut self.slots[at] {
                 slot.standing = Standing::Cold;
-                self.run.cold.push(index);
+                self.run.cold.push(at);
             }
         }
-        if let Some(chosen) = &chosen {
-            self.served(chosen.index);
-        }
-        chosen
+        let (at, chosen) = chosen?;
+        self.served(at);
+        Some(chosen)
     }
 
     /// An arm that was served waits behind the others from now on.
-    fn served(&mut self, index: usize) {
-        if let Some(slot) = &mut self.slots[index] {
+    fn served(&mut self, at: usize) {
+        if let Some(slot) = self.slot(at) {
             slot.entry.arm.retract(&mut slot.seat);
         }
     }
 
+    /// "None is ready" must be true, so every arm is attempted: another waiter may have been told of a message that is
+    /// still there.
     pub(super) fn try_once(&mut self, aim: Aim) -> Option<Chosen<'a>> {
-        self.begin(aim, false);
-        // "None is ready" must be true, so nothing is left out: another waiter may have been told of a message that is
-        // still there.
-        self.warm_up();
+        self.prepare(aim, false);
+        self.warm_all();
         self.attempt(Who::THREAD)
     }
 
@@ -305,19 +336,44 @@ impl<'a> Selector<'a> {
             park::sleep(|| false, deadline);
             return None;
         }
-        self.begin(aim, false);
         if deadline.has_passed() {
-            self.warm_up(); // as in `try_once`
+            return self.try_once(aim);
         }
+        self.begin(aim, false);
         wait::block(&mut SelectOp { select: self }, deadline)
     }
 }
 
-/// What a use has chosen.
+impl<'a> Slot<'a> {
+    fn attempt(&self, aim: Aim, who: Who<'_>) -> Option<Chosen<'a>> {
+        match aim {
+            Aim::Choose => {
+                let token = self.entry.arm.attempt(who)?;
+                Some(Chosen { entry: Some(self.entry), index: self.index, token })
+            }
+            Aim::Observe => self.entry.arm.is_ready(who).then_some(Chosen {
+                entry: None,
+                index: self.index,
+                token: Token::new(0, 0),
+            }),
+        }
+    }
+}
+
+/// What a use has chosen. Dropped, it gives that back.
 pub(super) struct Chosen<'a> {
-    pub(super) entry: Entry<'a>,
+    /// None if nothing was chosen, only found ready, or once it is completed.
+    pub(super) entry: Option<Entry<'a>>,
     pub(super) index: usize,
     pub(super) token: Token,
+}
+
+impl Drop for Chosen<'_> {
+    fn drop(&mut self) {
+        if let Some(entry) = self.entry.take().filter(|_| self.token != Token::DISCONNECTED) {
+            entry.arm.abandon(self.token);
+        }
+    }
 }
 
 /// One use of a selector, as an operation.
@@ -343,17 +399,16 @@ impl<'a> Op for SelectOp<'_, 'a> {
     }
 
     fn claimed(&mut self, arm: usize) -> Option<Chosen<'a>> {
-        let slot = self.select.slots.get_mut(arm)?.as_mut()?;
-        let chosen = match (self.select.run.aim, slot.entry.arm.claimed(&mut slot.seat)) {
-            (Some(Aim::Choose), Some(token)) => Some(Chosen { entry: slot.entry, index: arm, token }),
-            _ => None,
-        };
         self.select.make_candidate(arm);
         self.select.run.first = Some(arm);
-        if chosen.is_some() {
-            self.select.served(arm);
+        if self.select.run.aim != Some(Aim::Choose) {
+            return None;
         }
-        chosen
+        let slot = self.select.slot(arm)?;
+        let token = slot.entry.arm.claimed(&mut slot.seat)?;
+        let chosen = Chosen { entry: Some(slot.entry), index: slot.index, token };
+        self.select.served(arm);
+        Some(chosen)
     }
 
     /// Leaves the tickets out for the next use, if there has been more than one.
@@ -364,7 +419,7 @@ impl<'a> Op for SelectOp<'_, 'a> {
     }
 
     fn pass_on(&mut self, arm: usize) {
-        if let Some(slot) = self.select.slots.get(arm).and_then(Option::as_ref) {
+        if let Some(slot) = self.select.slot(arm) {
             slot.entry.arm.pass_on();
         }
     }
@@ -378,13 +433,13 @@ impl<'a> Op for SelectOp<'_, 'a> {
         if select.run.cold.len() > SPIN_ARMS {
             return false;
         }
-        let ready = select
-            .run
-            .cold
-            .iter()
-            .any(|index| select.slots[*index].as_ref().is_some_and(|slot| slot.entry.arm.is_ready(Who::THREAD)));
+        let looks_ready = |at: &usize| {
+            let slot = select.slots[*at].as_ref();
+            slot.is_some_and(|slot| slot.entry.arm.is_ready(Who::THREAD))
+        };
+        let ready = select.run.cold.iter().any(looks_ready);
         if ready {
-            select.warm_up();
+            select.warm_cold();
         }
         ready
     }
@@ -393,6 +448,11 @@ impl<'a> Op for SelectOp<'_, 'a> {
         self.select.waiter(is_task)
     }
 
-    /// It stays with the selector.
-    fn put_back(&mut self, _: Arc<Waiter>) {}
+    /// It stays with the selector while tickets are out.
+    fn put_back(&mut self, waiter: Arc<Waiter>) {
+        if self.select.run.uses < 2 {
+            self.select.run.waiter = None;
+            Waiter::recycle(waiter);
+        }
+    }
 }

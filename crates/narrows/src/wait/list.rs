@@ -14,6 +14,16 @@ use crate::{
     sync::{Arc, AtomicUsize, Mutex, Ordering, fence, lock},
 };
 
+/// What a ticket shows to the peer.
+pub(crate) trait Payload {
+    /// Whether the ticket has a value of its own once its selector is gone.
+    fn outlives_its_selector(&self) -> bool {
+        false
+    }
+}
+
+impl Payload for () {}
+
 #[derive(Debug)]
 struct Entry<P> {
     number: u64,
@@ -41,7 +51,7 @@ pub(crate) struct List<P> {
     sweep_at: usize,
 }
 
-impl<P> List<P> {
+impl<P: Payload> List<P> {
     pub(crate) fn new() -> List<P> {
         List {
             slots: Vec::new(),
@@ -85,10 +95,11 @@ impl<P> List<P> {
         Token { slot, number }
     }
 
-    /// Forgets the tickets of selectors that are gone. Done when the list has doubled, so it costs O(1) a ticket.
+    /// Forgets the tickets of selectors that are gone; they hold no message. Done when the list has doubled, so it costs O(1) a ticket.
     fn sweep(&mut self, woken: &mut Woken) {
         for slot in 0..self.slots.len() {
-            if self.slots[slot].as_ref().is_some_and(|entry| entry.ticket.waiter.is_ended()) {
+            let is_over = |entry: &Entry<P>| entry.ticket.waiter.is_ended() && !entry.payload.outlives_its_selector();
+            if self.slots[slot].as_ref().is_some_and(is_over) {
                 self.unlink(slot);
                 if let Some(entry) = self.slots[slot].take() {
                     woken.bury(entry.ticket.waiter);
@@ -152,6 +163,11 @@ impl<P> List<P> {
     /// What a ticket shows, if it is still there.
     pub(crate) fn payload(&mut self, key: Token) -> Option<&mut P> {
         self.get(key).map(|entry| &mut entry.payload)
+    }
+
+    /// A ticket, if it is still there.
+    pub(crate) fn ticket(&mut self, key: Token) -> Option<Ticket> {
+        self.get(key).map(|entry| entry.ticket.clone())
     }
 
     /// The waiter of a ticket, if it is still there.
@@ -245,12 +261,6 @@ impl Woken {
             self.first = Some(waiter);
         } else {
             self.more.push_back(waiter);
-        }
-    }
-
-    pub(crate) fn extend(&mut self, waiter: Option<Arc<Waiter>>) {
-        if let Some(waiter) = waiter {
-            self.push(waiter);
         }
     }
 

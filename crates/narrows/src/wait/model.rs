@@ -26,7 +26,7 @@ impl Shop {
 
     fn deliver(&self) {
         self.stock.fetch_add(1, Ordering::Relaxed);
-        self.list.notify_one();
+        self.list.notify(1);
     }
 
     fn has_stock(&self) -> bool {
@@ -55,7 +55,7 @@ impl Shop {
         }
         self.list.retract(&mut seat);
         if was_claimed && self.has_stock() {
-            self.list.notify_one();
+            self.list.notify(1);
         }
     }
 }
@@ -103,7 +103,7 @@ fn wait_given_up() {
             let claim = waiter.close();
             quitter.list.retract(&mut seat);
             if claim.is_some() && quitter.has_stock() {
-                quitter.list.notify_one();
+                quitter.list.notify(1);
             }
         });
         let stays = spawn(move || stays.wait());

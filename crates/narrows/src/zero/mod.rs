@@ -9,15 +9,15 @@
 //!                       Waiting --select claims----> Met --completes--> Filled | --withdraws, close--> Withdrawn
 //! ```
 //! A thread that waits comes back for what is in its ticket; a task may not. So a message for a task is *handed* to the
-//! channel, and any receiver may take it, oldest first. For the same reason a task is never claimed without a message
-//! at hand by somebody who would then wait for it: it is only woken, and acts when it is polled.
+//! channel, and any receiver may take it, oldest first. For the same reason nobody waits for a task: a thread that
+//! receives does not claim a select in a task, which has no message yet; that is told, and acts when it is polled.
 //!
 //! Invariants: all of it changes under the one lock; nothing is woken, cloned or dropped under it. Receivers are served
 //! from `handed` before anything else, so order is kept. After `close` nothing is met any more.
 
 mod state;
 
-use self::state::{Found, Offer, State, Want};
+use self::state::{Found, Offer, State, Want, settle};
 use crate::{
     arm::{Look, Seat, Stance, Ticket, Token, Who},
     error::TryRecvError,
@@ -59,8 +59,8 @@ impl<T> Zero<T> {
         park::sleep(settled, Deadline::Never);
         self.with(|state, _| {
             let Some(want) = state.receivers.payload(key) else { return false };
-            if let Want::Filled(message) = std::mem::replace(want, Want::Waiting) {
-                *into = Some(message);
+            if let Want::Filled(numbered) = std::mem::replace(want, Want::Waiting) {
+                *into = Some(numbered.message);
             }
             into.is_some()
         })
@@ -125,23 +125,22 @@ impl<T> Inlet<T> for Zero<T> {
 
     fn enlist_send(&self, ticket: Ticket, seat: &mut Seat, offering: Offering<'_, T>) -> Look {
         self.with(|state, woken| {
+            if let Some(Offer::Met(_)) = seat.and_then(|key| state.senders.payload(key)) {
+                return Look::ready(true); // claimed since the waiter opened
+            }
             let n = if let Offering::Places(n) = offering { n } else { 1 };
             let (offer, is_observer) = match offering {
                 Offering::Message(message) => (message.take().map_or(Offer::Taken, Offer::Message), false),
                 Offering::Later => (Offer::Later, ticket.stance == Stance::Observer),
                 Offering::Places(_) => (Offer::Places, true),
             };
-            let who = Who::waiter(&ticket.waiter);
-            if !is_observer {
-                state.tell_receivers(&ticket, woken);
-            }
-            let key = *seat.get_or_insert_with(|| state.senders.add(ticket.clone(), Offer::Taken, woken));
+            let open = state.show_to_receivers(&ticket, is_observer, woken);
+            let key = *seat.get_or_insert_with(|| state.senders.add(ticket, Offer::Taken, woken));
             if let Some(shown) = state.senders.payload(key) {
                 *shown = offer;
             }
             state.senders.link(key);
-            let ready = state.closed || state.open_receivers(who) >= state.reserved.saturating_add(n);
-            Look::ready(ready)
+            Look::ready(state.closed || open >= state.reserved.saturating_add(n))
         })
     }
 
@@ -199,14 +198,7 @@ impl<T> Inlet<T> for Zero<T> {
     }
 
     fn abandon_send(&self, token: Token) {
-        self.with(|state, woken| {
-            if let Some(want) = state.receivers.payload(token)
-                && matches!(want, Want::Met)
-            {
-                *want = Want::Withdrawn;
-                woken.extend(state.receivers.waiter(token));
-            }
-        });
+        self.with(|state, woken| state.withdraw(token, woken));
     }
 
     fn can_send(&self, n: usize, who: Who<'_>) -> bool {
@@ -223,7 +215,7 @@ impl<T> Inlet<T> for Zero<T> {
             state.receivers.for_each(|ticket, want| {
                 if matches!(want, Want::Met) {
                     *want = Want::Withdrawn;
-                    woken.push(ticket.waiter.clone());
+                    settle(ticket, woken);
                 }
             });
             true
@@ -231,7 +223,7 @@ impl<T> Inlet<T> for Zero<T> {
     }
 
     fn clear_one(&self, into: &mut Option<T>) -> bool {
-        self.with(|state, _| *into = state.handed.pop_front());
+        self.with(|state, _| *into = state.handed.pop_front().map(|numbered| numbered.message));
         into.is_some()
     }
 }
@@ -240,8 +232,8 @@ impl<T> Outlet<T> for Zero<T> {
     fn recv(&self, into: &mut Option<T>, who: Who<'_>) -> Result<(), TryRecvError> {
         loop {
             let found = self.with(|state, woken| {
-                if let Some(message) = state.handed.pop_front() {
-                    *into = Some(message);
+                if let Some(numbered) = state.handed.pop_front() {
+                    *into = Some(numbered.message);
                     return Ok(Found::Message);
                 }
                 if state.closed {
@@ -261,17 +253,20 @@ impl<T> Outlet<T> for Zero<T> {
 
     fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look {
         self.with(|state, woken| {
-            let who = Who::waiter(&ticket.waiter);
-            if let Some(Want::Met) = seat.and_then(|key| state.receivers.payload(key)) {
-                // A select owes us a message; it will wake us. Only a task gets here: a thread waits in its claim.
-                return Look::ready(!state.handed.is_empty() || state.closed);
+            let is_waiting = state.closed || !state.handed.is_empty();
+            match seat.and_then(|key| state.receivers.payload(key)) {
+                // Claimed since the waiter opened.
+                Some(Want::Filled(_)) => return Look::ready(true),
+                Some(Want::Met) if !ticket.waiter.is_task() => return Look::ready(true),
+                // A select owes a message to this task; it will tell us.
+                Some(Want::Met) => return Look::ready(is_waiting),
+                Some(want) => *want = Want::Waiting,
+                None => {}
             }
-            if ticket.stance != Stance::Observer {
-                state.tell_senders(&ticket, woken);
-            }
-            let key = *seat.get_or_insert_with(|| state.receivers.add(ticket.clone(), Want::Waiting, woken));
+            let sees_sender = state.show_to_senders(&ticket, woken);
+            let key = *seat.get_or_insert_with(|| state.receivers.add(ticket, Want::Waiting, woken));
             state.receivers.link(key);
-            Look::ready(state.closed || !state.handed.is_empty() || state.sees_sender(who))
+            Look::ready(is_waiting || sees_sender)
         })
     }
 
@@ -284,9 +279,8 @@ impl<T> Outlet<T> for Zero<T> {
     fn retract_recv(&self, seat: &mut Seat) {
         let Some(key) = seat.take() else { return };
         self.with(|state, woken| {
-            if let Some(Want::Filled(message)) = state.receivers.remove(key) {
-                state.handed.push_front(message);
-                state.tell_any_receiver(woken);
+            if let Some(Want::Filled(numbered)) = state.receivers.remove(key) {
+                state.hand(numbered, woken);
             }
         });
     }
@@ -294,25 +288,27 @@ impl<T> Outlet<T> for Zero<T> {
     fn pass_on_recv(&self) {
         self.with(|state, woken| {
             if !state.handed.is_empty() || state.closed {
-                state.tell_any_receiver(woken);
+                state.receivers.hand_out(None, woken);
             }
         });
     }
 
     fn choose_recv(&self, who: Who<'_>) -> Option<Token> {
         self.with(|state, woken| {
-            let mut message = state.handed.pop_front();
-            if message.is_none() {
+            let mut chosen = state.handed.pop_front();
+            if chosen.is_none() {
                 if state.closed {
                     return Some(Token::DISCONNECTED);
                 }
+                let mut message = None;
                 if let Found::Met(own) = state.find_sender(&mut message, who, woken)? {
                     return Some(own);
                 }
+                chosen = message.map(|message| state.number(message));
             }
             let own = state.meet(who, woken);
-            if let (Some(want), Some(message)) = (state.receivers.payload(own), message) {
-                *want = Want::Filled(message);
+            if let (Some(want), Some(chosen)) = (state.receivers.payload(own), chosen) {
+                *want = Want::Filled(chosen);
             }
             Some(own)
         })
@@ -343,7 +339,7 @@ impl<T> Outlet<T> for Zero<T> {
     }
 
     fn can_recv(&self, who: Who<'_>) -> bool {
-        self.with(|state, _| state.closed || !state.handed.is_empty() || state.sees_sender(who))
+        self.with(|state, _| state.closed || !state.handed.is_empty() || state.has_open_sender(who))
     }
 
     fn is_closed(&self) -> bool {

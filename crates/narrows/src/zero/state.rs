@@ -6,7 +6,7 @@ use crate::{
     arm::{Stance, Ticket, Token, Who},
     sync::Arc,
     wait::{
-        list::{List, Woken},
+        list::{List, Payload, Woken},
         waiter::{self, Waiter},
     },
 };
@@ -31,8 +31,24 @@ pub(super) enum Want<T> {
     Waiting,
     /// A two-step select has chosen this receiver and will send, withdraw, or see the channel closed.
     Met,
-    Filled(T),
+    Filled(Numbered<T>),
     Withdrawn,
+}
+
+/// A message on its way, with its place in the order in which they left their senders.
+#[derive(Debug)]
+pub(super) struct Numbered<T> {
+    pub(super) number: u64,
+    pub(super) message: T,
+}
+
+impl<T> Payload for Offer<T> {}
+
+impl<T> Payload for Want<T> {
+    /// A message, or the claim to one, is not the selector's to forget.
+    fn outlives_its_selector(&self) -> bool {
+        matches!(self, Want::Met | Want::Filled(_))
+    }
 }
 
 #[derive(Debug)]
@@ -40,7 +56,8 @@ pub(super) struct State<T> {
     pub(super) senders: List<Offer<T>>,
     pub(super) receivers: List<Want<T>>,
     /// Messages that are the channel's, oldest first.
-    pub(super) handed: VecDeque<T>,
+    pub(super) handed: VecDeque<Numbered<T>>,
+    next_number: u64,
     /// Permits out: so many waiting receivers are spoken for.
     pub(super) reserved: usize,
     pub(super) closed: bool,
@@ -56,7 +73,14 @@ pub(super) enum Found {
 
 impl<T> State<T> {
     pub(super) fn new() -> State<T> {
-        State { senders: List::new(), receivers: List::new(), handed: VecDeque::new(), reserved: 0, closed: false }
+        State {
+            senders: List::new(),
+            receivers: List::new(),
+            handed: VecDeque::new(),
+            next_number: 0,
+            reserved: 0,
+            closed: false,
+        }
     }
 
     /// Waiting receivers that a sender could claim now.
@@ -93,29 +117,54 @@ impl<T> State<T> {
         self.reserved = self.reserved.checked_sub(n).expect("a place was given back that nobody had taken");
     }
 
-    /// Brings a message to a claimed receiver.
-    pub(super) fn deliver(&mut self, key: Token, message: &mut Option<T>, woken: &mut Woken) {
-        let waiter = self.receivers.waiter(key);
-        let is_thread = waiter.as_ref().is_some_and(|waiter| !waiter.is_task());
-        // The oldest goes first: what a task was handed may still be here.
-        if !is_thread || !self.handed.is_empty() {
-            self.handed.extend(message.take());
-        }
-        match self.receivers.payload(key) {
-            Some(want) if is_thread => {
-                if let Some(oldest) = message.take().or_else(|| self.handed.pop_front()) {
-                    *want = Want::Filled(oldest);
-                }
-            }
-            Some(want) => *want = Want::Waiting,
-            None => return self.tell_any_receiver(woken),
-        }
-        woken.extend(waiter);
+    /// Numbers a message that leaves its sender.
+    pub(super) fn number(&mut self, message: T) -> Numbered<T> {
+        self.next_number += 1;
+        Numbered { number: self.next_number, message }
     }
 
-    /// A message was left to the channel: somebody should come for it.
-    pub(super) fn tell_any_receiver(&mut self, woken: &mut Woken) {
+    /// Leaves a message to the channel, at its place in the order; somebody should come for it.
+    pub(super) fn hand(&mut self, message: Numbered<T>, woken: &mut Woken) {
+        let at = self.handed.partition_point(|other| other.number < message.number);
+        self.handed.insert(at, message);
         self.receivers.hand_out(None, woken);
+    }
+
+    /// Brings a message to a receiver that was claimed.
+    pub(super) fn deliver(&mut self, key: Token, message: &mut Option<T>, woken: &mut Woken) {
+        let Some(message) = message.take().map(|message| self.number(message)) else { return };
+        let waits = match self.receivers.payload(key) {
+            Some(Want::Waiting) => true,
+            Some(Want::Met) => false,
+            _ => return self.hand(message, woken), // a task that has left, or somebody who has what he wanted
+        };
+        let Some(ticket) = self.receivers.ticket(key) else { return };
+        let mut filled = Want::Waiting;
+        if !ticket.waiter.is_task() {
+            // The oldest goes first: what a task was handed may still be here.
+            self.handed.push_back(message);
+            filled = self.handed.pop_front().map_or(Want::Waiting, Want::Filled);
+        } else if waits {
+            self.handed.push_back(message);
+        } else {
+            self.hand(message, woken); // it may have gone on since it was met, so others are told, too
+        }
+        if let Some(want) = self.receivers.payload(key) {
+            *want = filled;
+        }
+        settle(&ticket, woken);
+    }
+
+    /// Takes back the promise to a receiver that a select had chosen.
+    pub(super) fn withdraw(&mut self, key: Token, woken: &mut Woken) {
+        if let Some(want) = self.receivers.payload(key)
+            && matches!(want, Want::Met)
+        {
+            *want = Want::Withdrawn;
+            if let Some(ticket) = self.receivers.ticket(key) {
+                settle(&ticket, woken);
+            }
+        }
     }
 
     /// Finds a sender and takes its message into `into`, or makes it owe one.
@@ -156,51 +205,73 @@ impl<T> State<T> {
         self.receivers.add(Ticket::single(&waiter), Want::Met, woken)
     }
 
-    /// Tells those senders of a new receiver that have no message it could take.
-    pub(super) fn tell_senders(&mut self, receiver: &Ticket, woken: &mut Woken) {
-        let mut walk = self.senders.start();
-        while let Some((key, ticket, offer)) = self.senders.walk(&mut walk) {
-            if Arc::ptr_eq(&ticket.waiter, &receiver.waiter) {
+    /// Shows a sender's new ticket around: how many receivers could it meet now? The others hear of it: observers, and
+    /// selectors that are awake. Each waiter is looked at once, for it opens and closes without this lock: either it was
+    /// open, or it is marked and looks before it sleeps.
+    pub(super) fn show_to_receivers(&mut self, sender: &Ticket, is_observer: bool, woken: &mut Woken) -> usize {
+        let mut walk = self.receivers.start();
+        let mut open = 0;
+        while let Some((key, ticket, _)) = self.receivers.walk(&mut walk) {
+            if Arc::ptr_eq(&ticket.waiter, &sender.waiter) {
                 continue;
             }
-            let must_act = match offer {
-                Offer::Places => true,
-                Offer::Later => {
-                    ticket.stance == Stance::Observer || !can_wait_for(ticket, Who::waiter(&receiver.waiter))
+            match ticket.stance {
+                Stance::Observer if is_observer => {}
+                Stance::Observer => {
+                    tell(ticket, woken);
+                    self.receivers.unlink(key.slot);
                 }
-                _ => ticket.stance == Stance::Observer,
+                _ if ticket.waiter.is_open() => open += 1,
+                Stance::Arm => {
+                    tell(ticket, woken);
+                    self.receivers.unlink(key.slot);
+                }
+                Stance::Single => {} // it looks again before it sleeps
+            }
+        }
+        open
+    }
+
+    /// The same for a receiver's new ticket: is there a sender that it could meet now? A sender without a message that
+    /// may not be claimed by this receiver is told, and acts.
+    pub(super) fn show_to_senders(&mut self, receiver: &Ticket, woken: &mut Woken) -> bool {
+        let is_observer = receiver.stance == Stance::Observer;
+        let who = Who::waiter(&receiver.waiter);
+        let mut walk = self.senders.start();
+        let mut is_ready = false;
+        while let Some((key, ticket, offer)) = self.senders.walk(&mut walk) {
+            if who.is(&ticket.waiter) {
+                continue;
+            }
+            let only_hears = ticket.stance == Stance::Observer || matches!(offer, Offer::Places);
+            let is_open = ticket.waiter.is_open();
+            let must_hear = match offer {
+                _ if only_hears => !is_observer,
+                Offer::Message(_) | Offer::Later if !is_open => ticket.stance == Stance::Arm,
+                Offer::Message(_) => {
+                    is_ready = true;
+                    false
+                }
+                Offer::Later if is_observer || can_wait_for(ticket, who) => {
+                    is_ready = true;
+                    false
+                }
+                Offer::Later => true,
+                Offer::Taken | Offer::Met(_) | Offer::Places => false,
             };
-            let ticket = ticket.clone();
-            if (must_act || ticket.stance == Stance::Arm && !ticket.waiter.is_open()) && tell(&ticket, woken) {
+            if must_hear && tell(ticket, woken) {
                 self.senders.unlink(key.slot);
             }
         }
+        is_ready
     }
 
-    /// Tells observers among the receivers, and selectors that are awake, of a new sender.
-    pub(super) fn tell_receivers(&mut self, sender: &Ticket, woken: &mut Woken) {
-        let mut walk = self.receivers.start();
-        while let Some((key, ticket, _)) = self.receivers.walk(&mut walk) {
-            let is_own = Arc::ptr_eq(&ticket.waiter, &sender.waiter);
-            let ticket = ticket.clone();
-            if !is_own && (ticket.stance == Stance::Observer || !ticket.waiter.is_open()) {
-                if tell(&ticket, woken) {
-                    self.receivers.unlink(key.slot);
-                }
-            }
-        }
-    }
-
-    /// Is there a sender whom this receiver could meet now?
-    pub(super) fn sees_sender(&mut self, who: Who<'_>) -> bool {
+    /// Is there a sender that a receiver could meet?
+    pub(super) fn has_open_sender(&mut self, who: Who<'_>) -> bool {
         let mut walk = self.senders.start();
         while let Some((_, ticket, offer)) = self.senders.walk(&mut walk) {
-            let fits = match offer {
-                Offer::Message(_) => true,
-                Offer::Later => can_wait_for(ticket, who),
-                _ => false,
-            };
-            if fits && ticket.stance != Stance::Observer && !who.is(&ticket.waiter) && ticket.waiter.is_open() {
+            let offers = matches!(offer, Offer::Message(_) | Offer::Later) && ticket.stance != Stance::Observer;
+            if offers && !who.is(&ticket.waiter) && ticket.waiter.is_open() {
                 return true;
             }
         }
@@ -213,23 +284,27 @@ impl<T> State<T> {
 }
 
 /// May this receiver wait until that select completes? Only a thread may, and only for a thread.
-pub(super) fn can_wait_for(sender: &Ticket, who: Who<'_>) -> bool {
+fn can_wait_for(sender: &Ticket, who: Who<'_>) -> bool {
     !sender.waiter.is_task() && !who.is_task
 }
 
 /// Wakes or marks the owner of a ticket, so that it attempts. True if the ticket has served.
-pub(super) fn tell(ticket: &Ticket, woken: &mut Woken) -> bool {
-    use waiter::Offer::{Claimed, Marked};
-    if ticket.stance == Stance::Single {
-        let claimed = ticket.waiter.claim(ticket.arm);
-        if claimed {
-            woken.push(ticket.waiter.clone());
-        }
-        return claimed;
+fn tell(ticket: &Ticket, woken: &mut Woken) -> bool {
+    let claimed = match ticket.stance {
+        Stance::Single => ticket.waiter.claim(ticket.arm),
+        Stance::Arm | Stance::Observer => ticket.waiter.offer(ticket.arm) == waiter::Offer::Claimed,
+    };
+    if claimed {
+        woken.push(ticket.waiter.clone());
     }
-    match ticket.waiter.offer(ticket.arm) {
-        Claimed => woken.push(ticket.waiter.clone()),
-        Marked => {}
+    claimed || ticket.stance != Stance::Single
+}
+
+/// Wakes the owner of a ticket that was claimed before. A selector in a task may have been polled since, and wait for
+/// other arms again: it is told to look at this one.
+pub(super) fn settle(ticket: &Ticket, woken: &mut Woken) {
+    if ticket.stance == Stance::Arm && ticket.waiter.is_task() {
+        ticket.waiter.offer(ticket.arm);
     }
-    true
+    woken.push(ticket.waiter.clone());
 }

@@ -3,10 +3,14 @@
 
 use std::{mem, time::Duration};
 
-use narrows::{Receiver, Select, arm::Arm};
+use narrows::{Receiver, Select};
 use shuttle::{future, thread};
 
-use crate::{channel, task::poll_once, try_schedules::try_schedules};
+use crate::{
+    channel,
+    task::{drop_unfinished, poll_once},
+    try_schedules::try_schedules,
+};
 
 const BRIEF: Duration = Duration::from_millis(1);
 
@@ -304,9 +308,8 @@ fn a_choice_is_given_back(name: &str, bound: Option<usize>) {
         let mut select = Select::new();
         select.recv(&r);
         if let Ok(operation) = select.select_timeout(BRIEF) {
-            let token = operation.finish();
             thread::yield_now();
-            r.abandon(token);
+            drop_unfinished(operation);
         }
         drop(select);
         // Whoever received the second while the first was chosen gets the first after it: no order is asserted.
@@ -345,9 +348,8 @@ fn a_chosen_send_is_given_back(name: &str, bound: Option<usize>) {
         let mut select = Select::new();
         select.send(&s);
         if let Ok(operation) = select.select_timeout(BRIEF) {
-            let token = operation.finish();
             thread::yield_now();
-            s.abandon(token);
+            drop_unfinished(operation);
         }
         drop(select);
         sender.join().unwrap();
