@@ -1,3 +1,5 @@
+//! Message passing: channels with select, async, permits and a decided ending.
+//!
 #![doc = include_str!("../docs/front.md")]
 //!
 //! # Unsafe code

@@ -32,7 +32,7 @@ const INDEX: usize = usize::MAX >> 1;
 
 /// A ring is taken up to this many bytes. It costs address space, not memory, until used, and never allocates again;
 /// above it, blocks are taken as they are needed, so that `bounded(usize::MAX)` works.
-const RING_BYTES: usize = 1 << 20;
+const RING_BYTES: usize = 1 << 24;
 
 #[derive(Debug)]
 enum Store<T> {

@@ -48,18 +48,18 @@ fn published(name: &str, capacity: usize, messages: u32, floor: usize) {
 
 #[test]
 fn queue_publish_1() {
-    published("queue_publish_1", 1, 2, 1);
+    published("queue_publish_1", 1, 2, 4);
 }
 
 #[test]
 fn queue_publish_2() {
-    published("queue_publish_2", 2, 3, 1);
+    published("queue_publish_2", 2, 3, 47);
 }
 
 /// Five messages through blocks of two: links, an emptied block on its way back, and one that is freed.
 #[test]
 fn queue_publish_blocks() {
-    published("queue_publish_blocks", usize::MAX, 5, 1);
+    published("queue_publish_blocks", usize::MAX, 5, 13_000);
 }
 
 /// A queue dropped with any number of messages inside, after any number were taken, drops each of them once.
@@ -84,22 +84,22 @@ fn dropped(name: &str, capacity: usize, fill: usize, floor: usize) {
 
 #[test]
 fn queue_drop_ring() {
-    for fill in 0..=2 {
-        dropped(&format!("queue_drop_ring_{fill}"), 2, fill, 1);
+    for (fill, floor) in [1, 3, 6].into_iter().enumerate() {
+        dropped(&format!("queue_drop_ring_{fill}"), 2, fill, floor);
     }
 }
 
 #[test]
 fn queue_drop_blocks() {
-    for fill in 0..=5 {
-        dropped(&format!("queue_drop_blocks_{fill}"), usize::MAX, fill, 1);
+    for (fill, floor) in [1, 3, 6, 12, 20, 30].into_iter().enumerate() {
+        dropped(&format!("queue_drop_blocks_{fill}"), usize::MAX, fill, floor);
     }
 }
 
 /// Two producers and two consumers: the roles make the queue many-to-many.
 #[test]
 fn queue_roles() {
-    explore("queue_roles", 1, || {
+    explore("queue_roles", 1600, || {
         let ours = queue(2);
         let [first, second] = [ours.clone(), ours.clone()];
         let first = spawn(move || {
@@ -122,7 +122,7 @@ fn queue_roles() {
 /// Nothing is pushed after the end, and what was pushed before it is seen with it.
 #[test]
 fn queue_close() {
-    explore("queue_close", 1, || {
+    explore("queue_close", 210, || {
         let ours = queue(usize::MAX);
         let [sender, closer] = [ours.clone(), ours.clone()];
         let sender = spawn(move || {
