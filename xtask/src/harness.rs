@@ -88,6 +88,10 @@ impl Harness {
             // Documentation tests are left out: they would need the flags a second time.
             None => cmd.args(["--tests"]),
         };
+        if self == Self::Loom && *tests == self.tests(tests.filter.as_deref()) {
+            // What is private to the crate is modelled beside its code.
+            cmd = cmd.args(["--lib"]);
+        }
         let flags = |cmd: Cmd, flags: &str| cmd.env("RUSTFLAGS", flags);
         match self {
             Self::Plain => cmd,

@@ -67,15 +67,13 @@ pub fn rule_17_a_reused_select_visits_only_what_is_ready() {
         let token = chosen.finish();
         assert_eq!((token.slot(), token.number()), (3, 4));
     };
-    // The first few may look at all of them, to leave their tickets.
-    (0..3).for_each(&mut serve);
-    let before = visits.load(Ordering::SeqCst);
     let rounds = times(1000);
     for i in 0..rounds {
         serve(i * 7919 % ARMS);
     }
-    let each = (visits.load(Ordering::SeqCst) - before) / rounds;
-    assert!(each <= 10, "{each} visits for each ready arm, of {ARMS}");
+    // Each is looked at a few times to begin with, and then only those that ring.
+    let (visits, most) = (visits.load(Ordering::SeqCst), 4 * ARMS + 10 * rounds);
+    assert!(visits <= most, "{visits} visits to {ARMS} arms for {rounds} messages");
 }
 
 /// The same with receivers, of which it cannot be counted: every one of very many is heard, from threads and from tasks.

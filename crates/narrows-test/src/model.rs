@@ -252,8 +252,8 @@ impl Channel {
             Event::PermitSent(m) => (m, true),
             _ => return None,
         };
-        // What was left comes first, then who waits longest.
-        let in_turn = permit || self.senders.first().is_none_or(|&first| first == sender);
+        // What was left comes first, then who waits longest; where a thread stands in line cannot be seen.
+        let in_turn = !self.senders.contains(&sender) || self.senders.first() == Some(&sender);
         let may = m == got && self.queue.is_empty() && self.takes_messages() && in_turn;
         if !may || (permit && self.permits == 0) {
             return None;

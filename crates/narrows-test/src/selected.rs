@@ -32,6 +32,27 @@ pub fn rule_24_a_dropped_receive_gives_its_message_back(kind: Kind) {
     ledger.settle();
 }
 
+/// Several chosen by several, given back in any order: each comes to its old place.
+pub fn rule_24_what_is_given_back_is_in_its_old_order(kind: Kind) {
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let (s, r) = kind.pair();
+        for i in 0..kind.holds(4) {
+            assert_eq!(s.send(i), Ok(()));
+        }
+        let chosen = || {
+            let mut select = Select::new();
+            select.recv(&r);
+            select.try_select().ok()
+        };
+        let mut all = [chosen(), chosen(), chosen()];
+        for i in order {
+            let one = all[i].take();
+            assert_eq!(catch_unwind(AssertUnwindSafe(|| drop(one))).is_err(), i < kind.holds(4));
+        }
+        assert!(r.try_iter().eq(0..kind.holds(4)), "given back in the order {order:?}");
+    }
+}
+
 /// While it is chosen, its place is kept; given back, it holds the end off.
 pub fn rule_24_a_chosen_message_keeps_its_place(kind: Kind) {
     let (s, r) = kind.pair();

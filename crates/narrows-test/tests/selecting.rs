@@ -25,6 +25,7 @@ every_kind! {
     choosing::rule_16_the_choice_is_fair_over_time: BUFFERED;
     choosing::rule_16_a_biased_select_takes_the_first: BUFFERED;
     selected::rule_24_a_dropped_receive_gives_its_message_back: BUFFERED;
+    selected::rule_24_what_is_given_back_is_in_its_old_order: BUFFERED;
     selected::rule_24_a_chosen_message_keeps_its_place: FINITE;
     selected::rule_24_no_second_panic_while_unwinding: BUFFERED;
     selected::rule_24_leaking_costs_one_message_or_place: BUFFERED;

@@ -36,17 +36,17 @@ fn a_send_meets_close(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn close_and_send_0() {
-    a_send_meets_close("close_and_send_0", Some(0), 1);
+    a_send_meets_close("close_and_send_0", Some(0), 2200);
 }
 
 #[test]
 fn close_and_send_1() {
-    a_send_meets_close("close_and_send_1", Some(1), 1);
+    a_send_meets_close("close_and_send_1", Some(1), 2500);
 }
 
 #[test]
 fn close_and_send_unbounded() {
-    a_send_meets_close("close_and_send_unbounded", None, 1);
+    a_send_meets_close("close_and_send_unbounded", None, 3900);
 }
 
 /// Rule 6: the last sender's drop wakes every receiver (postage 44).
@@ -65,23 +65,23 @@ fn receivers_meet_the_last_senders_drop(name: &str, bound: Option<usize>, floor:
 
 #[test]
 fn last_sender_goes_0() {
-    receivers_meet_the_last_senders_drop("last_sender_goes_0", Some(0), 1);
+    receivers_meet_the_last_senders_drop("last_sender_goes_0", Some(0), 1600);
 }
 
 #[test]
 fn last_sender_goes_1() {
-    receivers_meet_the_last_senders_drop("last_sender_goes_1", Some(1), 1);
+    receivers_meet_the_last_senders_drop("last_sender_goes_1", Some(1), 3400);
 }
 
 #[test]
 fn last_sender_goes_unbounded() {
-    receivers_meet_the_last_senders_drop("last_sender_goes_unbounded", None, 1);
+    receivers_meet_the_last_senders_drop("last_sender_goes_unbounded", None, 3400);
 }
 
 /// Rule 4: between a send and its sender's drop `try_recv` never says Disconnected with a message inside (crossfire 70).
 #[test]
 fn no_early_end() {
-    explore("no_early_end", 1, || {
+    explore("no_early_end", 7, || {
         let (s, r) = channel(None);
         let sender = spawn(move || s.send(1).unwrap());
         turn(0);
@@ -119,23 +119,23 @@ fn senders_meet_the_last_receivers_drop(name: &str, bound: Option<usize>, floor:
 
 #[test]
 fn last_receiver_goes_0() {
-    senders_meet_the_last_receivers_drop("last_receiver_goes_0", Some(0), 1);
+    senders_meet_the_last_receivers_drop("last_receiver_goes_0", Some(0), 34);
 }
 
 #[test]
 fn last_receiver_goes_1() {
-    senders_meet_the_last_receivers_drop("last_receiver_goes_1", Some(1), 1);
+    senders_meet_the_last_receivers_drop("last_receiver_goes_1", Some(1), 71);
 }
 
 #[test]
 fn last_receiver_goes_unbounded() {
-    senders_meet_the_last_receivers_drop("last_receiver_goes_unbounded", None, 1);
+    senders_meet_the_last_receivers_drop("last_receiver_goes_unbounded", None, 31);
 }
 
 /// Rule 8: who waits for the end hears of it.
 #[test]
 fn closed_is_heard() {
-    explore("closed_is_heard", 1, || {
+    explore("closed_is_heard", 170, || {
         for bound in [Some(0), Some(1)] {
             let (s, r) = channel::<()>(bound);
             let waits = spawn(move || s.closed().wait());
@@ -149,7 +149,7 @@ fn closed_is_heard() {
 /// Rule 23: a permit's send is received or returned when it meets close, and nobody is told the end too early.
 #[test]
 fn permit_meets_close() {
-    explore("permit_meets_close", 1, || {
+    explore("permit_meets_close", 2900, || {
         let (s, r) = channel(Some(1));
         let other = s.clone();
         let closer = spawn(move || other.close());
@@ -166,7 +166,7 @@ fn permit_meets_close() {
 /// Rules 9, 23: a permit given back wakes the sender that waits for its place (tokio 8260).
 #[test]
 fn permit_dropped_wakes() {
-    explore("permit_dropped_wakes", 1, || {
+    explore("permit_dropped_wakes", 250, || {
         let (s, r) = channel(Some(1));
         let other = s.clone();
         let permit = s.reserve().unwrap();
@@ -181,7 +181,7 @@ fn permit_dropped_wakes() {
 /// Rule 23: at capacity 0 a permit claims a receiver that waits; whatever becomes of the two, both end.
 #[test]
 fn permit_at_zero() {
-    explore("permit_at_zero", 1, || {
+    explore("permit_at_zero", 28, || {
         let (s, r) = channel(Some(0));
         let receiver = spawn(move || r.recv());
         turn(0);

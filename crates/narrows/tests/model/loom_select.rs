@@ -32,12 +32,12 @@ fn two_receivers(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn select_receivers_0() {
-    two_receivers("select_receivers_0", Some(0), 1);
+    two_receivers("select_receivers_0", Some(0), 1900);
 }
 
 #[test]
 fn select_receivers_1() {
-    two_receivers("select_receivers_1", Some(1), 1);
+    two_receivers("select_receivers_1", Some(1), 970);
 }
 
 /// Rule 17: the same with one selector that is used again, its tickets left out in between.
@@ -69,18 +69,18 @@ fn a_selector_is_used_again(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn selector_again_0() {
-    a_selector_is_used_again("selector_again_0", Some(0), 1);
+    a_selector_is_used_again("selector_again_0", Some(0), 390);
 }
 
 #[test]
 fn selector_again_1() {
-    a_selector_is_used_again("selector_again_1", Some(1), 1);
+    a_selector_is_used_again("selector_again_1", Some(1), 160);
 }
 
 /// Rules 9, 17: a watch ticket that takes a wake-up while its selector is awake keeps no competing receiver asleep.
 #[test]
 fn selector_again_beside_a_receiver() {
-    explore("selector_again_beside_a_receiver", 1, || {
+    explore("selector_again_beside_a_receiver", 36, || {
         let (s, r) = channel(Some(2));
         let other = r.clone();
         s.send(1).unwrap();
@@ -103,7 +103,7 @@ fn selector_again_beside_a_receiver() {
 /// Rule 16: at capacity 0 two selects that cross on both channels meet in one of them, and in one only.
 #[test]
 fn selects_cross() {
-    explore("selects_cross", 1, || {
+    explore("selects_cross", 190, || {
         let (s1, r1) = channel(Some(0));
         let (s2, r2) = channel(Some(0));
         let keep = (s1.clone(), r1.clone(), s2.clone(), r2.clone());
@@ -142,18 +142,18 @@ fn a_select_sends(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn select_sends_0() {
-    a_select_sends("select_sends_0", Some(0), 1);
+    a_select_sends("select_sends_0", Some(0), 95);
 }
 
 #[test]
 fn select_sends_1() {
-    a_select_sends("select_sends_1", Some(1), 1);
+    a_select_sends("select_sends_1", Some(1), 84);
 }
 
 /// Rules 7, 16: close ends a select on either side.
 #[test]
 fn select_meets_close() {
-    explore("select_meets_close", 1, || {
+    explore("select_meets_close", 33, || {
         let (s1, r1) = channel::<u32>(Some(0));
         let (s2, r2) = channel::<u32>(Some(1));
         let keep = s2.clone();

@@ -57,7 +57,8 @@ pub(crate) fn drop_unfinished(operation: narrows::SelectedOperation<'_>) {
     QUIET.call_once(|| {
         let report = take_hook();
         set_hook(Box::new(move |panic| {
-            let is_expected = panic.payload_as_str().is_some_and(|text| text.contains("without completing"));
+            let is_expected =
+                panic.payload().downcast_ref::<&str>().is_some_and(|text| text.contains("without completing"));
             if !is_expected {
                 report(panic);
             }
