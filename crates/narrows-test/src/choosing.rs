@@ -4,7 +4,11 @@ use crate::deadline::times;
 use crate::kind::Kind;
 use crate::selecting::choose;
 use crate::way::Way;
-use narrows::{Receiver, RecvError, Select, Sender, TryRecvError, select, select_biased};
+use narrows::{
+    Receiver, RecvError, Select, SelectedOperation, Sender, TryRecvError, TrySelectError, select, select_biased,
+};
+use std::sync::Barrier;
+use std::thread;
 use std::time::Duration;
 
 /// Among arms that are always ready, each is chosen about as often.
@@ -169,4 +173,107 @@ pub fn rule_16_a_select_without_arms() {
     assert!(select.select_timeout(Duration::from_millis(1)).is_err());
     let waiting = std::panic::AssertUnwindSafe(|| select.select().index());
     assert!(std::panic::catch_unwind(waiting).is_err(), "it could only wait for ever");
+}
+
+/// Of two arms one is ready at every moment: another thread makes the second ready before it takes the first away. A
+/// select that looks at one after the other may find neither, and must not say so. (crossbeam's `linearizable_try`.)
+fn one_of_two(make_ready: impl Fn(usize) + Sync, take_away: impl Fn(usize) + Sync, mut ask: impl FnMut(usize) -> bool) {
+    let rounds = times(6000);
+    let meet = Barrier::new(2);
+    let mut lies = Vec::new();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..rounds {
+                meet.wait();
+                make_ready(1);
+                take_away(0);
+                meet.wait();
+            }
+        });
+        for round in 0..rounds {
+            meet.wait();
+            make_ready(0);
+            if !ask(round) {
+                lies.push(round % 4);
+            }
+            meet.wait();
+            take_away(0);
+            take_away(1);
+        }
+    });
+    assert_eq!(lies, [0; 0], "said that no arm was ready, by those ways");
+}
+
+/// With receives as arms.
+pub fn rule_04_none_is_never_said_beside_a_ready_receive(kind: Kind) {
+    let lines = [kind.pair(), kind.pair()];
+    let [(s1, r1), (s2, r2)] = &lines;
+    let finish = |chosen: Result<SelectedOperation<'_>, TrySelectError>| match chosen {
+        Ok(chosen) if chosen.index() == 0 => chosen.recv(r1).is_ok(),
+        Ok(chosen) => chosen.recv(r2).is_ok(),
+        Err(TrySelectError) => false,
+    };
+    let fresh = || {
+        let mut select = Select::new();
+        select.recv(r1);
+        select.recv(r2);
+        select
+    };
+    let mut reused = fresh();
+    for s in [s1, s2, s1] {
+        assert_eq!(s.send(0), Ok(()));
+        assert!(finish(Ok(reused.select())));
+    }
+    one_of_two(
+        |i| assert_eq!(lines[i].0.try_send(1), Ok(())),
+        |i| _ = lines[i].1.try_recv(),
+        |round| match round % 4 {
+            0 => finish(fresh().try_select()),
+            1 => finish(reused.try_select()),
+            2 => fresh().ready_timeout(Duration::ZERO).is_ok(),
+            _ => select! {
+                recv(r1) -> message => message.is_ok(),
+                recv(r2) -> message => message.is_ok(),
+                default => false,
+            },
+        },
+    );
+}
+
+/// With sends as arms.
+pub fn rule_04_none_is_never_said_beside_a_ready_send(kind: Kind) {
+    let lines = [kind.pair(), kind.pair()];
+    let [(s1, r1), (s2, r2)] = &lines;
+    kind.fill(s1, |_| 0);
+    kind.fill(s2, |_| 0);
+    let finish = |chosen: Result<SelectedOperation<'_>, TrySelectError>| match chosen {
+        Ok(chosen) if chosen.index() == 0 => chosen.send(s1, 1).is_ok(),
+        Ok(chosen) => chosen.send(s2, 2).is_ok(),
+        Err(TrySelectError) => false,
+    };
+    let fresh = || {
+        let mut select = Select::new();
+        select.send(s1);
+        select.send(s2);
+        select
+    };
+    let mut reused = fresh();
+    for r in [r1, r2, r1] {
+        assert!(r.recv().is_ok());
+        assert!(finish(Ok(reused.select())));
+    }
+    one_of_two(
+        |i| assert!(lines[i].1.try_recv().is_ok()),
+        |i| _ = lines[i].0.try_send(0),
+        |round| match round % 4 {
+            0 => finish(fresh().try_select()),
+            1 => finish(reused.try_select()),
+            2 => fresh().ready_timeout(Duration::ZERO).is_ok(),
+            _ => select! {
+                send(s1, 1) -> sent => sent.is_ok(),
+                send(s2, 2) -> sent => sent.is_ok(),
+                default => false,
+            },
+        },
+    );
 }

@@ -20,6 +20,8 @@ every_way! {
 }
 
 every_kind! {
+    choosing::rule_04_none_is_never_said_beside_a_ready_receive: BUFFERED;
+    choosing::rule_04_none_is_never_said_beside_a_ready_send: FINITE;
     selecting::rule_16_a_dropped_select_leaves_no_trace: EVERY;
     selecting::pitfall_20_no_waker_outlives_a_select_future: EVERY;
     choosing::rule_16_the_choice_is_fair_over_time: BUFFERED;

@@ -60,7 +60,11 @@ fn run<'a, const N: usize>(arms: &Arms<'a, N>, is_biased: bool, deadline: Deadli
 
 /// The choice where there is a `default`.
 pub fn try_select<const N: usize>(arms: Arms<'_, N>, is_biased: bool) -> Result<SelectedOperation<'_>, TrySelectError> {
-    attempt(&arms, is_biased).map(SelectedOperation::new).ok_or(TrySelectError)
+    let mut chosen = attempt(&arms, is_biased);
+    if chosen.is_none() && arms.iter().flatten().count() > 1 {
+        chosen = selector(&arms, is_biased).confirm();
+    }
+    chosen.map(SelectedOperation::new).ok_or(TrySelectError)
 }
 
 /// The choice where there is none.

@@ -305,15 +305,20 @@ impl<'a> Selector<'a> {
                 left -= 1;
             }
         }
+        self.cool_from(left);
+        let (at, chosen) = chosen?;
+        self.served(at);
+        Some(chosen)
+    }
+
+    /// The candidates from there on were attempted in vain.
+    fn cool_from(&mut self, left: usize) {
         for at in self.run.candidates.drain(left..) {
             if let Some(slot) = &mut self.slots[at] {
                 slot.standing = Standing::Cold;
                 self.run.cold.push(at);
             }
         }
-        let (at, chosen) = chosen?;
-        self.served(at);
-        Some(chosen)
     }
 
     /// An arm that was served waits behind the others from now on.
@@ -323,12 +328,47 @@ impl<'a> Selector<'a> {
         }
     }
 
-    /// "None is ready" must be true, so every arm is attempted: another waiter may have been told of a message that is
-    /// still there.
+    /// Attempts every arm, also those that are watched: another waiter may have been told of a message that is still there.
+    fn attempt_all(&mut self, who: Who<'_>) -> Option<Chosen<'a>> {
+        self.warm_all();
+        self.attempt(who)
+    }
+
+    /// "None is ready" must have been true at one moment. Arms are looked at one after the other, so the first may become
+    /// ready while we look at the last, and the last cease to be: tickets are out during a second look, and a notice sends
+    /// us round again. Each further round means that somebody else got on.
+    fn confirm_none(&mut self, waiter: &Arc<Waiter>) -> Option<Chosen<'a>> {
+        loop {
+            // The waiter is not open: it cannot be claimed, only told.
+            self.enlist_cold(waiter);
+            self.take_notices();
+            if self.run.candidates.is_empty() {
+                return None;
+            }
+            let chosen = self.attempt(Who::waiter(waiter));
+            if chosen.is_some() {
+                return chosen;
+            }
+        }
+    }
+
     pub(super) fn try_once(&mut self, aim: Aim) -> Option<Chosen<'a>> {
         self.prepare(aim, false);
-        self.warm_all();
-        self.attempt(Who::THREAD)
+        self.attempt_all(Who::THREAD).or_else(|| self.confirm())
+    }
+
+    /// The second half of `try_once`, after every arm was attempted in vain.
+    pub(super) fn confirm(&mut self) -> Option<Chosen<'a>> {
+        if self.slots.len() - self.free.len() < 2 {
+            return None; // one attempt was one moment
+        }
+        self.cool_from(0);
+        let waiter = self.waiter(false);
+        let chosen = self.confirm_none(&waiter);
+        let mut op = SelectOp { select: self };
+        op.retract();
+        op.put_back(waiter);
+        chosen
     }
 
     pub(super) fn run(&mut self, aim: Aim, deadline: Deadline) -> Option<Chosen<'a>> {
@@ -409,6 +449,11 @@ impl<'a> Op for SelectOp<'_, 'a> {
         let chosen = Chosen { entry: Some(slot.entry), index: slot.index, token };
         self.select.served(arm);
         Some(chosen)
+    }
+
+    fn attempt_last(&mut self, who: Who<'_>) -> Option<Chosen<'a>> {
+        let waiter = self.select.waiter(who.is_task);
+        self.select.attempt_all(who).or_else(|| self.select.confirm_none(&waiter))
     }
 
     /// Leaves the tickets out for the next use, if there has been more than one.

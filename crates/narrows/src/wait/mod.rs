@@ -28,6 +28,12 @@ pub(crate) trait Op {
     /// Tries now. The waiter, if any, is not claimable meanwhile.
     fn attempt(&mut self, who: Who<'_>) -> Option<Self::Output>;
 
+    /// Tries for the last time: if it fails, that nothing was ready must have been true at one moment. One attempt at one
+    /// thing is such a moment.
+    fn attempt_last(&mut self, who: Who<'_>) -> Option<Self::Output> {
+        self.attempt(who)
+    }
+
     /// Leaves tickets where the peers look, then looks once more. The waiter is open already.
     fn enlist(&mut self, waiter: &Arc<Waiter>) -> Look;
 
@@ -64,6 +70,10 @@ impl<O: Op> Op for &mut O {
 
     fn attempt(&mut self, who: Who<'_>) -> Option<O::Output> {
         (**self).attempt(who)
+    }
+
+    fn attempt_last(&mut self, who: Who<'_>) -> Option<O::Output> {
+        (**self).attempt_last(who)
     }
 
     fn enlist(&mut self, waiter: &Arc<Waiter>) -> Look {
@@ -118,9 +128,6 @@ fn block_slow<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Output> {
             return Some(output);
         }
     }
-    if deadline.has_passed() {
-        return None;
-    }
     // Dropped, also by a panic of the hook, it cancels as a future does.
     let mut wait = Wait::new(op);
     let output = wait.block(deadline);
@@ -174,8 +181,11 @@ impl<O: Op> Wait<O> {
             if settled.is_some() {
                 return settled;
             }
+            if deadline.has_passed() {
+                return self.op.attempt_last(Who::waiter(&waiter));
+            }
             let output = self.op.attempt(Who::waiter(&waiter));
-            if output.is_some() || deadline.has_passed() {
+            if output.is_some() {
                 return output;
             }
         }

@@ -150,6 +150,39 @@ fn select_sends_1() {
     a_select_sends("select_sends_1", Some(1), 84);
 }
 
+/// Rule 4: of two channels one always holds a message, so a select that does not wait finds one.
+fn none_is_true(name: &str, bound: Option<usize>, floor: usize) {
+    explore(name, floor, move || {
+        let (s1, r1) = channel(bound);
+        let (s2, r2) = channel(bound);
+        let (other, keep) = (r1.clone(), s2.clone());
+        s1.send(1).unwrap();
+        let mover = spawn(move || {
+            s2.send(2).unwrap();
+            other.try_recv().is_ok()
+        });
+        turn(0);
+        let found = narrows::select! {
+            recv(r1) -> message => message.is_ok(),
+            recv(r2) -> message => message.is_ok(),
+            default => false,
+        };
+        assert!(found, "none was said to be ready");
+        mover.join().unwrap();
+        drop((s1, keep));
+    });
+}
+
+#[test]
+fn none_is_true_1() {
+    none_is_true("none_is_true_1", Some(1), 38);
+}
+
+#[test]
+fn none_is_true_unbounded() {
+    none_is_true("none_is_true_unbounded", None, 38);
+}
+
 /// Rules 7, 16: close ends a select on either side.
 #[test]
 fn select_meets_close() {
