@@ -109,9 +109,10 @@ impl Harness {
                 "-Zsanitizer=address -Cunsafe-allow-abi-mismatch=sanitizer",
             )
             .env("ASAN_OPTIONS", "detect_leaks=1"),
-            Self::Tsan => {
-                flags(cmd.args(["--release", "-Zbuild-std", "--target", SANITIZED_TARGET]), "-Zsanitizer=thread")
-            }
+            Self::Tsan => flags(
+                cmd.args(["--release", "-Zbuild-std", "--target", SANITIZED_TARGET]),
+                "-Zsanitizer=thread --cfg narrows_symmetric",
+            ),
         }
         .env("CARGO_TARGET_DIR", self.folder(ws))
     }

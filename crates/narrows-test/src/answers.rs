@@ -1,12 +1,13 @@
 //! Rules 4 and 5: Empty, Full, and the counts are true at one moment within the call.
 
+use crate::actor::Host;
 use crate::deadline::times;
 use crate::kind::Kind;
 use crate::traffic::{Gate, breathe};
 use crate::way::Way;
 use narrows::{TryRecvError, TrySendError};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 /// A send that is over is seen by `try_recv`, whatever other senders are in the middle of. (Pitfall 5, tokio 3263.)
@@ -84,6 +85,54 @@ pub fn rule_04_two_channels_agree_on_what_came_first(kind: Kind, way: &'static W
     let (a, b) = (actor(to_b, from_b), actor(to_a, from_a));
     for (i, (a, b)) in a.join().into_iter().zip(b.join()).enumerate() {
         assert!(a || b, "round {i}: both sent, and both found nothing");
+    }
+}
+
+/// The same of the counts, which say at once what is there and what is not: of two full channels each is emptied by one
+/// thread, and filled again, and each thread then asks about the other's. Not both can see it as it was before.
+pub fn rule_04_counts_agree_on_what_came_first(kind: Kind) {
+    let rounds = times(3000);
+    let pairs = Arc::new([kind.pair(), kind.pair()]);
+    for (s, _) in &*pairs {
+        kind.fill(s, |i| i);
+    }
+    let come = Arc::new(AtomicUsize::new(0));
+    let actor = |own: usize| {
+        let (pairs, come) = (pairs.clone(), come.clone());
+        Host::Thread.spawn(async move {
+            // Not a gate that sleeps: the two are to start within a few instructions of each other.
+            let meet = |turn: usize| {
+                come.fetch_add(1, Ordering::SeqCst);
+                for pause in 0.. {
+                    if come.load(Ordering::SeqCst) >= 2 * turn {
+                        break;
+                    }
+                    if pause < 1000 {
+                        std::hint::spin_loop();
+                    } else {
+                        std::thread::yield_now();
+                    }
+                }
+            };
+            let ((s, r), (_, other)) = (&pairs[own], &pairs[1 - own]);
+            let mut missed = Vec::new();
+            for i in 0..rounds {
+                meet(3 * i + 1);
+                assert!(r.try_recv().is_ok());
+                let unemptied = other.is_full();
+                meet(3 * i + 2);
+                assert!(s.try_send(i).is_ok());
+                let unfilled = !other.is_full();
+                meet(3 * i + 3);
+                missed.push((unemptied, unfilled));
+            }
+            missed
+        })
+    };
+    let (a, b) = (actor(0), actor(1));
+    for (i, (a, b)) in a.join().into_iter().zip(b.join()).enumerate() {
+        assert!(!(a.0 && b.0), "round {i}: both received, and both saw the other's full");
+        assert!(!(a.1 && b.1), "round {i}: both sent, and both saw room in the other's");
     }
 }
 

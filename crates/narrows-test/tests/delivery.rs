@@ -22,6 +22,7 @@ every_kind! {
     delivery::rule_01_what_is_left_is_dropped_after_the_sender: EVERY;
     delivery::rule_01_a_message_left_for_a_task_is_anyones: EVERY;
     delivery::rule_01_at_capacity_0_each_waiting_task_makes_room_for_one: ZERO;
+    answers::rule_04_counts_agree_on_what_came_first: FINITE;
     answers::rule_04_a_held_permit_delays_nobody: LARGE;
     answers::rule_05_len_is_exact_on_a_still_channel: BUFFERED;
 }

@@ -18,6 +18,7 @@ use crate::{
     error::TryRecvError,
     flavor::{Inlet, Offering, Outlet, Stop},
     queue::{Consumer, Producer, Queue},
+    role,
     sync::{AtomicUsize, Ordering, fence},
     wait::list::WaitList,
 };
@@ -57,6 +58,7 @@ impl<T> Buffer<T> {
     pub(crate) fn new(bound: Option<usize>) -> Buffer<T> {
         let capacity = bound.unwrap_or(usize::MAX);
         let books = Books { chosen: Vec::new(), returned: VecDeque::new() };
+        role::prepare();
         Buffer {
             capacity,
             is_bounded: bound.is_some(),
@@ -68,6 +70,24 @@ impl<T> Buffer<T> {
         }
     }
 
+    /// The usual send, found possible at once: a place, to be filled. `None` is no answer, only no place.
+    #[inline]
+    pub(crate) fn place(&self) -> Option<Place<'_, T>> {
+        let mut end = self.queue.producer();
+        // Relaxed: only the send role, which we hold, writes it. It is within the capacity.
+        let most = self.capacity - self.reserved.load(Ordering::Relaxed);
+        let is_free = !end.is_closed() && (end.used_at_most() < most || end.used() < most);
+        is_free.then_some(Place { buffer: self, end })
+    }
+
+    /// The usual receive, found possible at once: the oldest message, to be taken. `None` is no answer, only no message.
+    #[inline]
+    pub(crate) fn front(&self) -> Option<Front<'_, T>> {
+        let mut end = self.queue.consumer();
+        let is_there = end.books().returned.is_empty() && end.has_next();
+        is_there.then_some(Front { buffer: self, end })
+    }
+
     /// Would `n` more places make too many?
     fn exceeds(&self, used: usize, reserved: usize, n: usize) -> bool {
         // A sum beyond the range of numbers is beyond any capacity.
@@ -76,7 +96,7 @@ impl<T> Buffer<T> {
     }
 
     /// Under the send role: would `n` more be too many? Only a receive can change a yes.
-    fn is_short_of(&self, n: usize, end: &Producer<'_, T, Books<T>>) -> bool {
+    fn is_short_of(&self, n: usize, end: &mut Producer<'_, T, Books<T>>) -> bool {
         // Relaxed: only the send role, which the caller holds, writes it.
         self.exceeds(end.used(), self.reserved.load(Ordering::Relaxed), n)
     }
@@ -88,7 +108,7 @@ impl<T> Buffer<T> {
             return self.exceeds(self.queue.used(), 0, n);
         }
         // A message that goes into a reserved place changes both numbers, so they are read together.
-        self.is_short_of(n, &self.queue.producer())
+        self.is_short_of(n, &mut self.queue.producer())
     }
 
     fn held(&self) -> usize {
@@ -102,10 +122,10 @@ impl<T> Buffer<T> {
         if end.is_closed() {
             return Err(Stop::Closed);
         }
-        if self.is_short_of(n, &end) {
+        if self.is_short_of(n, &mut end) {
             // SeqCst: the answer must be true in the one order of all channels (contract, rule 4).
             fence(Ordering::SeqCst);
-            if self.is_short_of(n, &end) {
+            if self.is_short_of(n, &mut end) {
                 return Err(Stop::Full);
             }
         }
@@ -137,7 +157,7 @@ impl<T> Buffer<T> {
             return Some(number);
         }
         let number = end.taken();
-        end.take(into).then_some(number)
+        end.take_into(into).then_some(number)
     }
 
     fn places_are_free(&self, n: usize) {
@@ -156,9 +176,44 @@ impl<T> Buffer<T> {
     }
 }
 
+/// The send role, with a free place.
+#[derive(Debug)]
+pub(crate) struct Place<'a, T> {
+    buffer: &'a Buffer<T>,
+    end: Producer<'a, T, Books<T>>,
+}
+
+impl<T> Place<'_, T> {
+    #[inline]
+    pub(crate) fn fill(mut self, message: T) {
+        self.end.push(message);
+        self.end.leave();
+        self.buffer.receivers.notify_fenced(1);
+    }
+}
+
+/// The receive role, with a message.
+#[derive(Debug)]
+pub(crate) struct Front<'a, T> {
+    buffer: &'a Buffer<T>,
+    end: End<'a, T>,
+}
+
+impl<T> Front<'_, T> {
+    #[inline]
+    pub(crate) fn take(mut self) -> T {
+        let message = self.end.take();
+        self.end.leave();
+        if self.buffer.is_bounded {
+            self.buffer.senders.notify_fenced(1);
+        }
+        message
+    }
+}
+
 impl<T> Inlet<T> for Buffer<T> {
     fn send(&self, message: &mut Option<T>, _: &mut Seat, _: Who<'_>) -> Result<(), Stop> {
-        self.with_room(1, |end| end.push(message))?;
+        self.with_room(1, |end| end.push_from(message))?;
         self.receivers.notify(1);
         Ok(())
     }
@@ -180,7 +235,7 @@ impl<T> Inlet<T> for Buffer<T> {
         let reserved = self.sub_reserved(1);
         let closed = end.is_closed();
         if !closed {
-            end.push(message);
+            end.push_from(message);
         }
         // After the push, so that whoever sees no permit sees the message.
         self.set_reserved(reserved);
@@ -194,11 +249,12 @@ impl<T> Inlet<T> for Buffer<T> {
 
     fn enlist_send(&self, ticket: Ticket, seat: &mut Seat, offering: Offering<'_, T>) -> Look {
         let n = if let Offering::Places(n) = offering { n } else { 1 };
-        self.senders.enlist(ticket, seat);
+        self.senders.show(ticket, seat);
+        self.queue.fence_against_consumers();
         Look::ready(self.can_send(n, Who::THREAD))
     }
 
-    fn was_sent(&self, _: Seat) -> bool {
+    fn was_sent(&self, _: &mut Seat) -> bool {
         false
     }
 
@@ -233,7 +289,7 @@ impl<T> Inlet<T> for Buffer<T> {
     }
 
     fn can_send(&self, n: usize, _: Who<'_>) -> bool {
-        self.is_closed() || !self.looks_short_of(n)
+        truly(|| self.queue.is_closed() || !self.looks_short_of(n))
     }
 
     fn close(&self) -> bool {
@@ -272,11 +328,12 @@ impl<T> Outlet<T> for Buffer<T> {
     }
 
     fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look {
-        self.receivers.enlist(ticket, seat);
+        self.receivers.show(ticket, seat);
+        self.queue.fence_against_producers();
         Look::ready(self.can_recv(Who::THREAD))
     }
 
-    fn was_received(&self, _: Seat, _: &mut Option<T>) -> bool {
+    fn was_received(&self, _: &mut Seat, _: &mut Option<T>) -> bool {
         false
     }
 
@@ -334,18 +391,39 @@ impl<T> Outlet<T> for Buffer<T> {
     }
 
     fn can_recv(&self, _: Who<'_>) -> bool {
-        self.is_closed() || self.len() > 0
+        truly(|| self.queue.is_closed() || self.count() > 0)
     }
 
     fn is_closed(&self) -> bool {
-        self.queue.is_closed()
+        truly(|| self.queue.is_closed())
     }
 
     fn is_drained(&self) -> bool {
-        self.is_closed() && Self::drained(&mut self.queue.consumer())
+        // SeqCst: as in `len`.
+        fence(Ordering::SeqCst);
+        self.queue.is_closed() && Self::drained(&mut self.queue.consumer())
     }
 
     fn len(&self) -> usize {
+        // SeqCst: as in `truly`; here every answer also says what has not happened.
+        fence(Ordering::SeqCst);
+        self.count()
+    }
+
+    fn is_full(&self) -> bool {
+        // SeqCst: as in `len`.
+        fence(Ordering::SeqCst);
+        self.looks_short_of(1)
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        self.is_bounded.then_some(self.capacity)
+    }
+}
+
+impl<T> Buffer<T> {
+    /// Messages inside, at one moment within the call.
+    fn count(&self) -> usize {
         let head = self.queue.given_back();
         let used = self.queue.used();
         // With nothing held and no place given back meanwhile, `used` is the number of messages. A finishing select
@@ -356,12 +434,14 @@ impl<T> Outlet<T> for Buffer<T> {
         let end = self.queue.consumer();
         end.used() - self.held()
     }
+}
 
-    fn is_full(&self) -> bool {
-        self.looks_short_of(1)
-    }
-
-    fn capacity(&self) -> Option<usize> {
-        self.is_bounded.then_some(self.capacity)
+/// A no must be true in the one order of all channels (contract, rule 4): an operation that succeeds does no fence, so
+/// what this thread did in another channel before may not be visible yet.
+fn truly(look: impl Fn() -> bool) -> bool {
+    look() || {
+        // SeqCst: as said; pairs with the same fence of the other thread's answer.
+        fence(Ordering::SeqCst);
+        look()
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    buffer::Buffer,
+    buffer::{Buffer, Front, Place},
     flavor::{Flavor, Inlet, Outlet},
     handle::{Receiver, Sender},
     queue::drop_each,
@@ -33,6 +33,18 @@ pub(crate) struct Chan<T> {
 impl<T> Chan<T> {
     fn new(flavor: Flavor<T>, name: Option<Box<str>>) -> Chan<T> {
         Chan { flavor, senders: Holders::one(), receivers: Holders::one(), closing: WaitList::new(), name }
+    }
+
+    /// The usual send, if it is possible at once.
+    #[inline]
+    pub(crate) fn place(&self) -> Option<Place<'_, T>> {
+        if let Flavor::Buffer(buffer) = &self.flavor { buffer.place() } else { None }
+    }
+
+    /// The usual receive, if it is possible at once.
+    #[inline]
+    pub(crate) fn front(&self) -> Option<Front<'_, T>> {
+        if let Flavor::Buffer(buffer) = &self.flavor { buffer.front() } else { None }
     }
 
     pub(crate) fn outlet(&self) -> &dyn Outlet<T> {

@@ -73,8 +73,8 @@ pub(crate) trait Inlet<T> {
 
     /// Leaves a ticket, then looks whether the sender could go on.
     fn enlist_send(&self, ticket: Ticket, seat: &mut Seat, offering: Offering<'_, T>) -> Look;
-    /// After a claim: did a receiver take the message from the ticket?
-    fn was_sent(&self, seat: Seat) -> bool;
+    /// After a claim: did a receiver take the message from the ticket? Then the ticket has gone, too.
+    fn was_sent(&self, seat: &mut Seat) -> bool;
     /// Takes the ticket back, and the message if it is still in it.
     fn retract_send(&self, seat: &mut Seat, message: &mut Option<T>);
     /// Gives an unused wake-up to the next sender, behind `after`, if there is a place.
@@ -106,8 +106,8 @@ pub(crate) trait Outlet<T> {
 
     /// Leaves a ticket, then looks whether the receiver could go on.
     fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look;
-    /// After a claim: did a sender put a message into the ticket?
-    fn was_received(&self, seat: Seat, into: &mut Option<T>) -> bool;
+    /// After a claim: did a sender put a message into the ticket? Then the ticket has gone, too.
+    fn was_received(&self, seat: &mut Seat, into: &mut Option<T>) -> bool;
     /// Takes the ticket back.
     fn retract_recv(&self, seat: &mut Seat);
     /// Gives an unused wake-up to the next receiver, if there is a message.

@@ -43,7 +43,7 @@ pub mod park;
 mod permit;
 #[allow(unsafe_code)] // slots, and who may touch them
 mod queue;
-#[allow(unsafe_code)] // the state that only the holder of a role may touch
+#[allow(unsafe_code)] // the state that only the holder of a role may touch, owners, one system call
 mod role;
 #[allow(unsafe_code)] // `Select` is Send and Sync whatever its messages are
 mod select;

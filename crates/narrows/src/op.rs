@@ -26,6 +26,11 @@ impl<'a, T> SendOp<'a, T> {
         SendOp { chan, message: Some(message), seat: None }
     }
 
+    /// Sends the message in `from`, which is then empty.
+    pub(crate) fn from_option(chan: &'a Chan<T>, from: &mut Option<T>) -> SendOp<'a, T> {
+        SendOp { chan, message: from.take(), seat: None }
+    }
+
     /// The message of a send that did not happen.
     pub(crate) fn into_message(self) -> T {
         self.message.expect("a send that did not happen has its message")
@@ -54,7 +59,7 @@ impl<T> Op for SendOp<'_, T> {
     }
 
     fn claimed(&mut self, _: usize) -> Option<Self::Output> {
-        self.chan.inlet().was_sent(self.seat).then_some(Ok(()))
+        self.chan.inlet().was_sent(&mut self.seat).then_some(Ok(()))
     }
 
     fn retract(&mut self) {
@@ -124,7 +129,7 @@ impl<T, H: Borrow<Receiver<T>>> Op for RecvOp<T, H> {
 
     fn claimed(&mut self, _: usize) -> Option<Self::Output> {
         let chan = self.handle.borrow().chan()?;
-        chan.outlet().was_received(self.seat, &mut self.message).then_some(Ok(()))
+        chan.outlet().was_received(&mut self.seat, &mut self.message).then_some(Ok(()))
     }
 
     fn retract(&mut self) {

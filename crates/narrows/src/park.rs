@@ -78,7 +78,7 @@ pub(crate) struct Spin(u32);
 /// Pauses, then yields. Trials on two cores: parking at once cost 20 to 36 us a message, no yields 2 to 40 times more
 /// than eight, 400 pauses hurt with more threads than cores.
 const PAUSES: u32 = 40;
-const YIELDS: u32 = 8;
+const YIELDS: u32 = 64;
 
 /// A yield that took longer gave its time to a thread that is busy with something else. Each further one would cost as
 /// much, and meanwhile nobody can find us: eight of them took a second with 60 busy threads on two cores.

@@ -75,7 +75,7 @@ impl<T> Outlet<T> for Timer<T> {
         Look { ready: self.can_recv(Who::THREAD), due }
     }
 
-    fn was_received(&self, _: Seat, _: &mut Option<T>) -> bool {
+    fn was_received(&self, _: &mut Seat, _: &mut Option<T>) -> bool {
         false
     }
 

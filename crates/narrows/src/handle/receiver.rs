@@ -74,7 +74,16 @@ impl<T> Receiver<T> {
     ///
     /// # Errors
     /// If the channel is empty and disconnected, also if that happens while it waits.
+    #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
+        if let Some(front) = self.chan().and_then(Chan::front) {
+            return Ok(front.take());
+        }
+        self.recv_slow()
+    }
+
+    #[cold]
+    fn recv_slow(&self) -> Result<T, RecvError> {
         let mut op = RecvOp::new(self);
         wait::block(&mut op, Deadline::Never).expect("without a deadline a wait ends with a result")?;
         Ok(op.take_message())
@@ -94,7 +103,16 @@ impl<T> Receiver<T> {
     /// assert_eq!(r.try_recv(), Ok(5));
     /// assert_eq!(r.try_recv(), Err(TryRecvError::Disconnected));
     /// ```
+    #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        if let Some(front) = self.chan().and_then(Chan::front) {
+            return Ok(front.take());
+        }
+        self.try_recv_slow()
+    }
+
+    #[cold]
+    fn try_recv_slow(&self) -> Result<T, TryRecvError> {
         let mut op = RecvOp::new(self);
         op.try_now(Who::THREAD)?;
         Ok(op.take_message())

@@ -78,8 +78,19 @@ impl<T> Sender<T> {
     /// drop(r);
     /// assert_eq!(s.send(2), Err(narrows::SendError(2)));
     /// ```
+    #[inline]
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
-        let mut op = SendOp::new(self.chan(), message);
+        if let Some(place) = self.chan().place() {
+            place.fill(message);
+            return Ok(());
+        }
+        self.send_slow(&mut Some(message))
+    }
+
+    /// The message comes in a variable of its own, so that the usual case can keep it in registers.
+    #[cold]
+    fn send_slow(&self, message: &mut Option<T>) -> Result<(), SendError<T>> {
+        let mut op = SendOp::from_option(self.chan(), message);
         wait::block(&mut op, Deadline::Never).expect("without a deadline a wait ends with a result")
     }
 
@@ -94,8 +105,18 @@ impl<T> Sender<T> {
     /// assert!(s.try_send(2).unwrap_err().is_full());
     /// # drop(r);
     /// ```
+    #[inline]
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        let mut op = SendOp::new(self.chan(), message);
+        if let Some(place) = self.chan().place() {
+            place.fill(message);
+            return Ok(());
+        }
+        self.try_send_slow(&mut Some(message))
+    }
+
+    #[cold]
+    fn try_send_slow(&self, message: &mut Option<T>) -> Result<(), TrySendError<T>> {
+        let mut op = SendOp::from_option(self.chan(), message);
         op.try_now(Who::THREAD).map_err(|stop| match stop {
             Stop::Full => TrySendError::Full(op.into_message()),
             Stop::Closed => TrySendError::Disconnected(op.into_message()),

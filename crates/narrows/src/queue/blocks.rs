@@ -7,7 +7,7 @@
 
 use std::ptr;
 
-use super::slots::Slots;
+use super::slots::{Slot, Slots};
 use crate::sync::{AtomicPtr, MODELLED, Ordering};
 
 /// Slots in a block: 32 (2 under a model), fewer for large messages so that a block stays near 64 KiB, at least 4.
@@ -84,45 +84,67 @@ impl<T> Blocks<T> {
         }
     }
 
-    /// Writes the next message of the stream, out of `from`.
+    /// The slot of the next message of the stream, to be written; the cursor is moved on.
     ///
     /// # Safety
     /// `at` is the writing cursor of this list, used by one thread at a time.
-    pub(super) unsafe fn write(&self, at: &mut BlockCursor<T>, from: &mut Option<T>) {
+    #[inline]
+    pub(super) unsafe fn next_to_write(&self, at: &mut BlockCursor<T>) -> &Slot<T> {
         if at.block.is_null() || at.offset == block_len::<T>() {
-            let block = self.take_block();
-            // Relaxed, both: the queue's Release of its tail publishes the link together with the message.
-            if at.block.is_null() {
-                self.first.store(block, Ordering::Relaxed);
-            } else {
-                // SAFETY: the writer stands in this block, so the reader, who frees only blocks behind it, has not.
-                unsafe { (*at.block).next.store(block, Ordering::Relaxed) };
-            }
-            *at = BlockCursor { block, offset: 0 };
+            // SAFETY: the caller's promise.
+            unsafe { self.append(at) };
         }
-        // SAFETY: the block is live as above; a slot beyond the writing cursor is empty and only the writer's.
-        unsafe { (*at.block).slots.fill(at.offset, from) };
+        let offset = at.offset;
         at.offset += 1;
+        // SAFETY: the writer stands in this block, so the reader, who frees only blocks behind it, has not.
+        unsafe { (*at.block).slots.slot(offset) }
     }
 
-    /// Takes the next message of the stream into `into`, which is empty.
+    /// # Safety
+    /// As in `next_to_write`.
+    #[cold]
+    unsafe fn append(&self, at: &mut BlockCursor<T>) {
+        let block = self.take_block();
+        // Relaxed, both: the queue's Release of its tail publishes the link together with the message.
+        if at.block.is_null() {
+            self.first.store(block, Ordering::Relaxed);
+        } else {
+            // SAFETY: the writer stands in this block, so the reader, who frees only blocks behind it, has not.
+            unsafe { (*at.block).next.store(block, Ordering::Relaxed) };
+        }
+        *at = BlockCursor { block, offset: 0 };
+    }
+
+    /// The slot of the next message of the stream, to be read; the cursor is moved on.
     ///
     /// # Safety
     /// `at` is the reading cursor of this list, used by one thread at a time, and the write of the message it stands on
     /// happened before.
-    pub(super) unsafe fn read(&self, at: &mut BlockCursor<T>, into: &mut Option<T>) {
+    #[inline]
+    pub(super) unsafe fn next_to_read(&self, at: &mut BlockCursor<T>) -> &Slot<T> {
+        if at.block.is_null() || at.offset == block_len::<T>() {
+            // SAFETY: the caller's promise.
+            unsafe { self.follow(at) };
+        }
+        let offset = at.offset;
+        at.offset += 1;
+        // SAFETY: the message exists (caller), so its block was linked before it; the reader stands in it, so it is live.
+        unsafe { (*at.block).slots.slot(offset) }
+    }
+
+    /// # Safety
+    /// As in `next_to_read`.
+    #[cold]
+    unsafe fn follow(&self, at: &mut BlockCursor<T>) {
         if at.block.is_null() {
             at.block = self.first.load(Ordering::Relaxed);
-        } else if at.offset == block_len::<T>() {
-            // SAFETY: the reader frees a block only when it leaves it, so the one it stands in is live.
-            let next = unsafe { (*at.block).next.load(Ordering::Relaxed) };
-            // SAFETY: all its slots were read, and the writer is past it, since a message beyond it exists.
-            unsafe { self.give_block(at.block) };
-            *at = BlockCursor { block: next, offset: 0 };
+            return;
         }
-        // SAFETY: the message exists (caller), so its block was linked before it and the slot is full.
-        unsafe { (*at.block).slots.empty(at.offset, into) };
-        at.offset += 1;
+        // SAFETY: the reader frees a block only when it leaves it, so the one it stands in is live.
+        let next = unsafe { (*at.block).next.load(Ordering::Relaxed) };
+        // SAFETY: all its slots were read, and the writer is past it, since a message beyond it exists.
+        unsafe { self.give_block(at.block) };
+        *at = BlockCursor { block: next, offset: 0 };
     }
 
     /// Frees every block.

@@ -7,6 +7,7 @@
 //! ```text
 //! tail   2 x messages pushed | 1 if closed            written under the send role
 //! head   places given back                            written under the receive role
+//! seen   what each end last saw of the other's index  so that a push or a take need not touch the other's cache line
 //! ```
 //! Invariants: `head <= taken <= pushed`, where `taken` is private to the consumer: a message that was taken keeps its
 //! place until the place is given back. Once the closed bit is set, `tail` never changes again.
@@ -20,6 +21,7 @@ mod slots;
 use self::{
     blocks::{BlockCursor, Blocks},
     ring::{Ring, RingCursor},
+    slots::Slot,
 };
 use crate::{
     role::{Holder, Role},
@@ -53,21 +55,41 @@ impl<T> Default for Cursor<T> {
     }
 }
 
+/// What the send role guards.
+#[derive(Debug)]
+struct SendEnd<T> {
+    at: Cursor<T>,
+    seen_head: usize,
+}
+
 /// What the receive role guards.
 #[derive(Debug)]
 struct RecvEnd<T, R> {
     at: Cursor<T>,
     taken: usize,
+    seen_pushed: usize,
     books: R,
+}
+
+/// One end: the index it publishes, and the right to use it.
+#[derive(Debug)]
+#[repr(C)]
+struct Side<S> {
+    index: AtomicUsize,
+    role: Role<S>,
+}
+
+impl<S> Side<S> {
+    fn new(state: S) -> CachePadded<Side<S>> {
+        CachePadded(Side { index: AtomicUsize::new(0), role: Role::new(state) })
+    }
 }
 
 /// The queue.
 #[derive(Debug)]
 pub(crate) struct Queue<T, R> {
-    tail: CachePadded<AtomicUsize>,
-    head: CachePadded<AtomicUsize>,
-    send: Role<Cursor<T>>,
-    recv: Role<RecvEnd<T, R>>,
+    send: CachePadded<Side<SendEnd<T>>>,
+    recv: CachePadded<Side<RecvEnd<T, R>>>,
     store: Store<T>,
 }
 
@@ -80,33 +102,51 @@ impl<T, R> Queue<T, R> {
     pub(crate) fn new(capacity: usize, books: R) -> Self {
         let fits = capacity.checked_mul(size_of::<T>().max(1)).is_some_and(|bytes| bytes <= RING_BYTES);
         Queue {
-            tail: CachePadded(AtomicUsize::new(0)),
-            head: CachePadded(AtomicUsize::new(0)),
-            send: Role::new(Cursor::default()),
-            recv: Role::new(RecvEnd { at: Cursor::default(), taken: 0, books }),
+            send: Side::new(SendEnd { at: Cursor::default(), seen_head: 0 }),
+            recv: Side::new(RecvEnd { at: Cursor::default(), taken: 0, seen_pushed: 0, books }),
             store: if fits { Store::Ring(Ring::new(capacity)) } else { Store::Blocks(Blocks::new()) },
         }
     }
 
+    fn tail(&self) -> &AtomicUsize {
+        &self.send.index
+    }
+
+    fn head(&self) -> &AtomicUsize {
+        &self.recv.index
+    }
+
     /// Becomes the producer.
+    #[inline]
     pub(crate) fn producer(&self) -> Producer<'_, T, R> {
-        Producer { queue: self, at: self.send.enter() }
+        Producer { queue: self, end: self.send.role.enter() }
     }
 
     /// Becomes the consumer.
+    #[inline]
     pub(crate) fn consumer(&self) -> Consumer<'_, T, R> {
-        Consumer { queue: self, end: self.recv.enter() }
+        Consumer { queue: self, end: self.recv.role.enter() }
+    }
+
+    /// Stands between leaving word for producers and a last look at what they did; the other side is `Producer::leave`.
+    pub(crate) fn fence_against_producers(&self) {
+        self.send.role.fence_against();
+    }
+
+    /// The same with consumers.
+    pub(crate) fn fence_against_consumers(&self) {
+        self.recv.role.fence_against();
     }
 
     /// Places in use, at one moment within the call.
     pub(crate) fn used(&self) -> usize {
         loop {
             // Acquire, twice: both reads of the tail enclose that of the head, so that the difference was true then.
-            let tail = self.tail.load(Ordering::Acquire);
+            let tail = self.tail().load(Ordering::Acquire);
             // Acquire: as above.
-            let head = self.head.load(Ordering::Acquire);
+            let head = self.head().load(Ordering::Acquire);
             // Relaxed: ordered after the head's Acquire.
-            if self.tail.load(Ordering::Relaxed) == tail {
+            if self.tail().load(Ordering::Relaxed) == tail {
                 return (tail / ONE).wrapping_sub(head) & INDEX;
             }
         }
@@ -115,12 +155,12 @@ impl<T, R> Queue<T, R> {
     /// Places given back so far; with [`Queue::used`] on both sides of a look at other state, shows that nothing moved.
     pub(crate) fn given_back(&self) -> usize {
         // Acquire: pairs with the Release in `give_back`.
-        self.head.load(Ordering::Acquire)
+        self.head().load(Ordering::Acquire)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         // Acquire: pairs with the Release in `close`; what the closer did before is visible.
-        self.tail.load(Ordering::Acquire) & CLOSED != 0
+        self.tail().load(Ordering::Acquire) & CLOSED != 0
     }
 }
 
@@ -132,12 +172,12 @@ impl<T, R> Drop for Queue<T, R> {
             fn drop(&mut self) {
                 if let Store::Blocks(blocks) = &self.0.store {
                     // SAFETY: the queue is being dropped and every message was taken; no cursor is used again.
-                    unsafe { blocks.free(&mut self.0.recv.enter().at.block) };
+                    unsafe { blocks.free(&mut self.0.recv.role.enter().at.block) };
                 }
             }
         }
         let free = Free(self);
-        drop_each(|message| free.0.consumer().take(message));
+        drop_each(|message| free.0.consumer().take_into(message));
     }
 }
 
@@ -160,46 +200,79 @@ pub(crate) fn drop_each<T>(mut next: impl FnMut(&mut Option<T>) -> bool) {
 #[derive(Debug)]
 pub(crate) struct Producer<'a, T, R> {
     queue: &'a Queue<T, R>,
-    at: Holder<'a, Cursor<T>>,
+    end: Holder<'a, SendEnd<T>>,
 }
 
-impl<T, R> Producer<'_, T, R> {
+impl<'a, T, R> Producer<'a, T, R> {
+    #[inline]
     fn tail(&self) -> usize {
         // Relaxed: only the send role, which we hold, writes it.
-        self.queue.tail.load(Ordering::Relaxed)
+        self.queue.tail().load(Ordering::Relaxed)
     }
 
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         self.tail() & CLOSED != 0
     }
 
-    /// Places in use; only the consumer can change it meanwhile, and only downwards.
-    pub(crate) fn used(&self) -> usize {
-        // Acquire: pairs with the Release in `give_back`; the message that had the place is out of its slot.
-        let head = self.queue.head.load(Ordering::Acquire);
-        (self.tail() / ONE).wrapping_sub(head) & INDEX
+    /// Places in use when the head was last seen; by now they may be fewer.
+    #[inline]
+    pub(crate) fn used_at_most(&self) -> usize {
+        (self.tail() / ONE).wrapping_sub(self.end.seen_head) & INDEX
     }
 
-    /// Adds the message in `from`. The caller has seen that the queue is open, and that a place is free or its own.
-    pub(crate) fn push(&mut self, from: &mut Option<T>) {
-        let tail = self.tail();
-        debug_assert!(tail & CLOSED == 0, "pushed into a closed queue");
-        let at = &mut *self.at;
-        match &self.queue.store {
-            // SAFETY: we hold the send role, so the cursor is ours; fewer than `capacity` places are in use (caller),
-            // so the message that had this slot is out of it, and `used` ordered its reading before this.
-            Store::Ring(ring) => unsafe { ring.write(&mut at.ring, from) },
+    /// Places in use; only the consumer can change it meanwhile, and only downwards.
+    #[inline]
+    pub(crate) fn used(&mut self) -> usize {
+        // Acquire: pairs with the Release in `give_back`; the message that had the place is out of its slot.
+        self.end.seen_head = self.queue.head().load(Ordering::Acquire);
+        self.used_at_most()
+    }
+
+    #[inline]
+    fn slot(&mut self) -> &'a Slot<T> {
+        debug_assert!(!self.is_closed(), "pushed into a closed queue");
+        let queue = self.queue;
+        let at = &mut self.end.at;
+        match &queue.store {
+            Store::Ring(ring) => ring.next(&mut at.ring),
             // SAFETY: we hold the send role, so the cursor is ours.
-            Store::Blocks(blocks) => unsafe { blocks.write(&mut at.block, from) },
+            Store::Blocks(blocks) => unsafe { blocks.next_to_write(&mut at.block) },
         }
-        // Release: pairs with the Acquire in `Consumer::take`; publishes the message.
-        self.queue.tail.store(tail.wrapping_add(ONE), Ordering::Release);
+    }
+
+    #[inline]
+    fn publish(&mut self) {
+        // Release: pairs with the Acquire in `Consumer::pushed`; publishes the message.
+        self.queue.tail().store(self.tail().wrapping_add(ONE), Ordering::Release);
+    }
+
+    /// Adds a message. The caller has seen that the queue is open, and that a place is free or its own.
+    #[inline]
+    pub(crate) fn push(&mut self, message: T) {
+        // SAFETY: we hold the send role, so the slot is ours; fewer than `capacity` places are in use (caller), so the
+        // message that had this slot is out of it, and `used` ordered its reading before this.
+        unsafe { self.slot().put(message) };
+        self.publish();
+    }
+
+    /// The same with the message in `from`.
+    pub(crate) fn push_from(&mut self, from: &mut Option<T>) {
+        // SAFETY: as in `push`.
+        unsafe { self.slot().fill(from) };
+        self.publish();
     }
 
     /// Closes: no message comes after this.
     pub(crate) fn close(&mut self) {
         // Release: pairs with the Acquire loads of the tail; all earlier messages are visible with the end.
-        self.queue.tail.store(self.tail() | CLOSED, Ordering::Release);
+        self.queue.tail().store(self.tail() | CLOSED, Ordering::Release);
+    }
+
+    /// Leaves; what was pushed stands before what is looked at next (`Queue::fence_against_producers`).
+    #[inline]
+    pub(crate) fn leave(self) {
+        self.end.leave_with_fence();
     }
 }
 
@@ -210,8 +283,9 @@ pub(crate) struct Consumer<'a, T, R> {
     end: Holder<'a, RecvEnd<T, R>>,
 }
 
-impl<T, R> Consumer<'_, T, R> {
+impl<'a, T, R> Consumer<'a, T, R> {
     /// The owner's state under this role.
+    #[inline]
     pub(crate) fn books(&mut self) -> &mut R {
         &mut self.end.books
     }
@@ -222,52 +296,90 @@ impl<T, R> Consumer<'_, T, R> {
     }
 
     fn pushed(&self) -> usize {
-        // Acquire: pairs with the Release in `push`; the messages counted are in their slots.
-        self.queue.tail.load(Ordering::Acquire) / ONE
+        // Acquire: pairs with the Release in `publish`; the messages counted are in their slots.
+        self.queue.tail().load(Ordering::Acquire) / ONE
+    }
+
+    /// Is there a message to take? A no is not an answer yet: see `has_next_for_sure`.
+    #[inline]
+    pub(crate) fn has_next(&mut self) -> bool {
+        if self.end.seen_pushed == self.end.taken {
+            self.end.seen_pushed = self.pushed();
+        }
+        self.end.seen_pushed != self.end.taken
+    }
+
+    /// A no is true at one moment within the call, in an order common to all queues.
+    fn has_next_for_sure(&mut self) -> bool {
+        if self.has_next() {
+            return true;
+        }
+        // SeqCst: with the same fence in every other queue's answer, two threads that each publish in one queue and look
+        // into the other cannot both see nothing (contract, rule 4).
+        fence(Ordering::SeqCst);
+        self.has_next()
+    }
+
+    #[inline]
+    fn slot(&mut self) -> &'a Slot<T> {
+        let queue = self.queue;
+        let end = &mut *self.end;
+        end.taken = end.taken.wrapping_add(1) & INDEX;
+        match &queue.store {
+            Store::Ring(ring) => ring.next(&mut end.at.ring),
+            // SAFETY: we hold the receive role, so the cursor is ours; there is a message (callers), and the Acquire in
+            // `pushed` ordered its write before us.
+            Store::Blocks(blocks) => unsafe { blocks.next_to_read(&mut end.at.block) },
+        }
+    }
+
+    /// Takes the oldest message, and gives back its place.
+    #[inline]
+    pub(crate) fn take(&mut self) -> T {
+        assert!(self.end.seen_pushed != self.end.taken, "there is a message");
+        // SAFETY: we hold the receive role, there is a message, and the Acquire in `pushed` ordered its write before us.
+        let message = unsafe { self.slot().take() };
+        self.give_back();
+        message
     }
 
     /// Takes the oldest message into `into`, which is empty; its place stays in use until [`Consumer::give_back`]. False
     /// only if the queue was empty at one moment within the call, in an order common to all queues.
-    pub(crate) fn take(&mut self, into: &mut Option<T>) -> bool {
-        if self.pushed() == self.end.taken {
-            // SeqCst: with the same fence in every other queue's answer and after every publish, two threads that
-            // each publish in one queue and look into the other cannot both see nothing (contract, rule 4).
-            fence(Ordering::SeqCst);
-            if self.pushed() == self.end.taken {
-                return false;
-            }
+    pub(crate) fn take_into(&mut self, into: &mut Option<T>) -> bool {
+        let has_next = self.has_next_for_sure();
+        if has_next {
+            // SAFETY: as in `take`.
+            unsafe { self.slot().empty(into) };
         }
-        let at = &mut self.end.at;
-        match &self.queue.store {
-            // SAFETY: we hold the receive role, so the cursor is ours; `pushed` is ahead, and its Acquire ordered the
-            // write of this message before us.
-            Store::Ring(ring) => unsafe { ring.read(&mut at.ring, into) },
-            // SAFETY: as above.
-            Store::Blocks(blocks) => unsafe { blocks.read(&mut at.block, into) },
-        }
-        self.end.taken = self.end.taken.wrapping_add(1) & INDEX;
-        true
+        has_next
     }
 
     /// Gives back the place of a taken message.
+    #[inline]
     pub(crate) fn give_back(&mut self) {
         // Relaxed: only the receive role, which we hold, writes it.
-        let head = self.queue.head.load(Ordering::Relaxed);
+        let head = self.queue.head().load(Ordering::Relaxed);
         // Release: pairs with the Acquire in `Producer::used`; the message is out of its slot.
-        self.queue.head.store(head.wrapping_add(1) & INDEX, Ordering::Release);
+        self.queue.head().store(head.wrapping_add(1) & INDEX, Ordering::Release);
     }
 
     /// Places in use, exactly: of taken messages and of those still inside.
     pub(crate) fn used(&self) -> usize {
         // Relaxed: only the receive role, which we hold, writes it.
-        let head = self.queue.head.load(Ordering::Relaxed);
+        let head = self.queue.head().load(Ordering::Relaxed);
         self.pushed().wrapping_sub(head) & INDEX
     }
 
     /// Closed, and every message taken.
     pub(crate) fn is_drained(&self) -> bool {
         // Acquire: as in `pushed`.
-        let tail = self.queue.tail.load(Ordering::Acquire);
+        let tail = self.queue.tail().load(Ordering::Acquire);
         tail & CLOSED != 0 && tail / ONE == self.end.taken
+    }
+
+    /// Leaves; the places given back stand before what is looked at next (`Queue::fence_against_consumers`).
+    #[inline]
+    pub(crate) fn leave(self) {
+        self.end.leave_with_fence();
     }
 }

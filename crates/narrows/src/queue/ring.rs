@@ -3,7 +3,7 @@
 //! Invariant: position `i` of the stream lives in slot `i % len`; the queue above hands out a position for writing only
 //! after the message `len` positions before it was taken out.
 
-use super::slots::Slots;
+use super::slots::{Slot, Slots};
 
 /// A ring of slots.
 #[derive(Debug)]
@@ -20,28 +20,11 @@ impl<T> Ring<T> {
         Ring { slots: Slots::new(capacity) }
     }
 
-    fn advance(&self, at: &mut RingCursor) -> usize {
+    /// The slot of the next message of the stream, to be written or read; the cursor is moved on.
+    #[inline]
+    pub(super) fn next(&self, at: &mut RingCursor) -> &Slot<T> {
         let slot = at.0;
         at.0 = if slot + 1 == self.slots.len() { 0 } else { slot + 1 };
-        slot
-    }
-
-    /// Writes the next message of the stream, out of `from`.
-    ///
-    /// # Safety
-    /// `at` is the writing cursor of this ring, used by one thread at a time, and the slot it stands on is empty.
-    pub(super) unsafe fn write(&self, at: &mut RingCursor, from: &mut Option<T>) {
-        // SAFETY: the caller's promise is the slot's.
-        unsafe { self.slots.fill(self.advance(at), from) }
-    }
-
-    /// Takes the next message of the stream into `into`, which is empty.
-    ///
-    /// # Safety
-    /// `at` is the reading cursor of this ring, used by one thread at a time, and the write of the message it stands on
-    /// happened before.
-    pub(super) unsafe fn read(&self, at: &mut RingCursor, into: &mut Option<T>) {
-        // SAFETY: the caller's promise is the slot's.
-        unsafe { self.slots.empty(self.advance(at), into) }
+        self.slots.slot(slot)
     }
 }

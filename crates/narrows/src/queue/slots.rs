@@ -7,36 +7,60 @@ use std::{mem::MaybeUninit, ptr};
 
 use crate::sync::UnsafeCell;
 
+/// A place for one message.
+#[derive(Debug)]
+#[repr(transparent)]
+pub(super) struct Slot<T>(UnsafeCell<MaybeUninit<T>>);
+
 /// `n` slots, each empty or holding one message.
 #[derive(Debug)]
-pub(super) struct Slots<T>(Box<[UnsafeCell<MaybeUninit<T>>]>);
+pub(super) struct Slots<T>(Box<[Slot<T>]>);
 
 impl<T> Slots<T> {
     /// Takes the memory from the heap without building any of it on the stack, whatever the size of a message.
     #[cfg(not(loom))]
     pub(super) fn new(n: usize) -> Slots<T> {
-        let slots = Box::<[UnsafeCell<MaybeUninit<T>>]>::new_uninit_slice(n);
-        // SAFETY: `UnsafeCell<MaybeUninit<T>>` is transparent over `MaybeUninit<T>`, which any bytes make valid.
+        let slots = Box::<[Slot<T>]>::new_uninit_slice(n);
+        // SAFETY: a slot is transparent over `MaybeUninit<T>`, which any bytes make valid.
         Slots(unsafe { slots.assume_init() })
     }
 
     #[cfg(loom)]
     pub(super) fn new(n: usize) -> Slots<T> {
-        Slots((0..n).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect())
+        Slots((0..n).map(|_| Slot(UnsafeCell::new(MaybeUninit::uninit()))).collect())
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Fills slot `i` with the message in `from`, which is then empty. Copied once: a large message would otherwise pass
+    /// Slot `i`; panics if there is none.
+    #[inline]
+    pub(super) fn slot(&self, i: usize) -> &Slot<T> {
+        &self.0[i]
+    }
+}
+
+impl<T> Slot<T> {
+    /// Writes the message straight into the slot.
+    ///
+    /// # Safety
+    /// The slot is empty, and nobody else uses it during the call.
+    #[inline]
+    pub(super) unsafe fn put(&self, message: T) {
+        // SAFETY: the caller has the slot alone, and it holds nothing that would have to be dropped.
+        self.0.with_mut(|slot| unsafe { (*slot).as_mut_ptr().write(message) });
+    }
+
+    /// Fills the slot with the message in `from`, which is then empty. Copied once: a large message would otherwise pass
     /// through the stack of every function on the way.
     ///
     /// # Safety
     /// The slot is empty, and nobody else uses it during the call.
-    pub(super) unsafe fn fill(&self, i: usize, from: &mut Option<T>) {
+    pub(super) unsafe fn fill(&self, from: &mut Option<T>) {
         let message = from.as_mut().expect("a message to send");
-        self.0[i].with_mut(|slot| {
+        self.0.with_mut(|slot| {
             // SAFETY: the caller has the slot alone and it holds nothing that would have to be dropped; `message` is
             // valid and borrowed apart from it. It is owned by the slot from here on.
             unsafe { ptr::copy_nonoverlapping(ptr::from_mut(message), (*slot).as_mut_ptr(), 1) };
@@ -45,14 +69,23 @@ impl<T> Slots<T> {
         unsafe { ptr::write(from, None) };
     }
 
-    /// Empties slot `i` into `into`, which is empty.
+    /// Takes the message straight out of the slot.
     ///
     /// # Safety
     /// The slot is full, its write happened before this call, and nobody else uses it during the call.
-    pub(super) unsafe fn empty(&self, i: usize, into: &mut Option<T>) {
+    #[inline]
+    pub(super) unsafe fn take(&self) -> T {
+        // SAFETY: the caller has the slot alone and it is full; the message leaves it exactly once.
+        self.0.with_mut(|slot| unsafe { (*slot).assume_init_read() })
+    }
+
+    /// Empties the slot into `into`, which is empty.
+    ///
+    /// # Safety
+    /// The slot is full, its write happened before this call, and nobody else uses it during the call.
+    pub(super) unsafe fn empty(&self, into: &mut Option<T>) {
         debug_assert!(into.is_none(), "a message would be dropped");
-        // SAFETY: the caller has the slot alone and it is full; the message leaves it exactly once. What is overwritten
-        // is `None`, which needs no drop.
-        self.0[i].with_mut(|slot| unsafe { ptr::write(into, Some((*slot).assume_init_read())) });
+        // SAFETY: the caller's promise. What is overwritten is `None`, which needs no drop.
+        unsafe { ptr::write(into, Some(self.take())) };
     }
 }

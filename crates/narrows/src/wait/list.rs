@@ -294,20 +294,26 @@ impl WaitList {
         let mut woken = Woken::default();
         let mut list = lock(&self.list);
         let result = f(&mut list, &mut woken);
-        // SeqCst: stands before our fence in `enlist`, and is read behind the publisher's (wait/README.md, "Dekker").
+        // SeqCst: stands before the waiter's fence, and is read behind the publisher's (wait/README.md, "Dekker").
         self.waiting.store(list.linked(), Ordering::SeqCst);
         drop(list);
         woken.wake();
         result
     }
 
-    /// Leaves a ticket, or shows one again that `key` names; the caller then looks once more at what it waits for.
-    pub(crate) fn enlist(&self, ticket: Ticket, key: &mut Seat) {
+    /// Leaves a ticket, or shows one again that `key` names. The caller then does a fence against those who publish
+    /// (wait/README.md, "Dekker") and looks once more at what it waits for.
+    pub(crate) fn show(&self, ticket: Ticket, key: &mut Seat) {
         self.with(|list, woken| {
             let key = *key.get_or_insert_with(|| list.add(ticket, (), woken));
             list.link(key);
         });
-        // SeqCst: between showing the ticket and the caller's look (wait/README.md, "Dekker").
+    }
+
+    /// The same with the fence, against publishers that do one too.
+    pub(crate) fn enlist(&self, ticket: Ticket, key: &mut Seat) {
+        self.show(ticket, key);
+        // SeqCst: between showing the ticket and the caller's look.
         fence(Ordering::SeqCst);
     }
 
@@ -318,16 +324,23 @@ impl WaitList {
         }
     }
 
-    /// Whether anybody waits. The caller has published what they wait for.
+    /// Whether anybody waits. The caller has published what they wait for, and done its fence.
+    #[inline]
     fn is_waited_on(&self) -> bool {
-        // SeqCst: between the caller's publish and this look (wait/README.md, "Dekker").
-        fence(Ordering::SeqCst);
         // Relaxed: ordered by the fence.
         self.waiting.load(Ordering::Relaxed) != 0
     }
 
     /// Wakes the first waiters, if any, after `n` things were published.
     pub(crate) fn notify(&self, n: usize) {
+        // SeqCst: between the caller's publish and the look (wait/README.md, "Dekker").
+        fence(Ordering::SeqCst);
+        self.notify_fenced(n);
+    }
+
+    /// The same, after the caller's own fence.
+    #[inline]
+    pub(crate) fn notify_fenced(&self, n: usize) {
         if self.is_waited_on() {
             self.notify_slow(n);
         }
@@ -346,6 +359,8 @@ impl WaitList {
 
     /// Wakes every waiter.
     pub(crate) fn notify_all(&self) {
+        // SeqCst: as in `notify`.
+        fence(Ordering::SeqCst);
         if self.is_waited_on() {
             self.with(List::hand_out_to_all);
         }

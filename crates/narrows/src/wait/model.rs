@@ -92,7 +92,7 @@ fn wait_two() {
 /// A waiter that gives up hands its wake-up on.
 #[test]
 fn wait_given_up() {
-    explore("wait_given_up", 1300, || {
+    explore("wait_given_up", 2000, || {
         let shop = Shop::new();
         let [quitter, stays] = [shop.clone(), shop.clone()];
         let waiter = Waiter::for_task();
@@ -117,7 +117,7 @@ fn wait_given_up() {
 /// A selector that is awake while its ticket is out finds the mark before it sleeps.
 #[test]
 fn wait_marks() {
-    explore("wait_marks", 42, || {
+    explore("wait_marks", 59, || {
         let shop = Shop::new();
         let other = shop.clone();
         let waits = spawn(move || {

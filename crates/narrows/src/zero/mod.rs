@@ -23,7 +23,7 @@ use crate::{
     error::TryRecvError,
     flavor::{Inlet, Offering, Outlet, Stop},
     park,
-    sync::{Mutex, lock},
+    sync::{Mutex, Ordering, fence, lock},
     time::Deadline,
     wait::list::Woken,
 };
@@ -42,6 +42,9 @@ impl<T> Zero<T> {
     /// Runs `f` under the lock; whom it claimed is woken after it.
     fn with<R>(&self, f: impl FnOnce(&mut State<T>, &mut Woken) -> R) -> R {
         let mut woken = Woken::default();
+        // SeqCst: an answer must be true in the one order of all channels (contract, rule 4), and what this thread did in
+        // another channel before may not be visible yet.
+        fence(Ordering::SeqCst);
         let mut state = lock(&self.state);
         let result = f(&mut state, &mut woken);
         drop(state);
@@ -49,21 +52,34 @@ impl<T> Zero<T> {
         result
     }
 
-    /// Waits until the select that met `key` has completed, withdrawn, or seen the channel closed. True if its message is
-    /// in `into`.
-    fn await_meeting(&self, key: Token, into: &mut Option<T>) -> bool {
-        let settled = || {
-            let mut state = lock(&self.state);
-            !matches!(state.receivers.payload(key), Some(Want::Met))
-        };
-        park::sleep(settled, Deadline::Never);
-        self.with(|state, _| {
-            let Some(want) = state.receivers.payload(key) else { return false };
-            if let Want::Filled(numbered) = std::mem::replace(want, Want::Waiting) {
-                *into = Some(numbered.message);
+    /// What became of the select that met `key`: true if its message is now in `into`, false if it withdrew or saw the
+    /// channel closed, `None` if it is still to come. A ticket that has served is removed.
+    fn meeting(state: &mut State<T>, key: Token, into: &mut Option<T>) -> Option<bool> {
+        match state.receivers.payload(key) {
+            Some(Want::Met) => None,
+            Some(Want::Filled(_)) => {
+                if let Some(Want::Filled(numbered)) = state.receivers.remove(key) {
+                    *into = Some(numbered.message);
+                }
+                Some(true)
             }
-            into.is_some()
-        })
+            Some(want) => {
+                *want = Want::Waiting;
+                Some(false)
+            }
+            None => Some(false),
+        }
+    }
+
+    /// Waits until the select that met `key` has decided.
+    fn await_meeting(&self, key: Token, into: &mut Option<T>) -> bool {
+        loop {
+            if let Some(came) = self.with(|state, _| Self::meeting(state, key, into)) {
+                return came;
+            }
+            let settled = || !matches!(lock(&self.state).receivers.payload(key), Some(Want::Met));
+            park::sleep(settled, Deadline::Never);
+        }
     }
 }
 
@@ -144,8 +160,19 @@ impl<T> Inlet<T> for Zero<T> {
         })
     }
 
-    fn was_sent(&self, seat: Seat) -> bool {
-        self.with(|state, _| matches!(seat.and_then(|key| state.senders.payload(key)), Some(Offer::Taken)))
+    fn was_sent(&self, seat: &mut Seat) -> bool {
+        let Some(key) = *seat else { return false };
+        let was_sent = self.with(|state, _| {
+            let was_sent = matches!(state.senders.payload(key), Some(Offer::Taken));
+            if was_sent {
+                state.senders.remove(key);
+            }
+            was_sent
+        });
+        if was_sent {
+            *seat = None;
+        }
+        was_sent
     }
 
     fn retract_send(&self, seat: &mut Seat, message: &mut Option<T>) {
@@ -270,10 +297,18 @@ impl<T> Outlet<T> for Zero<T> {
         })
     }
 
-    fn was_received(&self, seat: Seat, into: &mut Option<T>) -> bool {
-        let Some(key) = seat else { return false };
-        let is_task = self.with(|state, _| state.receivers.waiter(key)).is_none_or(|waiter| waiter.is_task());
-        !is_task && self.await_meeting(key, into)
+    fn was_received(&self, seat: &mut Seat, into: &mut Option<T>) -> bool {
+        let Some(key) = *seat else { return false };
+        let came = self.with(|state, _| {
+            // Nobody waits for a task, nor does a task for anybody.
+            let is_task = state.receivers.waiter(key).is_none_or(|waiter| waiter.is_task());
+            if is_task { Some(false) } else { Self::meeting(state, key, into) }
+        });
+        let came = came.unwrap_or_else(|| self.await_meeting(key, into));
+        if came {
+            *seat = None;
+        }
+        came
     }
 
     fn retract_recv(&self, seat: &mut Seat) {
@@ -343,11 +378,11 @@ impl<T> Outlet<T> for Zero<T> {
     }
 
     fn is_closed(&self) -> bool {
-        lock(&self.state).closed
+        self.with(|state, _| state.closed)
     }
 
     fn is_drained(&self) -> bool {
-        lock(&self.state).is_drained()
+        self.with(|state, _| state.is_drained())
     }
 
     fn len(&self) -> usize {

@@ -427,3 +427,22 @@ fn reserve_meets_selector_0() {
         0
     });
 }
+
+/// Rule 10: three threads take the roles of one channel from each other, so that the bias of one is taken away while
+/// another, who had it before, still comes for it.
+#[test]
+fn roles_change_hands() {
+    try_schedules("roles_change_hands", 1, || {
+        let (s, r) = channel(Some(2));
+        let threads: Vec<_> = (0..3)
+            .map(|_| {
+                let (s, r) = (s.clone(), r.clone());
+                thread::spawn(move || (0..6).filter(|_| s.try_send(1).is_ok() && r.try_recv().is_ok()).count())
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        0
+    });
+}

@@ -1,4 +1,5 @@
-//! Runs a model under shuttle, half of the schedules random and half by PCT, and says how many there were.
+//! Runs a model under shuttle, half of the schedules random and half by PCT with few or many switches, and says how many
+//! there were.
 //!
 //! `NARROWS_SCHEDULES` sets how many; a model that is costly asks for a part of that. The environment of one schedule is
 //! deterministic: chance comes from shuttle, and a time-out is a choice of the scheduler.
@@ -15,19 +16,21 @@ use shuttle::{
 
 /// Schedules without a word from outside.
 const USUAL: usize = 20_000;
-/// How many switches a PCT schedule forces at most: bugs found in practice need few.
-const DEPTH: usize = 3;
+/// How many switches a PCT schedule forces at most: most bugs need few, but a third thread that comes back late needs more.
+const DEPTHS: [usize; 2] = [3, 8];
 
 /// Runs `body` in `1 / part` of the schedules. It returns how many histories it checked.
 pub(crate) fn try_schedules(name: &str, part: usize, body: impl Fn() -> usize + Send + Sync + 'static) {
     let wanted = std::env::var("NARROWS_SCHEDULES").ok();
     let wanted: usize = wanted.map_or(USUAL, |text| text.parse().expect("NARROWS_SCHEDULES is a number"));
-    let each = (wanted / part / 2).max(1);
+    let each = (wanted / part / 4).max(1);
     let histories = Arc::new(AtomicUsize::new(0));
     let body = Arc::new(body);
-    run(RandomScheduler::new(each), &body, &histories);
-    run(PctScheduler::new(DEPTH, each), &body, &histories);
-    println!("model {name}: {} schedules, {} histories", 2 * each, histories.load(Ordering::Relaxed));
+    run(RandomScheduler::new(2 * each), &body, &histories);
+    for depth in DEPTHS {
+        run(PctScheduler::new(depth, each), &body, &histories);
+    }
+    println!("model {name}: {} schedules, {} histories", 4 * each, histories.load(Ordering::Relaxed));
 }
 
 fn run(

@@ -1,0 +1,84 @@
+//! Rule 1 under an allocator that uses channels: it is called while one end of another channel is in use. In a binary of
+//! its own, for the allocator.
+#![allow(unsafe_code)]
+
+use narrows::{Receiver, Sender};
+use narrows_test::deadline::within;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Where the allocator reports what it was asked for.
+static REPORTS: OnceLock<(Sender<usize>, Receiver<usize>)> = OnceLock::new();
+/// The allocator has been called inside a send, and has used its channel.
+static INSIDE: AtomicBool = AtomicBool::new(false);
+/// Somebody else came through at the same end meanwhile.
+static OVERTAKEN: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// The next call on this thread is the one to report.
+    static REPORTING: Cell<bool> = const { Cell::new(false) };
+}
+
+struct Reporting;
+
+// SAFETY: every call goes to the system's allocator unchanged; what is added allocates nothing that it would report.
+unsafe impl GlobalAlloc for Reporting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if REPORTING.replace(false) {
+            if let Some((s, r)) = REPORTS.get() {
+                assert!(s.try_send(layout.size()).is_ok() && r.try_recv() == Ok(layout.size()));
+            }
+            INSIDE.store(true, Ordering::SeqCst);
+            let begin = Instant::now();
+            while begin.elapsed() < Duration::from_millis(50) && !OVERTAKEN.load(Ordering::SeqCst) {
+                std::hint::spin_loop();
+            }
+            assert!(!OVERTAKEN.load(Ordering::SeqCst), "two at the same end of a channel");
+            INSIDE.store(false, Ordering::SeqCst);
+        }
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Reporting = Reporting;
+
+/// One thread has used both its channel and the allocator's long enough to be favoured by them. While it allocates inside
+/// a send, and the allocator sends, another thread comes to the same channel: it must wait its turn.
+#[test]
+fn rule_01_an_allocator_may_use_channels() {
+    within("an allocator that reports", || {
+        let (reports_s, reports_r) = REPORTS.get_or_init(|| narrows::bounded(1));
+        let (s, r) = narrows::unbounded();
+        let late = s.clone();
+        let other = thread::spawn(move || {
+            while !INSIDE.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+            late.send(0).expect("open");
+            OVERTAKEN.store(INSIDE.load(Ordering::SeqCst), Ordering::SeqCst);
+        });
+        for i in 0..1000 {
+            reports_s.send(i).expect("open");
+            assert_eq!(reports_r.recv(), Ok(i));
+            s.send(i).expect("open");
+        }
+        REPORTING.set(true);
+        // More than a block holds, so that one is allocated.
+        for i in 1000..1100 {
+            s.send(i).expect("open");
+        }
+        assert!(!REPORTING.get(), "a block was allocated");
+        other.join().expect("no panic");
+        assert_eq!(r.try_iter().count(), 1101);
+    });
+}
