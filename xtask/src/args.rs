@@ -4,12 +4,14 @@ use anyhow::{Result, bail};
 
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask VERB [--only LAYER[,LAYER]] [--list]
+       cargo xtask bench [WORDS of the bench | --instructions [--record]]
 
   ci        every layer, in order; one that fails does not stop the next
   deep      the same layers with larger numbers, and some more; may take hours
   tidy      the rules of this repository that no other tool knows
   models    loom and shuttle
   defects   plant each known defect and see that its check turns red
+  bench     Narrows and its peers side by side; `bench --help` has more
 
 --only and --list go with ci and deep. A layer whose tool is not on this machine
 says `not run` with the reason; it does not fail.";
@@ -22,6 +24,7 @@ pub(crate) enum Verb {
     Tidy,
     Models,
     Defects,
+    Bench,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub(crate) struct Args {
     pub(crate) verb: Verb,
     pub(crate) list: bool,
     pub(crate) only: Vec<String>,
+    /// What the bench is given, unread.
+    pub(crate) words: Vec<String>,
 }
 
 impl Args {
@@ -41,9 +46,14 @@ impl Args {
             Some("tidy") => Verb::Tidy,
             Some("models") => Verb::Models,
             Some("defects") => Verb::Defects,
+            Some("bench") => Verb::Bench,
             Some(other) => bail!("there is no verb `{other}`"),
         };
-        let mut args = Self { verb, list: false, only: Vec::new() };
+        let mut args = Self { verb, list: false, only: Vec::new(), words: Vec::new() };
+        if verb == Verb::Bench {
+            args.words = words.collect();
+            return Ok(args);
+        }
         while let Some(word) = words.next() {
             let value = match word.as_str() {
                 "--help" | "-h" => {
@@ -94,6 +104,13 @@ mod tests {
         for line in ["cj", "ci --onyl loom", "ci --only", "tidy --only fmt", "ci extra"] {
             assert!(parse(line).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn the_words_of_the_bench_are_its_own() {
+        let args = parse("bench --only pinned --help").unwrap();
+        assert_eq!(args.verb, Verb::Bench);
+        assert_eq!(args.words, ["--only", "pinned", "--help"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{checks, defects, models, nightly, tidy};
+use crate::{checks, defects, instructions, models, nightly, tidy};
 
 /// How far to go: a check for every change, or one for a night.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,13 +59,14 @@ struct Layer {
     run: Run,
 }
 
-const LAYERS: [Layer; 14] = [
+const LAYERS: [Layer; 15] = [
     layer("tidy", "the rules of this repository that no other tool knows", tidy::layer),
     layer("fmt", "rustfmt has nothing to change", checks::fmt),
     layer("clippy", "no warning from the compiler or from clippy", checks::clippy),
     layer("doc", "the documentation builds and its links resolve", checks::doc),
     layer("test", "unit, conformance and acceptance tests, then the doctests", checks::test),
     layer("examples", "every example runs to its end", checks::examples),
+    layer("instructions", "the uncontended paths cost what is on record, within 5 %", instructions::layer),
     layer("loom", "every interleaving of small models, within a bound", models::loom),
     layer("shuttle", "random schedules; recorded histories are linearizable", models::shuttle),
     layer("miri", "no undefined behaviour and no leak, over several seeds", nightly::miri),
@@ -90,7 +91,7 @@ fn layers(depth: Depth) -> impl Iterator<Item = &'static Layer> {
 
 pub(crate) fn list(depth: Depth) -> bool {
     for layer in layers(depth) {
-        println!("{:<9} {}", layer.name, layer.about);
+        println!("{:<12} {}", layer.name, layer.about);
     }
     true
 }
@@ -113,7 +114,7 @@ pub(crate) fn run(ws: &Workspace, depth: Depth, only: &[String]) -> Result<bool>
 }
 
 fn table(rows: &[(&str, Duration, Outcome)], total: Duration) -> bool {
-    println!("\n{:<9} {:>8}  result", "layer", "seconds");
+    println!("\n{:<12} {:>8}  result", "layer", "seconds");
     for (name, took, outcome) in rows {
         let seconds = took.as_secs_f64();
         let result = match outcome {
@@ -122,13 +123,13 @@ fn table(rows: &[(&str, Duration, Outcome)], total: Duration) -> bool {
             Outcome::Failed(why) => format!("FAILED: {why}"),
             Outcome::NotRun(why) => format!("not run: {why}"),
         };
-        println!("{name:<9} {seconds:>8.1}  {result}");
+        println!("{name:<12} {seconds:>8.1}  {result}");
     }
     let count = |is: fn(&Outcome) -> bool| rows.iter().filter(|(_, _, outcome)| is(outcome)).count();
     let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
     let not_run = count(|outcome| matches!(outcome, Outcome::NotRun(_)));
     let ok = rows.len() - failed - not_run;
-    println!("{:<9} {:>8.1}  {ok} ok, {failed} FAILED, {not_run} not run", "all", total.as_secs_f64());
+    println!("{:<12} {:>8.1}  {ok} ok, {failed} FAILED, {not_run} not run", "all", total.as_secs_f64());
     failed == 0
 }
 

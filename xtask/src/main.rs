@@ -4,9 +4,11 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod bench;
 mod checks;
 mod defects;
 mod harness;
+mod instructions;
 mod layers;
 mod models;
 mod nightly;
@@ -54,6 +56,7 @@ fn run(args: &Args) -> anyhow::Result<bool> {
         Verb::Deep => layers::run(&ws, Depth::Deep, &args.only),
         Verb::Tidy => layers::run(&ws, Depth::Ci, &named(&["tidy"])),
         Verb::Models => layers::run(&ws, Depth::Ci, &named(&["loom", "shuttle"])),
+        Verb::Bench => bench::run(&ws, &args.words),
         Verb::Defects => layers::run(&ws, Depth::Ci, &named(&["defects"])),
     }
 }

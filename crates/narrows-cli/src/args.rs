@@ -15,4 +15,7 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     /// Run a command on every line of stdin with several workers, answers in order
     Farm(crate::farm::FarmArgs),
+    /// Measure channels, Narrows and its peers side by side, on this machine
+    #[cfg(feature = "bench")]
+    Bench(narrows_bench::Args),
 }

@@ -3,6 +3,8 @@
 #![deny(unsafe_code)]
 
 mod args;
+#[cfg(feature = "bench")]
+mod bench;
 mod engine;
 mod factor;
 mod farm;
@@ -19,6 +21,8 @@ use args::{Args, Verb};
 fn main() -> ExitCode {
     let outcome = match Args::parse().verb {
         Verb::Farm(args) => farm::run(args),
+        #[cfg(feature = "bench")]
+        Verb::Bench(args) => bench::run(&args),
     };
     outcome.unwrap_or_else(|error| say::explain(&error))
 }

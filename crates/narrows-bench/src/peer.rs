@@ -1,0 +1,92 @@
+//! What the bench asks of a channel: a few verbs, each in the peer's own best way. Knows nothing of rows or clocks.
+
+use std::future::Future;
+
+use crate::message::Message;
+
+/// Which selects a peer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Select {
+    None,
+    /// Over receivers.
+    Receive,
+    /// Over receivers, and over senders.
+    Both,
+}
+
+/// How many of each end a row uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) senders: u64,
+    pub(crate) receivers: u64,
+}
+
+pub(crate) type Ends<P, M> = (<P as Peer>::Tx<M>, <P as Peer>::Rx<M>);
+pub(crate) type TaskEnds<P, M> = (<P as TaskPeer>::Tx<M>, <P as TaskPeer>::Rx<M>);
+
+/// A channel between threads. Ends are taken by `&mut`, because some peers need that.
+pub(crate) trait Peer: 'static {
+    /// The crate, and after a blank its flavour: `crossfire spsc`.
+    const NAME: &'static str;
+    const SELECT: Select = Select::None;
+
+    type Tx<M: Message>: Send + 'static;
+    type Rx<M: Message>: Send + 'static;
+
+    /// False where another flavour of the same crate is for this shape.
+    fn suits(_: Shape) -> bool {
+        true
+    }
+
+    /// `None` as the capacity is no bound; `None` as the answer: this peer has no such channel.
+    fn channel<M: Message>(capacity: Option<usize>) -> Option<Ends<Self, M>>;
+
+    /// `None`: there is only one.
+    fn another_tx<M: Message>(_: &Self::Tx<M>) -> Option<Self::Tx<M>> {
+        None
+    }
+
+    /// `None`: there is only one.
+    fn another_rx<M: Message>(_: &Self::Rx<M>) -> Option<Self::Rx<M>> {
+        None
+    }
+
+    fn send<M: Message>(tx: &mut Self::Tx<M>, message: M);
+    fn recv<M: Message>(rx: &mut Self::Rx<M>) -> M;
+    /// True when the message went in.
+    fn try_send<M: Message>(tx: &mut Self::Tx<M>, message: M) -> bool;
+    fn try_recv<M: Message>(rx: &mut Self::Rx<M>) -> Option<M>;
+
+    /// Receives `count` messages from whichever has one; each goes to `take`. Asked if `SELECT` is not `None`.
+    fn recv_any<M: Message>(_rxs: &mut [Self::Rx<M>], _count: u64, _take: impl FnMut(M)) {
+        unreachable!("{} does not select", Self::NAME)
+    }
+
+    /// Sends each message to whichever has room. Asked if `SELECT` is `Both`.
+    fn send_any<M: Message>(_txs: &mut [Self::Tx<M>], _messages: impl Iterator<Item = M>) {
+        unreachable!("{} does not select a sender", Self::NAME)
+    }
+}
+
+/// A channel between tasks.
+pub(crate) trait TaskPeer: 'static {
+    type Tx<M: Message>: Send + 'static;
+    type Rx<M: Message>: Send + 'static;
+
+    fn suits(_: Shape) -> bool {
+        true
+    }
+
+    fn channel<M: Message>(capacity: Option<usize>) -> Option<TaskEnds<Self, M>>;
+
+    fn another_tx<M: Message>(_: &Self::Tx<M>) -> Option<Self::Tx<M>> {
+        None
+    }
+
+    fn another_rx<M: Message>(_: &Self::Rx<M>) -> Option<Self::Rx<M>> {
+        None
+    }
+
+    fn send<M: Message>(tx: &mut Self::Tx<M>, message: M) -> impl Future<Output = ()> + Send;
+    fn recv<M: Message>(rx: &mut Self::Rx<M>) -> impl Future<Output = M> + Send;
+}
