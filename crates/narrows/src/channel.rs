@@ -10,7 +10,8 @@ use std::{
 
 use crate::{
     buffer::{Buffer, Front, Place},
-    flavor::{Flavor, Inlet, Outlet},
+    error::TryRecvError,
+    flavor::{Flavor, Inlet, Outlet, Stop},
     handle::{Receiver, Sender},
     queue::drop_each,
     sync::{Arc, AtomicUsize, Ordering},
@@ -36,15 +37,27 @@ impl<T> Chan<T> {
     }
 
     /// The usual send, if it is possible at once.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn place(&self) -> Option<Place<'_, T>> {
         if let Flavor::Buffer(buffer) = &self.flavor { buffer.place() } else { None }
     }
 
+    /// The same, or why not; `Err(None)` where the flavour has to be asked.
+    #[inline(always)]
+    pub(crate) fn place_or_why(&self) -> Result<Place<'_, T>, Option<Stop>> {
+        if let Flavor::Buffer(buffer) = &self.flavor { buffer.place_or_why() } else { Err(None) }
+    }
+
     /// The usual receive, if it is possible at once.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn front(&self) -> Option<Front<'_, T>> {
         if let Flavor::Buffer(buffer) = &self.flavor { buffer.front() } else { None }
+    }
+
+    /// The same, or why not; `Err(None)` where the flavour has to be asked.
+    #[inline(always)]
+    pub(crate) fn front_or_why(&self) -> Result<Front<'_, T>, Option<TryRecvError>> {
+        if let Flavor::Buffer(buffer) = &self.flavor { buffer.front_or_why() } else { Err(None) }
     }
 
     pub(crate) fn outlet(&self) -> &dyn Outlet<T> {

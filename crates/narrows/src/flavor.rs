@@ -91,6 +91,15 @@ pub(crate) trait Inlet<T> {
 
     /// Would a send of `n` find its places now, or the end?
     fn can_send(&self, n: usize, who: Who<'_>) -> bool;
+    /// The same for a thread that asks again and again, as a guess.
+    fn may_send(&self) -> bool {
+        self.can_send(1, Who::THREAD)
+    }
+
+    /// How many pauses a sender that found no place had better make before it looks again.
+    fn send_patience(&self) -> usize {
+        0
+    }
 
     /// Ends sending; true for the call that did it. Wakes everybody.
     fn close(&self) -> bool;
@@ -124,6 +133,15 @@ pub(crate) trait Outlet<T> {
 
     /// Would a receive find a message now, or the end?
     fn can_recv(&self, who: Who<'_>) -> bool;
+    /// The same for a thread that asks again and again, as a guess.
+    fn may_recv(&self) -> bool {
+        self.can_recv(Who::THREAD)
+    }
+
+    /// How many pauses a receiver that found no message had better make before it looks again.
+    fn recv_patience(&self) -> usize {
+        0
+    }
 
     fn is_closed(&self) -> bool;
     /// Closed, and nothing is left to receive.

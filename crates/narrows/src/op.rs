@@ -71,7 +71,11 @@ impl<T> Op for SendOp<'_, T> {
     }
 
     fn looks_ready(&mut self) -> bool {
-        self.chan.inlet().can_send(1, Who::THREAD)
+        self.chan.inlet().may_send()
+    }
+
+    fn patience(&mut self) -> usize {
+        self.chan.inlet().send_patience()
     }
 
     fn may_find_stored(&self) -> bool {
@@ -145,7 +149,11 @@ impl<T, H: Borrow<Receiver<T>>> Op for RecvOp<T, H> {
     }
 
     fn looks_ready(&mut self) -> bool {
-        self.handle.borrow().chan().is_some_and(|chan| chan.outlet().can_recv(Who::THREAD))
+        self.handle.borrow().chan().is_some_and(|chan| chan.outlet().may_recv())
+    }
+
+    fn patience(&mut self) -> usize {
+        self.handle.borrow().chan().map_or(0, |chan| chan.outlet().recv_patience())
     }
 
     fn may_find_stored(&self) -> bool {

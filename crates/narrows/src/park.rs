@@ -71,12 +71,15 @@ fn park_for(_left: Duration) {
     yield_now();
 }
 
-/// A short bounded wait before sleeping.
+/// A short bounded wait before sleeping: pauses, then yields.
 #[derive(Debug)]
-pub(crate) struct Spin(u32);
+pub(crate) struct Spin {
+    turns: u32,
+    pauses: bool,
+}
 
-/// Pauses, then yields. Trials on two cores: parking at once cost 20 to 36 us a message, no yields 2 to 40 times more
-/// than eight, 400 pauses hurt with more threads than cores.
+/// Trials on two cores: parking at once cost 20 to 36 us a message, no yields 2 to 40 times more than eight, 400 pauses
+/// hurt with more threads than cores.
 const PAUSES: u32 = 40;
 const YIELDS: u32 = 64;
 
@@ -84,15 +87,39 @@ const YIELDS: u32 = 64;
 /// much, and meanwhile nobody can find us: eight of them took a second with 60 busy threads on two cores.
 const CROWDED: Duration = Duration::from_micros(100);
 
+/// So many waits in a row that pauses did not end, and a thread pauses only once in a while. On one processor, or with
+/// more threads than processors, a pause delays the thread that is waited for, and nobody can be asked how many
+/// processors there are for us and for it.
+const HOPES: i32 = 8;
+const ANOTHER_TRY: i32 = 32;
+
+thread_local! {
+    /// Above 0, pausing may help; below, so many waits go by before it is tried again.
+    static HOPE: Cell<i32> = const { Cell::new(HOPES) };
+}
+
 impl Spin {
     pub(crate) fn new() -> Spin {
-        Spin(if MODELLED {
-            PAUSES + YIELDS
-        } else if is_alone() {
-            PAUSES
-        } else {
-            0
-        })
+        let hope = HOPE.get();
+        let pauses = hope > 0;
+        if !pauses {
+            HOPE.set(hope + 1);
+        }
+        Spin {
+            turns: if MODELLED {
+                PAUSES + YIELDS
+            } else if pauses {
+                0
+            } else {
+                PAUSES
+            },
+            pauses,
+        }
+    }
+
+    /// Without pauses.
+    pub(crate) fn of_yields() -> Spin {
+        Spin { turns: if MODELLED { PAUSES + YIELDS } else { PAUSES }, pauses: false }
     }
 
     /// Waits a little; false once it is time to sleep.
@@ -101,28 +128,33 @@ impl Spin {
     }
 
     fn turn_by(&mut self, give_way: impl FnOnce()) -> bool {
-        if self.0 >= PAUSES + YIELDS {
+        if self.turns >= PAUSES + YIELDS {
             return false;
         }
-        self.0 += 1;
-        if self.0 <= PAUSES {
+        self.turns += 1;
+        if self.turns <= PAUSES {
             std::hint::spin_loop();
             return true;
+        }
+        if self.turns == PAUSES + 1 && self.pauses {
+            let hope = HOPE.get() - 1;
+            HOPE.set(if hope == 0 { -ANOTHER_TRY } else { hope });
         }
         let before = Instant::now();
         give_way();
         if before.elapsed() > CROWDED {
-            self.0 = PAUSES + YIELDS;
+            self.turns = PAUSES + YIELDS;
         }
         true
     }
 }
 
-/// With one processor a pause can only delay the thread that is waited for.
-fn is_alone() -> bool {
-    use std::sync::OnceLock;
-    static ALONE: OnceLock<bool> = OnceLock::new();
-    *ALONE.get_or_init(|| std::thread::available_parallelism().is_ok_and(|n| n.get() == 1))
+impl Drop for Spin {
+    fn drop(&mut self) {
+        if self.turns <= PAUSES && self.pauses {
+            HOPE.set(HOPES);
+        }
+    }
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]

@@ -85,7 +85,7 @@ impl<T> Receiver<T> {
     #[cold]
     fn recv_slow(&self) -> Result<T, RecvError> {
         let mut op = RecvOp::new(self);
-        wait::block(&mut op, Deadline::Never).expect("without a deadline a wait ends with a result")?;
+        wait::block_slow(&mut op, Deadline::Never).expect("without a deadline a wait ends with a result")?;
         Ok(op.take_message())
     }
 
@@ -105,10 +105,11 @@ impl<T> Receiver<T> {
     /// ```
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        if let Some(front) = self.chan().and_then(Chan::front) {
-            return Ok(front.take());
+        match self.chan().map_or(Err(None), Chan::front_or_why) {
+            Ok(front) => Ok(front.take()),
+            Err(Some(why)) => Err(why),
+            Err(None) => self.try_recv_slow(),
         }
-        self.try_recv_slow()
     }
 
     #[cold]

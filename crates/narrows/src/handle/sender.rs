@@ -91,7 +91,7 @@ impl<T> Sender<T> {
     #[cold]
     fn send_slow(&self, message: &mut Option<T>) -> Result<(), SendError<T>> {
         let mut op = SendOp::from_option(self.chan(), message);
-        wait::block(&mut op, Deadline::Never).expect("without a deadline a wait ends with a result")
+        wait::block_slow(&mut op, Deadline::Never).expect("without a deadline a wait ends with a result")
     }
 
     /// Sends a message if that is possible at once. With capacity 0, that is if a receiver is waiting.
@@ -107,11 +107,15 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        if let Some(place) = self.chan().place() {
-            place.fill(message);
-            return Ok(());
+        match self.chan().place_or_why() {
+            Ok(place) => {
+                place.fill(message);
+                Ok(())
+            }
+            Err(Some(Stop::Full)) => Err(TrySendError::Full(message)),
+            Err(Some(Stop::Closed)) => Err(TrySendError::Disconnected(message)),
+            Err(None) => self.try_send_slow(&mut Some(message)),
         }
-        self.try_send_slow(&mut Some(message))
     }
 
     #[cold]

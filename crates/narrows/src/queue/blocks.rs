@@ -5,31 +5,86 @@
 //! by `next`; a block before the reading cursor's is either the spare or freed. `first` and `next` are written before
 //! the message behind them is published by the queue above, so a reader that may read the message sees the link.
 
-use std::ptr;
+use std::{
+    alloc::{Layout, alloc, dealloc, handle_alloc_error},
+    ptr,
+};
 
-use super::slots::{Slot, Slots};
+use super::slot::Slot;
 use crate::sync::{AtomicPtr, MODELLED, Ordering};
 
-/// Slots in a block: 32 (2 under a model), fewer for large messages so that a block stays near 64 KiB, at least 4.
-const fn block_len<T>() -> usize {
-    if MODELLED {
-        return 2;
-    }
-    let size = if size_of::<T>() == 0 { 1 } else { size_of::<T>() };
-    let fit = 65_536 / size;
-    if fit > 32 {
-        32
-    } else if fit < 4 {
-        4
+/// Slots in the first block (2 under a model). Each new one has twice as many, up to the largest: what is paid for a change
+/// of blocks is shared by more messages where there are many.
+const FIRST: usize = if MODELLED { 2 } else { 32 };
+const LARGEST: usize = if MODELLED { 2 } else { 512 };
+
+/// Slots in the block after one with `before`; fewer for large messages, so that a block stays near 64 KiB, at least 4.
+const fn block_len<T>(before: usize) -> usize {
+    let wanted = if before == 0 {
+        FIRST
+    } else if before < LARGEST {
+        before * 2
     } else {
-        fit
-    }
+        LARGEST
+    };
+    let size = if size_of::<T>() == 0 { 1 } else { size_of::<T>() };
+    let fit = if 65_536 / size < 4 { 4 } else { 65_536 / size };
+    if fit < wanted { fit } else { wanted }
 }
 
+/// The head of a block; its slots follow in the same piece of memory.
 #[derive(Debug)]
+#[repr(C)]
 struct Block<T> {
     next: AtomicPtr<Block<T>>,
-    slots: Slots<T>,
+    len: usize,
+    slots: [Slot<T>; 0],
+}
+
+impl<T> Block<T> {
+    fn layout(len: usize) -> Layout {
+        let slots = Layout::array::<Slot<T>>(len).expect("a block is small");
+        Layout::new::<Block<T>>().extend(slots).expect("a block is small").0
+    }
+
+    fn new(len: usize) -> *mut Block<T> {
+        let layout = Block::<T>::layout(len);
+        // SAFETY: the layout has a size, that of the head at least.
+        let block = unsafe { alloc(layout) }.cast::<Block<T>>();
+        if block.is_null() {
+            handle_alloc_error(layout);
+        }
+        // SAFETY: just allocated for a head and so many slots.
+        unsafe {
+            block.write(Block { next: AtomicPtr::new(ptr::null_mut()), len, slots: [] });
+            for i in 0..len {
+                Block::slot(block, i).write(Slot::new());
+            }
+        }
+        block
+    }
+
+    /// # Safety
+    /// `block` was made by `new`, is live, and `i` is below its length.
+    #[inline(always)]
+    unsafe fn slot(block: *mut Block<T>, i: usize) -> *mut Slot<T> {
+        // SAFETY: the slots follow the head, whose alignment is at least theirs and whose size a multiple of it.
+        unsafe { block.add(1).cast::<Slot<T>>().add(i) }
+    }
+
+    /// # Safety
+    /// `block` was made by `new`, its slots are empty, and nobody uses it afterwards.
+    unsafe fn free(block: *mut Block<T>) {
+        // SAFETY: the caller's promise; the layout is that of `new`.
+        unsafe {
+            let len = (*block).len;
+            for i in 0..len {
+                Block::slot(block, i).drop_in_place();
+            }
+            block.drop_in_place();
+            dealloc(block.cast(), Block::<T>::layout(len));
+        }
+    }
 }
 
 /// The list of blocks.
@@ -41,16 +96,17 @@ pub(super) struct Blocks<T> {
     spare: AtomicPtr<Block<T>>,
 }
 
-/// Where an end stands: a block (null before the first) and the next slot in it.
+/// Where an end stands: a block (null before the first), the next slot in it, and how many it has.
 #[derive(Debug)]
 pub(super) struct BlockCursor<T> {
     block: *mut Block<T>,
     offset: usize,
+    len: usize,
 }
 
 impl<T> Default for BlockCursor<T> {
     fn default() -> Self {
-        BlockCursor { block: ptr::null_mut(), offset: 0 }
+        BlockCursor { block: ptr::null_mut(), offset: 0, len: 0 }
     }
 }
 
@@ -62,13 +118,20 @@ impl<T> Blocks<T> {
         Blocks { first: AtomicPtr::new(ptr::null_mut()), spare: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    fn take_block(&self) -> *mut Block<T> {
+    /// A block of so many slots at least, if they are not too large.
+    fn take_block(&self, len: usize) -> *mut Block<T> {
         // Acquire: pairs with the Release in `give_block`; the reader was done with the block's slots and link.
         let spare = self.spare.swap(ptr::null_mut(), Ordering::Acquire);
-        if !spare.is_null() {
-            return spare;
+        // SAFETY: a spare block is live, and ours now.
+        if spare.is_null() || unsafe { (*spare).len } < len {
+            let block = Block::new(len);
+            if !spare.is_null() {
+                // SAFETY: every slot of it was read, and nobody else knows of it.
+                unsafe { Block::free(spare) };
+            }
+            return block;
         }
-        Box::into_raw(Box::new(Block { next: AtomicPtr::new(ptr::null_mut()), slots: Slots::new(block_len::<T>()) }))
+        spare
     }
 
     /// # Safety
@@ -79,8 +142,8 @@ impl<T> Blocks<T> {
         // Release: pairs with the Acquire in `take_block`; our reads of the slots come before the next writes.
         let kept = self.spare.compare_exchange(ptr::null_mut(), block, Ordering::Release, Ordering::Relaxed);
         if kept.is_err() {
-            // SAFETY: made by `Box::into_raw` in `take_block` and reachable from nowhere now.
-            drop(unsafe { Box::from_raw(block) });
+            // SAFETY: every slot of it was read (caller), and it is reachable from nowhere.
+            unsafe { Block::free(block) };
         }
     }
 
@@ -88,23 +151,23 @@ impl<T> Blocks<T> {
     ///
     /// # Safety
     /// `at` is the writing cursor of this list, used by one thread at a time.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn next_to_write(&self, at: &mut BlockCursor<T>) -> &Slot<T> {
-        if at.block.is_null() || at.offset == block_len::<T>() {
+        if at.offset == at.len {
             // SAFETY: the caller's promise.
             unsafe { self.append(at) };
         }
         let offset = at.offset;
         at.offset += 1;
         // SAFETY: the writer stands in this block, so the reader, who frees only blocks behind it, has not.
-        unsafe { (*at.block).slots.slot(offset) }
+        unsafe { &*Block::slot(at.block, offset) }
     }
 
     /// # Safety
     /// As in `next_to_write`.
     #[cold]
     unsafe fn append(&self, at: &mut BlockCursor<T>) {
-        let block = self.take_block();
+        let block = self.take_block(block_len::<T>(at.len));
         // Relaxed, both: the queue's Release of its tail publishes the link together with the message.
         if at.block.is_null() {
             self.first.store(block, Ordering::Relaxed);
@@ -112,7 +175,8 @@ impl<T> Blocks<T> {
             // SAFETY: the writer stands in this block, so the reader, who frees only blocks behind it, has not.
             unsafe { (*at.block).next.store(block, Ordering::Relaxed) };
         }
-        *at = BlockCursor { block, offset: 0 };
+        // SAFETY: ours.
+        *at = BlockCursor { block, offset: 0, len: unsafe { (*block).len } };
     }
 
     /// The slot of the next message of the stream, to be read; the cursor is moved on.
@@ -120,31 +184,34 @@ impl<T> Blocks<T> {
     /// # Safety
     /// `at` is the reading cursor of this list, used by one thread at a time, and the write of the message it stands on
     /// happened before.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn next_to_read(&self, at: &mut BlockCursor<T>) -> &Slot<T> {
-        if at.block.is_null() || at.offset == block_len::<T>() {
+        if at.offset == at.len {
             // SAFETY: the caller's promise.
             unsafe { self.follow(at) };
         }
         let offset = at.offset;
         at.offset += 1;
         // SAFETY: the message exists (caller), so its block was linked before it; the reader stands in it, so it is live.
-        unsafe { (*at.block).slots.slot(offset) }
+        unsafe { &*Block::slot(at.block, offset) }
     }
 
     /// # Safety
     /// As in `next_to_read`.
     #[cold]
     unsafe fn follow(&self, at: &mut BlockCursor<T>) {
-        if at.block.is_null() {
-            at.block = self.first.load(Ordering::Relaxed);
-            return;
-        }
-        // SAFETY: the reader frees a block only when it leaves it, so the one it stands in is live.
-        let next = unsafe { (*at.block).next.load(Ordering::Relaxed) };
-        // SAFETY: all its slots were read, and the writer is past it, since a message beyond it exists.
-        unsafe { self.give_block(at.block) };
-        *at = BlockCursor { block: next, offset: 0 };
+        // Relaxed, both: the message beyond the link exists, and was published after the link.
+        let block = if at.block.is_null() {
+            self.first.load(Ordering::Relaxed)
+        } else {
+            // SAFETY: the reader frees a block only when it leaves it, so the one it stands in is live.
+            let next = unsafe { (*at.block).next.load(Ordering::Relaxed) };
+            // SAFETY: all its slots were read, and the writer is past it, since a message beyond it exists.
+            unsafe { self.give_block(at.block) };
+            next
+        };
+        // SAFETY: linked, and freed only when the reader leaves it.
+        *at = BlockCursor { block, offset: 0, len: unsafe { (*block).len } };
     }
 
     /// Frees every block.
@@ -152,14 +219,18 @@ impl<T> Blocks<T> {
     /// # Safety
     /// `at` is the reading cursor, every message was read, and neither cursor is used again.
     pub(super) unsafe fn free(&self, at: &mut BlockCursor<T>) {
-        let spare = self.spare.swap(ptr::null_mut(), Ordering::Acquire);
+        // Relaxed, all: nobody else uses the list any more.
+        let spare = self.spare.swap(ptr::null_mut(), Ordering::Relaxed);
         let first = if at.block.is_null() { self.first.load(Ordering::Relaxed) } else { at.block };
         for start in [spare, first] {
             let mut block = start;
             while !block.is_null() {
-                // SAFETY: each block is in exactly one of the two chains and was made by `Box::into_raw`.
-                let owned = unsafe { Box::from_raw(block) };
-                block = owned.next.load(Ordering::Relaxed);
+                // SAFETY: each block is in exactly one of the two chains, live, and its slots were read.
+                unsafe {
+                    let next = (*block).next.load(Ordering::Relaxed);
+                    Block::free(block);
+                    block = next;
+                }
             }
         }
     }

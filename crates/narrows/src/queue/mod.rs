@@ -9,19 +9,23 @@
 //! head   places given back                            written under the receive role
 //! seen   what each end last saw of the other's index  so that a push or a take need not touch the other's cache line
 //! ```
-//! Invariants: `head <= taken <= pushed`, where `taken` is private to the consumer: a message that was taken keeps its
-//! place until the place is given back. Once the closed bit is set, `tail` never changes again.
+//! In blocks the ends learn of each other by these; in a ring by the stamps of its slots, which are written first. So whoever
+//! sees an index sees the stamps behind it, and for a moment `head` may be one ahead of `tail`, or `tail` more than the
+//! capacity ahead of `head`: those who only look (`distance`, `Buffer::count`) take that for empty and for full.
+//!
+//! Invariants: `taken` is private to the consumer: a message that was taken keeps its place until the place is given back, and
+//! places are given back in the order of the ring. Once the closed bit is set, `tail` never changes again.
 
 mod blocks;
 #[cfg(all(test, loom))]
 mod model;
 mod ring;
-mod slots;
+mod slot;
 
 use self::{
     blocks::{BlockCursor, Blocks},
     ring::{Ring, RingCursor},
-    slots::Slot,
+    slot::Slot,
 };
 use crate::{
     role::{Holder, Role},
@@ -32,9 +36,15 @@ const CLOSED: usize = 1;
 const ONE: usize = 2;
 const INDEX: usize = usize::MAX >> 1;
 
-/// A ring is taken up to this many bytes. It costs address space, not memory, until used, and never allocates again;
-/// above it, blocks are taken as they are needed, so that `bounded(usize::MAX)` works.
-const RING_BYTES: usize = 1 << 24;
+/// A ring is taken up to this many bytes, and never allocates again. A larger one would cost more to make than to use;
+/// blocks are taken as they are needed, so that `bounded(usize::MAX)` works.
+const RING_BYTES: usize = 1 << 16;
+
+/// From `head` to `tail`, which may have been read or written in the wrong order (see above).
+fn distance(tail: usize, head: usize) -> usize {
+    let distance = tail.wrapping_sub(head) & INDEX;
+    if distance > INDEX / 2 { 0 } else { distance }
+}
 
 #[derive(Debug)]
 enum Store<T> {
@@ -66,6 +76,8 @@ struct SendEnd<T> {
 #[derive(Debug)]
 struct RecvEnd<T, R> {
     at: Cursor<T>,
+    /// The oldest place that was not given back.
+    back: RingCursor,
     taken: usize,
     seen_pushed: usize,
     books: R,
@@ -100,10 +112,16 @@ unsafe impl<T: Send, R: Send> Sync for Queue<T, R> {}
 impl<T, R> Queue<T, R> {
     /// A queue whose owner never lets more than `capacity` places be in use.
     pub(crate) fn new(capacity: usize, books: R) -> Self {
-        let fits = capacity.checked_mul(size_of::<T>().max(1)).is_some_and(|bytes| bytes <= RING_BYTES);
+        let fits = Ring::<T>::bytes(capacity).is_some_and(|bytes| bytes <= RING_BYTES);
         Queue {
             send: Side::new(SendEnd { at: Cursor::default(), seen_head: 0 }),
-            recv: Side::new(RecvEnd { at: Cursor::default(), taken: 0, seen_pushed: 0, books }),
+            recv: Side::new(RecvEnd {
+                at: Cursor::default(),
+                back: RingCursor::default(),
+                taken: 0,
+                seen_pushed: 0,
+                books,
+            }),
             store: if fits { Store::Ring(Ring::new(capacity)) } else { Store::Blocks(Blocks::new()) },
         }
     }
@@ -117,25 +135,27 @@ impl<T, R> Queue<T, R> {
     }
 
     /// Becomes the producer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn producer(&self) -> Producer<'_, T, R> {
         Producer { queue: self, end: self.send.role.enter() }
     }
 
     /// Becomes the consumer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn consumer(&self) -> Consumer<'_, T, R> {
         Consumer { queue: self, end: self.recv.role.enter() }
     }
 
-    /// Stands between leaving word for producers and a last look at what they did; the other side is `Producer::leave`.
+    /// Stands between leaving word for producers and a last look at what they did; the other side is their leaving.
     pub(crate) fn fence_against_producers(&self) {
-        self.send.role.fence_against();
+        // Relaxed: a count, for a guess.
+        self.send.role.fence_against(self.tail().load(Ordering::Relaxed) / ONE);
     }
 
     /// The same with consumers.
     pub(crate) fn fence_against_consumers(&self) {
-        self.recv.role.fence_against();
+        // Relaxed: as above.
+        self.recv.role.fence_against(self.head().load(Ordering::Relaxed));
     }
 
     /// Places in use, at one moment within the call.
@@ -147,7 +167,7 @@ impl<T, R> Queue<T, R> {
             let head = self.head().load(Ordering::Acquire);
             // Relaxed: ordered after the head's Acquire.
             if self.tail().load(Ordering::Relaxed) == tail {
-                return (tail / ONE).wrapping_sub(head) & INDEX;
+                return distance(tail / ONE, head);
             }
         }
     }
@@ -156,6 +176,24 @@ impl<T, R> Queue<T, R> {
     pub(crate) fn given_back(&self) -> usize {
         // Acquire: pairs with the Release in `give_back`.
         self.head().load(Ordering::Acquire)
+    }
+
+    /// Whether a producer would find a place, as a guess that leaves what consumers write alone, if it can.
+    pub(crate) fn looks_free(&self, capacity: usize) -> bool {
+        match &self.store {
+            // Relaxed: a guess.
+            Store::Ring(ring) => ring.looks_empty(self.tail().load(Ordering::Relaxed) / ONE),
+            Store::Blocks(_) => self.used() < capacity,
+        }
+    }
+
+    /// Whether a consumer would find a message, as such a guess.
+    pub(crate) fn looks_filled(&self) -> bool {
+        match &self.store {
+            // Relaxed: a guess.
+            Store::Ring(ring) => ring.looks_full(self.head().load(Ordering::Relaxed)),
+            Store::Blocks(_) => self.used() > 0,
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -203,76 +241,81 @@ pub(crate) struct Producer<'a, T, R> {
     end: Holder<'a, SendEnd<T>>,
 }
 
-impl<'a, T, R> Producer<'a, T, R> {
-    #[inline]
+impl<T, R> Producer<'_, T, R> {
+    #[inline(always)]
     fn tail(&self) -> usize {
         // Relaxed: only the send role, which we hold, writes it.
         self.queue.tail().load(Ordering::Relaxed)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_closed(&self) -> bool {
         self.tail() & CLOSED != 0
     }
 
+    /// Is a place free, of `most`, if none is reserved? Looks at the other end only if it must.
+    #[inline(always)]
+    pub(crate) fn has_place(&mut self, most: usize) -> bool {
+        match &self.queue.store {
+            Store::Ring(ring) => ring.is_empty(&self.end.at.ring),
+            Store::Blocks(_) => self.used_at_most() < most || self.used() < most,
+        }
+    }
+
     /// Places in use when the head was last seen; by now they may be fewer.
-    #[inline]
-    pub(crate) fn used_at_most(&self) -> usize {
+    #[inline(always)]
+    fn used_at_most(&self) -> usize {
         (self.tail() / ONE).wrapping_sub(self.end.seen_head) & INDEX
     }
 
     /// Places in use; only the consumer can change it meanwhile, and only downwards.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn used(&mut self) -> usize {
         // Acquire: pairs with the Release in `give_back`; the message that had the place is out of its slot.
         self.end.seen_head = self.queue.head().load(Ordering::Acquire);
         self.used_at_most()
     }
 
-    #[inline]
-    fn slot(&mut self) -> &'a Slot<T> {
+    /// Writes with `write` into the next slot, and publishes.
+    ///
+    /// # Safety
+    /// The queue is open, and a place is free or the caller's own. `write` fills the slot.
+    #[inline(always)]
+    unsafe fn push_by(&mut self, write: impl FnOnce(&Slot<T>)) {
         debug_assert!(!self.is_closed(), "pushed into a closed queue");
-        let queue = self.queue;
         let at = &mut self.end.at;
-        match &queue.store {
-            Store::Ring(ring) => ring.next(&mut at.ring),
+        match &self.queue.store {
+            Store::Ring(ring) => {
+                debug_assert!(ring.is_empty(&at.ring), "pushed into a full slot");
+                write(ring.slot(&at.ring));
+                ring.mark_full(&at.ring);
+                ring.move_on(&mut at.ring);
+            }
             // SAFETY: we hold the send role, so the cursor is ours.
-            Store::Blocks(blocks) => unsafe { blocks.next_to_write(&mut at.block) },
+            Store::Blocks(blocks) => write(unsafe { blocks.next_to_write(&mut at.block) }),
         }
-    }
-
-    #[inline]
-    fn publish(&mut self) {
         // Release: pairs with the Acquire in `Consumer::pushed`; publishes the message.
         self.queue.tail().store(self.tail().wrapping_add(ONE), Ordering::Release);
     }
 
     /// Adds a message. The caller has seen that the queue is open, and that a place is free or its own.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, message: T) {
-        // SAFETY: we hold the send role, so the slot is ours; fewer than `capacity` places are in use (caller), so the
-        // message that had this slot is out of it, and `used` ordered its reading before this.
-        unsafe { self.slot().put(message) };
-        self.publish();
+        // SAFETY: the caller has seen it. We hold the send role, so the slot is ours, and the message that had it is out of
+        // it: fewer than `capacity` places are in use, and `has_place` or `used` ordered its reading before this.
+        unsafe { self.push_by(|slot| slot.put(message)) };
     }
 
     /// The same with the message in `from`.
     pub(crate) fn push_from(&mut self, from: &mut Option<T>) {
         // SAFETY: as in `push`.
-        unsafe { self.slot().fill(from) };
-        self.publish();
+        unsafe { self.push_by(|slot| slot.fill(from)) };
     }
 
     /// Closes: no message comes after this.
     pub(crate) fn close(&mut self) {
         // Release: pairs with the Acquire loads of the tail; all earlier messages are visible with the end.
         self.queue.tail().store(self.tail() | CLOSED, Ordering::Release);
-    }
-
-    /// Leaves; what was pushed stands before what is looked at next (`Queue::fence_against_producers`).
-    #[inline]
-    pub(crate) fn leave(self) {
-        self.end.leave_with_fence();
     }
 }
 
@@ -283,9 +326,9 @@ pub(crate) struct Consumer<'a, T, R> {
     end: Holder<'a, RecvEnd<T, R>>,
 }
 
-impl<'a, T, R> Consumer<'a, T, R> {
+impl<T, R> Consumer<'_, T, R> {
     /// The owner's state under this role.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn books(&mut self) -> &mut R {
         &mut self.end.books
     }
@@ -296,21 +339,30 @@ impl<'a, T, R> Consumer<'a, T, R> {
     }
 
     fn pushed(&self) -> usize {
-        // Acquire: pairs with the Release in `publish`; the messages counted are in their slots.
+        // Acquire: pairs with the Release in `push_by`.
         self.queue.tail().load(Ordering::Acquire) / ONE
     }
 
     /// Is there a message to take? A no is not an answer yet: see `has_next_for_sure`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn has_next(&mut self) -> bool {
-        if self.end.seen_pushed == self.end.taken {
-            self.end.seen_pushed = self.pushed();
+        let queue = self.queue;
+        let end = &mut *self.end;
+        match &queue.store {
+            Store::Ring(ring) => ring.is_full(&end.at.ring),
+            Store::Blocks(_) => {
+                if end.seen_pushed == end.taken {
+                    // Acquire: pairs with the Release in `push_by`; the messages counted are in their slots.
+                    end.seen_pushed = queue.tail().load(Ordering::Acquire) / ONE;
+                }
+                end.seen_pushed != end.taken
+            }
         }
-        self.end.seen_pushed != self.end.taken
     }
 
     /// A no is true at one moment within the call, in an order common to all queues.
-    fn has_next_for_sure(&mut self) -> bool {
+    #[inline(always)]
+    pub(crate) fn has_next_for_sure(&mut self) -> bool {
         if self.has_next() {
             return true;
         }
@@ -320,25 +372,33 @@ impl<'a, T, R> Consumer<'a, T, R> {
         self.has_next()
     }
 
-    #[inline]
-    fn slot(&mut self) -> &'a Slot<T> {
+    /// Reads with `read` from the next slot, whose place stays in use.
+    ///
+    /// # Safety
+    /// There is a message, as `has_next` has said. `read` empties the slot.
+    #[inline(always)]
+    unsafe fn take_by<M>(&mut self, read: impl FnOnce(&Slot<T>) -> M) -> M {
         let queue = self.queue;
         let end = &mut *self.end;
         end.taken = end.taken.wrapping_add(1) & INDEX;
         match &queue.store {
-            Store::Ring(ring) => ring.next(&mut end.at.ring),
-            // SAFETY: we hold the receive role, so the cursor is ours; there is a message (callers), and the Acquire in
-            // `pushed` ordered its write before us.
-            Store::Blocks(blocks) => unsafe { blocks.next_to_read(&mut end.at.block) },
+            Store::Ring(ring) => {
+                let message = read(ring.slot(&end.at.ring));
+                ring.move_on(&mut end.at.ring);
+                message
+            }
+            // SAFETY: we hold the receive role, so the cursor is ours; there is a message, and the Acquire in `has_next`
+            // ordered its write before us.
+            Store::Blocks(blocks) => read(unsafe { blocks.next_to_read(&mut end.at.block) }),
         }
     }
 
-    /// Takes the oldest message, and gives back its place.
-    #[inline]
+    /// Takes the oldest message, and gives back its place. The caller has seen that there is one.
+    #[inline(always)]
     pub(crate) fn take(&mut self) -> T {
-        assert!(self.end.seen_pushed != self.end.taken, "there is a message");
-        // SAFETY: we hold the receive role, there is a message, and the Acquire in `pushed` ordered its write before us.
-        let message = unsafe { self.slot().take() };
+        debug_assert!(self.has_next(), "taken from an empty queue");
+        // SAFETY: the caller has seen it. We hold the receive role, and the Acquire in `has_next` ordered the write of the message before us.
+        let message = unsafe { self.take_by(|slot| slot.take()) };
         self.give_back();
         message
     }
@@ -349,14 +409,19 @@ impl<'a, T, R> Consumer<'a, T, R> {
         let has_next = self.has_next_for_sure();
         if has_next {
             // SAFETY: as in `take`.
-            unsafe { self.slot().empty(into) };
+            unsafe { self.take_by(|slot| slot.empty(into)) };
         }
         has_next
     }
 
     /// Gives back the place of a taken message.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn give_back(&mut self) {
+        if let Store::Ring(ring) = &self.queue.store {
+            let back = &mut self.end.back;
+            ring.mark_empty(back);
+            ring.move_on(back);
+        }
         // Relaxed: only the receive role, which we hold, writes it.
         let head = self.queue.head().load(Ordering::Relaxed);
         // Release: pairs with the Acquire in `Producer::used`; the message is out of its slot.
@@ -367,7 +432,7 @@ impl<'a, T, R> Consumer<'a, T, R> {
     pub(crate) fn used(&self) -> usize {
         // Relaxed: only the receive role, which we hold, writes it.
         let head = self.queue.head().load(Ordering::Relaxed);
-        self.pushed().wrapping_sub(head) & INDEX
+        distance(self.pushed(), head)
     }
 
     /// Closed, and every message taken.
@@ -375,11 +440,5 @@ impl<'a, T, R> Consumer<'a, T, R> {
         // Acquire: as in `pushed`.
         let tail = self.queue.tail().load(Ordering::Acquire);
         tail & CLOSED != 0 && tail / ONE == self.end.taken
-    }
-
-    /// Leaves; the places given back stand before what is looked at next (`Queue::fence_against_consumers`).
-    #[inline]
-    pub(crate) fn leave(self) {
-        self.end.leave_with_fence();
     }
 }

@@ -48,7 +48,7 @@ fn published(name: &str, capacity: usize, messages: u32, floor: usize) {
 
 #[test]
 fn queue_publish_1() {
-    published("queue_publish_1", 1, 2, 7);
+    published("queue_publish_1", 1, 2, 26);
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn queue_publish_2() {
 /// Seven messages through blocks of two: links, emptied blocks on their way back, and some that are freed.
 #[test]
 fn queue_publish_blocks() {
-    published("queue_publish_blocks", usize::MAX, 7, 1400);
+    published("queue_publish_blocks", usize::MAX, 7, 802);
 }
 
 /// A queue dropped with any number of messages inside, after any number were taken, drops each of them once.
@@ -99,7 +99,7 @@ fn queue_drop_blocks() {
 /// Two producers and two consumers: the roles make the queue many-to-many.
 #[test]
 fn queue_roles() {
-    explore("queue_roles", 2700, || {
+    explore("queue_roles", 5062, || {
         let ours = queue(2);
         let [first, second] = [ours.clone(), ours.clone()];
         let first = spawn(move || {
@@ -122,7 +122,7 @@ fn queue_roles() {
 /// Nothing is pushed after the end, and what was pushed before it is seen with it.
 #[test]
 fn queue_close() {
-    explore("queue_close", 370, || {
+    explore("queue_close", 554, || {
         let ours = queue(usize::MAX);
         let [sender, closer] = [ours.clone(), ours.clone()];
         let sender = spawn(move || {

@@ -1,30 +1,102 @@
-//! Storage for a small bound: a fixed ring. Does not know what is full, empty or closed.
+//! Storage for a small bound: a fixed ring whose slots say themselves whether they are full, so that a message and the news
+//! of it cross from core to core in one cache line.
 //!
-//! Invariant: position `i` of the stream lives in slot `i % len`; the queue above hands out a position for writing only
-//! after the message `len` positions before it was taken out.
+//! ```text
+//! stamp   2 x lap        empty, for the message of this lap      written by the consumer
+//!         2 x lap + 1    full                                    written by the producer
+//! ```
+//! Invariant: position `i` of the stream lives in slot `i % len`, in lap `i / len`. A slot is written only when its stamp
+//! says empty for that lap, and read only when it says full. A stamp is at most one step away from what either end expects,
+//! so that it may wrap.
 
-use super::slots::{Slot, Slots};
+use super::slot::Slot;
+use crate::sync::{AtomicUsize, Ordering};
+
+#[derive(Debug)]
+struct Cell<T> {
+    stamp: AtomicUsize,
+    slot: Slot<T>,
+}
 
 /// A ring of slots.
 #[derive(Debug)]
-pub(super) struct Ring<T> {
-    slots: Slots<T>,
+pub(super) struct Ring<T>(Box<[Cell<T>]>);
+
+/// Where an end stands in the ring: always a valid slot number, and the stamp of a slot that is empty for this lap.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct RingCursor {
+    slot: usize,
+    stamp: usize,
 }
 
-/// Where an end stands in the ring; always a valid slot number.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct RingCursor(usize);
-
 impl<T> Ring<T> {
-    pub(super) fn new(capacity: usize) -> Ring<T> {
-        Ring { slots: Slots::new(capacity) }
+    #[inline(always)]
+    fn cell(&self, at: &RingCursor) -> &Cell<T> {
+        debug_assert!(at.slot < self.0.len());
+        // SAFETY: a cursor begins with 0, of a ring that has a slot, and `move_on` keeps it below the length.
+        unsafe { self.0.get_unchecked(at.slot) }
     }
 
-    /// The slot of the next message of the stream, to be written or read; the cursor is moved on.
-    #[inline]
-    pub(super) fn next(&self, at: &mut RingCursor) -> &Slot<T> {
-        let slot = at.0;
-        at.0 = if slot + 1 == self.slots.len() { 0 } else { slot + 1 };
-        self.slots.slot(slot)
+    pub(super) const fn bytes(capacity: usize) -> Option<usize> {
+        capacity.checked_mul(size_of::<Cell<T>>())
+    }
+
+    pub(super) fn new(capacity: usize) -> Ring<T> {
+        Ring((0..capacity).map(|_| Cell { stamp: AtomicUsize::new(0), slot: Slot::new() }).collect())
+    }
+
+    /// Is the slot empty, for the producer that stands on it?
+    #[inline(always)]
+    pub(super) fn is_empty(&self, at: &RingCursor) -> bool {
+        // Acquire: pairs with the Release in `mark_empty`; the message before is out.
+        self.cell(at).stamp.load(Ordering::Acquire) == at.stamp
+    }
+
+    /// Is the slot full, for the consumer that stands on it?
+    #[inline(always)]
+    pub(super) fn is_full(&self, at: &RingCursor) -> bool {
+        // Acquire: pairs with the Release in `mark_full`; the message is in.
+        self.cell(at).stamp.load(Ordering::Acquire) == at.stamp.wrapping_add(1)
+    }
+
+    /// The same for message `number` of the stream, without its end: a guess, for it may be elsewhere by now.
+    pub(super) fn looks_empty(&self, number: usize) -> bool {
+        self.is_empty(&self.cursor(number))
+    }
+
+    pub(super) fn looks_full(&self, number: usize) -> bool {
+        self.is_full(&self.cursor(number))
+    }
+
+    fn cursor(&self, number: usize) -> RingCursor {
+        let lap = number / self.0.len();
+        RingCursor { slot: number % self.0.len(), stamp: lap.wrapping_mul(2) }
+    }
+
+    #[inline(always)]
+    pub(super) fn slot(&self, at: &RingCursor) -> &Slot<T> {
+        &self.cell(at).slot
+    }
+
+    /// Shows the message to the consumer.
+    #[inline(always)]
+    pub(super) fn mark_full(&self, at: &RingCursor) {
+        // Release: pairs with the Acquire in `is_full`.
+        self.cell(at).stamp.store(at.stamp.wrapping_add(1), Ordering::Release);
+    }
+
+    /// Gives the place to the producer, for the next lap.
+    #[inline(always)]
+    pub(super) fn mark_empty(&self, at: &RingCursor) {
+        // Release: pairs with the Acquire in `is_empty`.
+        self.cell(at).stamp.store(at.stamp.wrapping_add(2), Ordering::Release);
+    }
+
+    #[inline(always)]
+    pub(super) fn move_on(&self, at: &mut RingCursor) {
+        at.slot += 1;
+        if at.slot == self.0.len() {
+            *at = RingCursor { slot: 0, stamp: at.stamp.wrapping_add(2) };
+        }
     }
 }

@@ -54,7 +54,7 @@ mod system {
     }
 
     /// Only where [`is_asymmetric`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn light() {
         // SeqCst: the processor's own order is the heavy side's business.
         compiler_fence(Ordering::SeqCst);

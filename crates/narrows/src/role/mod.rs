@@ -4,11 +4,16 @@
 //! plain loads and stores, and whoever else comes takes the bias away first.
 //!
 //! ```text
-//! word   HELD       somebody has the lock
-//!        SLEEPERS   the queue may not be empty: the holder looks when it leaves
+//! held      1 if somebody has the lock; given back by a plain store
+//! sleeping  SOME: who gives the lock back wakes the first;  HUNGRY: who is to give it back hands it over
 //!
-//! a sleeper   WAITING --holder leaves--> WOKEN      the lock is free; it tries, and may be overtaken
-//!             WAITING --holder leaves--> GRANTED    it was overtaken OVERTAKES times: the lock is already its own
+//! a sleeper   WAITING --lock given back--> WOKEN     it tries, and may be overtaken
+//!             WAITING --lock handed over-> GRANTED   it was overtaken OVERTAKES times: the lock is already its own
+//!
+//! who leaves                       who goes to sleep
+//!   L1  held = 0                     S1  sleeping = SOME, it is in the queue
+//!   L2  light, or a fence if loud      S2  heavy
+//!   L3  sleeping? wake the first     S3  held still 1? sleep
 //!
 //! bias   NONE --granted by the holder of the lock, to itself--> an owner --by the next holder--> REVOKED --> NONE
 //!
@@ -21,7 +26,7 @@
 //!   O6  bias not mine any more? wake who waits in R3
 //! ```
 //! O1 to O3 against R1 to R3 is store buffering between a light and a heavy side (barrier.rs): the owner sees the bias gone, or
-//! the other sees it inside. Every store to `inside` is a Release, so whatever later value R3 reads, all that the owner did in the
+//! the other sees it inside. So are L and S. Every store to `inside` is a Release, so whatever later value R3 reads, all that the owner did in the
 //! role comes before. O4 to O6 against R3's going to sleep is the same once more, so the sleeper is woken. A bias is granted only
 //! by its owner to itself, so between O1 and O3 it cannot have gone and come back. An owner is inside one role at most: with one
 //! taken it takes a second by the lock (an allocator may use channels, and a block is allocated inside a role).
@@ -40,18 +45,22 @@ use std::{
     marker::PhantomData,
     ops::{Deref, DerefMut},
     ptr,
+    time::{Duration, Instant},
 };
 
 pub(crate) use self::barrier::prepare;
 use self::owner::Owner;
 use crate::{
     park,
-    sync::{Arc, AtomicPtr, AtomicUsize, MODELLED, Mutex, Ordering, Thread, UnsafeCell, current, fence, lock},
+    sync::{
+        Arc, AtomicPtr, AtomicUsize, MODELLED, Mutex, Ordering, Thread, UNPARKS_THE_BLOCKED, UnsafeCell, current,
+        fence, lock,
+    },
     time::Deadline,
 };
 
-const HELD: usize = 1;
-const SLEEPERS: usize = 2;
+const SOME: usize = 1;
+const HUNGRY: usize = 2;
 
 /// How often a sleeper finds the role taken again before it is given it. Handing over each time would cost a switch of
 /// threads per message; this bound is what the contract's rule 10 states.
@@ -60,6 +69,13 @@ const OVERTAKES: usize = 8;
 /// So many entries by one thread in a row earn the bias. Each time it is taken away the price doubles, up to the longest.
 const RUN: usize = if MODELLED { 1 } else { 32 };
 const LONGEST_RUN: usize = if MODELLED { 2 } else { 1 << 16 };
+
+/// What fences cost in so many entries is about what a membarrier costs.
+const WORTH: usize = match (UNPARKS_THE_BLOCKED, MODELLED) {
+    (true, _) => 0,
+    (_, true) => 1,
+    _ => 128,
+};
 
 /// Neither is ever equal to an owner, nor to the null of a thread that has none.
 const NONE: *mut Owner = ptr::without_provenance_mut(1);
@@ -88,13 +104,29 @@ struct Sleepers {
     revoker: Option<Thread>,
 }
 
-/// Under the lock: who came last, how often in a row, and how often earns the bias.
+/// Under the lock, written by its holder.
 #[derive(Debug)]
 struct Run {
-    last: usize,
+    /// So many entries by one thread in a row.
     count: usize,
+    /// So many by any since the last heavy fence.
+    all: usize,
+    /// So many earn the bias, or quiet.
     wanted: usize,
+    /// Who came last.
+    last: usize,
+    /// As `Role::loud`.
+    loud: bool,
+    /// When another thread than the last came.
+    changed: Option<Instant>,
 }
+
+/// Two that come by turns move the state from core to core for each message. So if threads change more often than this, each
+/// may have a run of entries, for which the others wait while they see that they go on.
+const HASTE: Duration = Duration::from_micros(1);
+const TURN: usize = 64;
+const RESTS: usize = 8;
+const PAUSES_A_REST: usize = 12;
 
 /// A role is entered also in a poll, between the executor's look at what woke it and its park. So the token of a wake-up
 /// that may have been meant for the executor is given back; one too many is harmless.
@@ -108,10 +140,18 @@ fn sleep_unnoticed(done: impl Fn() -> bool) {
 #[repr(C)] // what is used often first
 pub(crate) struct Role<S> {
     bias: AtomicPtr<Owner>,
-    word: AtomicUsize,
+    held: AtomicUsize,
+    sleeping: AtomicUsize,
+    /// 1 if who leaves with a fence has to do it; 0 if `fence_against` does it for both, as with an owner.
+    loud: AtomicUsize,
+    /// Hints for others: who came last, and how many entries it may have before they come.
+    last: AtomicUsize,
+    turn: AtomicUsize,
     run: UnsafeCell<Run>,
     state: UnsafeCell<S>,
     sleepers: Mutex<Sleepers>,
+    /// At the last heavy fence.
+    done: AtomicUsize,
 }
 
 // SAFETY: the state is touched by the holder alone, one thread at a time, so it is moved between threads, not shared.
@@ -121,10 +161,15 @@ impl<S> Role<S> {
     pub(crate) fn new(state: S) -> Role<S> {
         Role {
             bias: AtomicPtr::new(NONE),
-            word: AtomicUsize::new(0),
-            run: UnsafeCell::new(Run { last: 0, count: 0, wanted: RUN }),
+            held: AtomicUsize::new(0),
+            sleeping: AtomicUsize::new(0),
+            loud: AtomicUsize::new(1),
+            last: AtomicUsize::new(0),
+            turn: AtomicUsize::new(0),
+            run: UnsafeCell::new(Run { count: 0, all: 0, wanted: RUN, last: 0, loud: true, changed: None }),
             state: UnsafeCell::new(state),
             sleepers: Mutex::new(Sleepers { queue: VecDeque::new(), revoker: None }),
+            done: AtomicUsize::new(0),
         }
     }
 
@@ -133,7 +178,7 @@ impl<S> Role<S> {
     }
 
     /// Waits for the role: a short spin, then asleep until it is left. Holders leave within one attempt.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter(&self) -> Holder<'_, S> {
         let bias = self.own_bias();
         // SAFETY: it is ours, hence neither NONE nor REVOKED, and owners are never freed.
@@ -147,7 +192,7 @@ impl<S> Role<S> {
     }
 
     /// The calling thread, if the bias is its own.
-    #[inline]
+    #[inline(always)]
     fn own_bias(&self) -> Option<*const Owner> {
         // Relaxed: only we ourselves make us the owner; that we no longer are is looked at in O3.
         let bias = self.bias.load(Ordering::Relaxed).cast_const();
@@ -155,7 +200,7 @@ impl<S> Role<S> {
     }
 
     /// O1 to O3.
-    #[inline]
+    #[inline(always)]
     fn step_in(&self, me: &Owner) -> bool {
         // Relaxed: our own. It is not 0 if code of others runs inside a role, an allocator that uses channels.
         if me.inside.load(Ordering::Relaxed) != 0 {
@@ -173,7 +218,7 @@ impl<S> Role<S> {
     }
 
     /// O4 to O6.
-    #[inline]
+    #[inline(always)]
     fn step_out(&self, me: &Owner) {
         // Release: pairs with the Acquire in `revoke`.
         me.inside.store(0, Ordering::Release);
@@ -192,10 +237,14 @@ impl<S> Role<S> {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn enter_locked(&self) {
-        // Acquire: pairs with the Release in `leave`; what the last holder did is visible.
-        if self.word.compare_exchange(0, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        let name = owner::name();
+        // Relaxed, both: hints.
+        if !MODELLED && self.turn.load(Ordering::Relaxed) != 0 && self.last.load(Ordering::Relaxed) != name {
+            self.await_turn();
+        }
+        if !self.try_enter() {
             self.enter_slow();
         }
         // Relaxed: written under the lock, which we hold.
@@ -203,12 +252,51 @@ impl<S> Role<S> {
         if bias != NONE {
             self.revoke(bias);
         }
-        let name = owner::name();
         // SAFETY: under the lock, which we hold.
-        self.run.with_mut(|run| unsafe {
+        let is_last = self.run.with_mut(|run| unsafe {
+            (*run).all += 1;
             (*run).count = if (*run).last == name { (*run).count + 1 } else { 0 };
-            (*run).last = name;
+            std::mem::replace(&mut (*run).last, name) == name
         });
+        if !MODELLED {
+            self.take_turn(is_last, name);
+        }
+    }
+
+    /// Under the lock.
+    #[inline]
+    fn take_turn(&self, is_last: bool, name: usize) {
+        // Relaxed: a hint.
+        let turn = self.turn.load(Ordering::Relaxed);
+        let turn = if is_last { turn.saturating_sub(1) } else { self.begin_turn(name) };
+        // Relaxed: a hint.
+        self.turn.store(turn, Ordering::Relaxed);
+    }
+
+    /// Under the lock, by another thread than the last: how many entries it may have in a row.
+    fn begin_turn(&self, name: usize) -> usize {
+        // Relaxed: a hint.
+        self.last.store(name, Ordering::Relaxed);
+        let now = Instant::now();
+        // SAFETY: under the lock, which we hold.
+        let before = self.run.with_mut(|run| unsafe { (*run).changed.replace(now) });
+        if before.is_some_and(|before| now - before < HASTE) { TURN } else { 0 }
+    }
+
+    /// Waits a little while another thread has its run.
+    #[cold]
+    fn await_turn(&self) {
+        for _ in 0..RESTS {
+            // Relaxed, both: hints.
+            let before = self.turn.load(Ordering::Relaxed);
+            for _ in 0..PAUSES_A_REST {
+                std::hint::spin_loop();
+            }
+            let now = self.turn.load(Ordering::Relaxed);
+            if now == 0 || now == before {
+                return;
+            }
+        }
     }
 
     /// R1 to R4.
@@ -238,6 +326,24 @@ impl<S> Role<S> {
         self.bias.store(NONE, Ordering::Release);
     }
 
+    /// Before the lock is given back: makes its holder the owner, and the role quiet, if that has been earned.
+    #[inline(always)]
+    fn reward(&self) {
+        // SAFETY: under the lock, which the caller holds.
+        let (earns_bias, earns_quiet) =
+            self.run.with_mut(|run| unsafe { ((*run).count >= (*run).wanted, (*run).all == (*run).wanted) });
+        if earns_bias {
+            self.grant();
+        } else if earns_quiet && barrier::is_asymmetric() {
+            // SAFETY: under the lock, which the caller holds.
+            self.run.with_mut(|run| unsafe { (*run).loud = false });
+            // Relaxed: as with a bias.
+            self.loud.store(0, Ordering::Relaxed);
+            // SeqCst: pairs with the fence in `fence_against`.
+            fence(Ordering::SeqCst);
+        }
+    }
+
     /// Makes the holder of the lock the owner, if it may be one.
     #[cold]
     fn grant(&self) {
@@ -246,7 +352,7 @@ impl<S> Role<S> {
         if barrier::is_asymmetric()
             && let Some(me) = owner::take_on()
         {
-            // Relaxed: those under the lock see it by the word's Release, the others as argued in `fence_against`.
+            // Relaxed: those under the lock see it by the Release in `give_back`, the others as argued in `fence_against`.
             self.bias.store(ptr::from_ref(me).cast_mut(), Ordering::Relaxed);
             // SeqCst: pairs with the fence in `fence_against`.
             fence(Ordering::SeqCst);
@@ -255,56 +361,91 @@ impl<S> Role<S> {
 
     /// A full fence against whoever uses this role: either its next look at what others left sees what we wrote, or we see
     /// what it wrote.
-    /// Its user's side is `Holder::leave_with_fence`.
+    /// Its user's side is leaving it: `Holder`.
     ///
-    /// The heavy one is needed only against an owner that is another thread. If NONE is read, then from the end of a
-    /// revocation, whose Release brings along all that the old owner did; and a grant that we do not see has its fence
-    /// behind ours, so its owner sees what we wrote.
-    pub(crate) fn fence_against(&self) {
+    /// The heavy one is needed only against those who do no fence: an owner that is another thread, and whoever has the lock
+    /// while the role is quiet. If NONE and loud are read, then from the end of a revocation and of quiet, whose Release
+    /// brings along all that was done before; and if a grant or the begin of quiet is not seen, its fence is behind ours, so
+    /// whoever came after it sees what we wrote.
+    ///
+    /// `done` counts what was done in the role. If that was little since the last heavy one, bias and quiet are ended: who
+    /// waits often is better off if the others do fences. Under the lock we see all that was done before, and whoever comes
+    /// after does a fence.
+    pub(crate) fn fence_against(&self, done: usize) {
         // SeqCst: half of store buffering.
         fence(Ordering::SeqCst);
         // Acquire: pairs with the Release in `revoke`.
         let bias = self.bias.load(Ordering::Acquire);
-        if bias != NONE && !ptr::eq(bias, owner::me()) {
+        // Acquire: pairs with the Release in `end_quiet`.
+        if ptr::eq(bias, owner::me()) || (bias == NONE && self.loud.load(Ordering::Acquire) == 1) {
+            return;
+        }
+        // Relaxed: a guess.
+        if done.wrapping_sub(self.done.swap(done, Ordering::Relaxed)) >= WORTH {
             barrier::heavy();
+        } else {
+            self.end_quiet();
         }
     }
 
-    /// Takes the role if it is free, also past those who sleep.
+    /// Ends bias and quiet.
+    #[cold]
+    fn end_quiet(&self) {
+        self.enter_locked();
+        // SAFETY: under the lock, which we hold.
+        self.run.with_mut(|run| unsafe {
+            (*run).all = 0;
+            (*run).wanted = LONGEST_RUN.min((*run).wanted * 2);
+            (*run).loud = true;
+        });
+        // Release: pairs with the Acquire in `fence_against`.
+        self.loud.store(1, Ordering::Release);
+        self.give_back();
+    }
+
+    /// Takes the lock if it is free, also past those who sleep.
+    #[inline(always)]
     fn try_enter(&self) -> bool {
         // Relaxed: a first look; the exchange decides.
-        let word = self.word.load(Ordering::Relaxed);
-        // Acquire: as in `enter`.
-        word & HELD == 0 && self.word.compare_exchange(word, word | HELD, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        (MODELLED || self.held.load(Ordering::Relaxed) == 0)
+            // Acquire: pairs with the Release in `give_back`; what the last holder did is visible.
+            && self.held.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     #[cold]
     fn enter_slow(&self) {
-        let mut spin = park::Spin::new();
-        while spin.turn() {
+        // Two that take turns move the state to and fro for each message, so whoever comes too late leaves the other a run
+        // of them, a longer one each time.
+        let mut spin = park::Spin::of_yields();
+        let mut rest = 1;
+        while (0..rest).all(|_| spin.turn()) {
             if self.try_enter() {
                 return;
             }
+            rest *= 2;
         }
         let mut overtaken = 0;
         let sleeper = Arc::new(Sleeper { thread: current(), state: AtomicUsize::new(WAITING) });
         loop {
-            let mut sleepers = lock(&self.sleepers);
-            // Acquire: as in `enter`, for the case that it was free.
-            let word = self.word.fetch_or(HELD | SLEEPERS, Ordering::Acquire);
-            if word & HELD == 0 {
-                return; // SLEEPERS may be left over; the next to leave looks, finds nobody, and clears it
-            }
-            // Relaxed: the lock on the sleepers stands between this and whoever leaves next.
+            // Relaxed: the lock on the queue stands between this and whoever wakes us.
             sleeper.state.store(WAITING, Ordering::Relaxed);
             let queued = Queued { sleeper: sleeper.clone(), overtaken };
+            let mut sleepers = lock(&self.sleepers);
             if overtaken == 0 {
                 sleepers.queue.push_back(queued);
             } else {
                 sleepers.queue.push_front(queued);
             }
+            self.show(&sleepers);
+            // S2. Of two at once each does its own: the lock on the queue is held, so S3 is about this look.
+            barrier::heavy();
+            if self.try_enter() {
+                sleepers.queue.retain(|queued| !Arc::ptr_eq(&queued.sleeper, &sleeper));
+                self.show(&sleepers);
+                return;
+            }
             drop(sleepers);
-            // Acquire: pairs with the Release in `leave_slow`; a granted role brings its state along.
+            // Acquire: pairs with the Release in `wake`; a granted role brings its state along.
             let state = || sleeper.state.load(Ordering::Acquire);
             sleep_unnoticed(|| state() != WAITING);
             if state() == GRANTED || self.try_enter() {
@@ -314,37 +455,63 @@ impl<S> Role<S> {
         }
     }
 
-    #[inline]
+    /// Shows to those who leave what is in the queue.
+    fn show(&self, sleepers: &Sleepers) {
+        let sleeping = match sleepers.queue.front() {
+            None => 0,
+            Some(first) if first.overtaken < OVERTAKES => SOME,
+            Some(_) => HUNGRY,
+        };
+        // Relaxed: L and S have their barriers; written under the lock on the queue.
+        self.sleeping.store(sleeping, Ordering::Relaxed);
+    }
+
+    #[inline(never)]
     fn leave(&self) {
+        self.reward();
+        self.give_back();
+    }
+
+    /// L1 to L3, and the publisher's half of `fence_against`.
+    #[inline(always)]
+    fn give_back(&self) {
         // SAFETY: under the lock, which we hold.
-        if self.run.with_mut(|run| unsafe { (*run).count >= (*run).wanted }) {
-            self.grant();
+        let is_loud = self.run.with_mut(|run| unsafe { (*run).loud });
+        // Relaxed: who is not seen now is seen in L3.
+        let is_handed_over = self.sleeping.load(Ordering::Relaxed) == HUNGRY && self.wake(GRANTED);
+        if !is_handed_over {
+            // Release: pairs with the Acquire in `try_enter`.
+            self.held.store(0, Ordering::Release);
         }
-        // Release: pairs with the Acquire in `enter`.
-        if self.word.compare_exchange(HELD, 0, Ordering::Release, Ordering::Relaxed).is_err() {
-            self.leave_slow();
+        if is_loud {
+            // SeqCst: half of store buffering. Where there is no membarrier a role is never quiet.
+            fence(Ordering::SeqCst);
+        } else {
+            barrier::light();
+        }
+        // Relaxed: behind the barrier.
+        if !is_handed_over && self.sleeping.load(Ordering::Relaxed) != 0 {
+            self.wake(WOKEN);
         }
     }
 
+    /// Wakes the first sleeper, with the lock if it is GRANTED. False if there is none.
     #[cold]
-    fn leave_slow(&self) {
+    fn wake(&self, state: usize) -> bool {
         let mut sleepers = lock(&self.sleepers);
         let first = sleepers.queue.pop_front();
-        let rest = if sleepers.queue.is_empty() { 0 } else { SLEEPERS };
-        let is_granted = first.as_ref().is_some_and(|queued| queued.overtaken >= OVERTAKES);
-        // Release: pairs with the Acquire in `enter`. Nobody else writes the word now: it is held, and the bit for
-        // sleepers is set under the lock on them.
-        self.word.store(rest | if is_granted { HELD } else { 0 }, Ordering::Release);
+        self.show(&sleepers);
         drop(sleepers);
-        if let Some(Queued { sleeper, .. }) = first {
-            // Release: pairs with the Acquire in `enter_slow`.
-            sleeper.state.store(if is_granted { GRANTED } else { WOKEN }, Ordering::Release);
-            sleeper.thread.unpark();
-        }
+        let Some(Queued { sleeper, .. }) = first else { return false };
+        // Release: pairs with the Acquire in `enter_slow`.
+        sleeper.state.store(state, Ordering::Release);
+        sleeper.thread.unpark();
+        true
     }
 }
 
-/// The holder of a role; dropping it leaves.
+/// The holder of a role; dropping it leaves, and stands between what was written before and what is looked at next, against
+/// `Role::fence_against`.
 #[derive(Debug)]
 pub(crate) struct Holder<'a, S> {
     role: &'a Role<S>,
@@ -354,25 +521,10 @@ pub(crate) struct Holder<'a, S> {
     state: PhantomData<&'a mut S>,
 }
 
-impl<S> Holder<'_, S> {
-    /// Leaves, and stands between what was written before and what is looked at next, against `Role::fence_against`.
-    #[inline]
-    pub(crate) fn leave_with_fence(self) {
-        let is_owner = self.owner.is_some();
-        drop(self);
-        if is_owner {
-            barrier::light();
-        } else {
-            // SeqCst: half of store buffering.
-            fence(Ordering::SeqCst);
-        }
-    }
-}
-
 impl<S> Deref for Holder<'_, S> {
     type Target = S;
 
-    #[inline]
+    #[inline(always)]
     fn deref(&self) -> &S {
         // SAFETY: we hold the role, so nobody else touches the state, and our own borrow is bound to this borrow of us.
         self.role.state.with_mut(|state| unsafe { &*state })
@@ -380,7 +532,7 @@ impl<S> Deref for Holder<'_, S> {
 }
 
 impl<S> DerefMut for Holder<'_, S> {
-    #[inline]
+    #[inline(always)]
     fn deref_mut(&mut self) -> &mut S {
         // SAFETY: as above, and the borrow of us is exclusive.
         self.role.state.with_mut(|state| unsafe { &mut *state })
@@ -388,7 +540,7 @@ impl<S> DerefMut for Holder<'_, S> {
 }
 
 impl<S> Drop for Holder<'_, S> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         match self.owner {
             Some(me) => self.role.step_out(me),
@@ -416,7 +568,7 @@ mod tests {
             thread::park();
         });
         // It sleeps once it has said so.
-        while role.word.load(Ordering::Relaxed) & SLEEPERS == 0 {
+        while role.sleeping.load(Ordering::Relaxed) == 0 {
             thread::yield_now();
         }
         thread::sleep(Duration::from_millis(20));

@@ -325,7 +325,7 @@ impl WaitList {
     }
 
     /// Whether anybody waits. The caller has published what they wait for, and done its fence.
-    #[inline]
+    #[inline(always)]
     fn is_waited_on(&self) -> bool {
         // Relaxed: ordered by the fence.
         self.waiting.load(Ordering::Relaxed) != 0
@@ -339,7 +339,7 @@ impl WaitList {
     }
 
     /// The same, after the caller's own fence.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn notify_fenced(&self, n: usize) {
         if self.is_waited_on() {
             self.notify_slow(n);

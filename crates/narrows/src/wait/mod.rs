@@ -49,6 +49,12 @@ pub(crate) trait Op {
     /// A cheap guess, without a ticket, whether an attempt is worth while. Used for spinning only.
     fn looks_ready(&mut self) -> bool;
 
+    /// How many turns of spinning to let pass before the first look: who looks at once at what a peer is about to fill, or to
+    /// empty, takes turns with it for each message.
+    fn patience(&mut self) -> usize {
+        0
+    }
+
     /// Whether looking without a ticket can find what a peer has left.
     fn may_find_stored(&self) -> bool {
         true
@@ -96,6 +102,10 @@ impl<O: Op> Op for &mut O {
         (**self).looks_ready()
     }
 
+    fn patience(&mut self) -> usize {
+        (**self).patience()
+    }
+
     fn may_find_stored(&self) -> bool {
         (**self).may_find_stored()
     }
@@ -111,15 +121,26 @@ impl<O: Op> Op for &mut O {
 
 /// Blocks the calling thread until the operation is done, or `None` once the deadline has passed.
 pub(crate) fn block<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Output> {
-    if let Some(output) = op.attempt(Who::THREAD) {
+    if op.may_find_stored()
+        && let Some(output) = op.attempt(Who::THREAD)
+    {
         return Some(output);
     }
     block_slow(op, deadline)
 }
 
+/// The same after a look at what is stored.
 #[cold]
-fn block_slow<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Output> {
+pub(crate) fn block_slow<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Output> {
+    if !op.may_find_stored()
+        && let Some(output) = op.attempt(Who::THREAD)
+    {
+        return Some(output);
+    }
     let mut spin = park::Spin::new();
+    for _ in 0..op.patience() {
+        spin.turn();
+    }
     // Where nothing is stored, two that both only look never meet; then the spinning is done with the ticket out.
     while op.may_find_stored() && spin.turn() && !deadline.has_passed() {
         if op.looks_ready()

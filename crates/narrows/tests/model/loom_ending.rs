@@ -41,12 +41,12 @@ fn close_and_send_0() {
 
 #[test]
 fn close_and_send_1() {
-    a_send_meets_close("close_and_send_1", Some(1), 2500);
+    a_send_meets_close("close_and_send_1", Some(1), 5819);
 }
 
 #[test]
 fn close_and_send_unbounded() {
-    a_send_meets_close("close_and_send_unbounded", None, 2400);
+    a_send_meets_close("close_and_send_unbounded", None, 6727);
 }
 
 /// Rule 6: the last sender's drop wakes every receiver (postage 44).
@@ -70,7 +70,7 @@ fn last_sender_goes_0() {
 
 #[test]
 fn last_sender_goes_1() {
-    receivers_meet_the_last_senders_drop("last_sender_goes_1", Some(1), 21_000);
+    receivers_meet_the_last_senders_drop("last_sender_goes_1", Some(1), 16_156);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn last_sender_goes_unbounded() {
 /// Rule 4: between a send and its sender's drop `try_recv` never says Disconnected with a message inside (crossfire 70).
 #[test]
 fn no_early_end() {
-    explore("no_early_end", 16, || {
+    explore("no_early_end", 14, || {
         let (s, r) = channel(None);
         let sender = spawn(move || s.send(1).unwrap());
         turn(0);
@@ -124,12 +124,12 @@ fn last_receiver_goes_0() {
 
 #[test]
 fn last_receiver_goes_1() {
-    senders_meet_the_last_receivers_drop("last_receiver_goes_1", Some(1), 120);
+    senders_meet_the_last_receivers_drop("last_receiver_goes_1", Some(1), 263);
 }
 
 #[test]
 fn last_receiver_goes_unbounded() {
-    senders_meet_the_last_receivers_drop("last_receiver_goes_unbounded", None, 53);
+    senders_meet_the_last_receivers_drop("last_receiver_goes_unbounded", None, 135);
 }
 
 /// Rule 8: who waits for the end hears of it.
@@ -149,7 +149,7 @@ fn closed_is_heard() {
 /// Rule 23: a permit's send is received or returned when it meets close, and nobody is told the end too early.
 #[test]
 fn permit_meets_close() {
-    explore("permit_meets_close", 4400, || {
+    explore("permit_meets_close", 12_215, || {
         let (s, r) = channel(Some(1));
         let other = s.clone();
         let closer = spawn(move || other.close());
@@ -166,7 +166,7 @@ fn permit_meets_close() {
 /// Rules 9, 23: a permit given back wakes the sender that waits for its place (tokio 8260).
 #[test]
 fn permit_dropped_wakes() {
-    explore("permit_dropped_wakes", 420, || {
+    explore("permit_dropped_wakes", 569, || {
         let (s, r) = channel(Some(1));
         let other = s.clone();
         let permit = s.reserve().unwrap();

@@ -37,7 +37,7 @@ fn select_receivers_0() {
 
 #[test]
 fn select_receivers_1() {
-    two_receivers("select_receivers_1", Some(1), 1100);
+    two_receivers("select_receivers_1", Some(1), 2120);
 }
 
 /// Rule 17: the same with one selector that is used again, its tickets left out in between.
@@ -74,7 +74,7 @@ fn selector_again_0() {
 
 #[test]
 fn selector_again_1() {
-    a_selector_is_used_again("selector_again_1", Some(1), 220);
+    a_selector_is_used_again("selector_again_1", Some(1), 531);
 }
 
 /// Rules 9, 17: a watch ticket that takes a wake-up while its selector is awake keeps no competing receiver asleep.
@@ -147,7 +147,7 @@ fn select_sends_0() {
 
 #[test]
 fn select_sends_1() {
-    a_select_sends("select_sends_1", Some(1), 230);
+    a_select_sends("select_sends_1", Some(1), 357);
 }
 
 /// Rule 4: of two channels one always holds a message, so a select that does not wait finds one.
@@ -175,12 +175,12 @@ fn none_is_true(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn none_is_true_1() {
-    none_is_true("none_is_true_1", Some(1), 53);
+    none_is_true("none_is_true_1", Some(1), 73);
 }
 
 #[test]
 fn none_is_true_unbounded() {
-    none_is_true("none_is_true_unbounded", None, 53);
+    none_is_true("none_is_true_unbounded", None, 74);
 }
 
 /// Rules 7, 16: close ends a select on either side.

@@ -29,7 +29,7 @@ fn tasks_0() {
 
 #[test]
 fn tasks_1() {
-    tasks_on_both_sides("tasks_1", Some(1), 1200);
+    tasks_on_both_sides("tasks_1", Some(1), 2591);
 }
 
 /// Rules 9, 13: a receive that was polled and then dropped loses neither a message nor a wake-up (async-std 452).
@@ -61,7 +61,7 @@ fn receive_cancelled_0() {
 
 #[test]
 fn receive_cancelled_1() {
-    a_receive_is_cancelled("receive_cancelled_1", Some(1), 9200);
+    a_receive_is_cancelled("receive_cancelled_1", Some(1), 12_890);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn reserve_cancelled() {
 /// Rule 14: a task that was polled and then forgotten keeps one wake-up and no more (async-channel 45).
 #[test]
 fn forgotten_task() {
-    explore("forgotten_task", 88, || {
+    explore("forgotten_task", 391, || {
         let (s, r) = channel(Some(2));
         let other = r.clone();
         // Never polled again; dropped at the end, for loom counts what is left behind.
@@ -154,7 +154,7 @@ fn forgotten_task() {
 /// Rule 10: of two tasks that wait the second is woken too, when the first finds nothing.
 #[test]
 fn two_tasks_wait() {
-    explore("two_tasks_wait", 49_000, || {
+    explore("two_tasks_wait", 133_502, || {
         let (s, r) = channel(Some(1));
         let other = r.clone();
         let receivers = [spawn(move || block_on(r.recv_async())), spawn_twin(move || block_on(other.recv_async()))];

@@ -1,4 +1,4 @@
-//! A fixed array of message slots on the heap. Does not know which of them are full.
+//! A place for one message. Does not know whether it is full.
 //!
 //! Invariant (kept by the callers): a slot is written only while it is empty and read only while it is full, and the
 //! two never at once.
@@ -12,42 +12,17 @@ use crate::sync::UnsafeCell;
 #[repr(transparent)]
 pub(super) struct Slot<T>(UnsafeCell<MaybeUninit<T>>);
 
-/// `n` slots, each empty or holding one message.
-#[derive(Debug)]
-pub(super) struct Slots<T>(Box<[Slot<T>]>);
-
-impl<T> Slots<T> {
-    /// Takes the memory from the heap without building any of it on the stack, whatever the size of a message.
-    #[cfg(not(loom))]
-    pub(super) fn new(n: usize) -> Slots<T> {
-        let slots = Box::<[Slot<T>]>::new_uninit_slice(n);
-        // SAFETY: a slot is transparent over `MaybeUninit<T>`, which any bytes make valid.
-        Slots(unsafe { slots.assume_init() })
-    }
-
-    #[cfg(loom)]
-    pub(super) fn new(n: usize) -> Slots<T> {
-        Slots((0..n).map(|_| Slot(UnsafeCell::new(MaybeUninit::uninit()))).collect())
-    }
-
-    #[inline]
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Slot `i`; panics if there is none.
-    #[inline]
-    pub(super) fn slot(&self, i: usize) -> &Slot<T> {
-        &self.0[i]
-    }
-}
-
 impl<T> Slot<T> {
+    #[inline(always)]
+    pub(super) fn new() -> Slot<T> {
+        Slot(UnsafeCell::new(MaybeUninit::uninit()))
+    }
+
     /// Writes the message straight into the slot.
     ///
     /// # Safety
     /// The slot is empty, and nobody else uses it during the call.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn put(&self, message: T) {
         // SAFETY: the caller has the slot alone, and it holds nothing that would have to be dropped.
         self.0.with_mut(|slot| unsafe { (*slot).as_mut_ptr().write(message) });
@@ -73,7 +48,7 @@ impl<T> Slot<T> {
     ///
     /// # Safety
     /// The slot is full, its write happened before this call, and nobody else uses it during the call.
-    #[inline]
+    #[inline(always)]
     pub(super) unsafe fn take(&self) -> T {
         // SAFETY: the caller has the slot alone and it is full; the message leaves it exactly once.
         self.0.with_mut(|slot| unsafe { (*slot).assume_init_read() })
