@@ -275,8 +275,12 @@ impl<S> Role<S> {
 
     /// Under the lock, by another thread than the last: how many entries it may have in a row.
     fn begin_turn(&self, name: usize) -> usize {
-        // Relaxed: a hint.
+        // Relaxed, both: a hint.
+        let is_first = self.last.load(Ordering::Relaxed) == 0;
         self.last.store(name, Ordering::Relaxed);
+        if is_first {
+            return 0;
+        }
         let now = Instant::now();
         // SAFETY: under the lock, which we hold.
         let before = self.run.with_mut(|run| unsafe { (*run).changed.replace(now) });
