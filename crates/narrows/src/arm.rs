@@ -140,6 +140,12 @@ pub trait Arm {
     /// Tries to choose this arm now. The chooser's tickets may be out, but it cannot be claimed meanwhile.
     fn attempt(&self, who: Who<'_>) -> Option<Token>;
 
+    /// The same for who looks again before it sleeps or says that nothing is ready: `None` is then no answer, only no luck,
+    /// and may cost less.
+    fn attempt_lightly(&self, who: Who<'_>) -> Option<Token> {
+        self.attempt(who)
+    }
+
     /// Whether an attempt would succeed.
     fn is_ready(&self, who: Who<'_>) -> bool;
 
@@ -182,6 +188,12 @@ pub struct Entry<'a> {
     pub(crate) arm: &'a dyn Arm,
     /// `None` for arms of others, which complete themselves.
     pub(crate) target: Option<Target>,
+}
+
+impl Entry<'_> {
+    pub(crate) fn attempt(&self, who: Who<'_>, lightly: bool) -> Option<Token> {
+        if lightly { self.arm.attempt_lightly(who) } else { self.arm.attempt(who) }
+    }
 }
 
 impl std::fmt::Debug for Entry<'_> {

@@ -1,7 +1,8 @@
 //! Channels with places for messages: a queue, a wait list per end, and the count of places.
 //!
 //! A place is in use by a message inside, by a permit, or by a message that a select has chosen and not yet finished.
-//! Messages that were chosen and given back are served before the queue, oldest first.
+//! Messages that were chosen and given back are served before the queue, oldest first. A chosen message stays in the queue, the
+//! next in line, until it is finished or somebody else comes for the next, who moves it out first.
 //!
 //! ```text
 //! used  = messages inside + held + given back         head and tail of the queue
@@ -33,10 +34,32 @@ struct Numbered<T> {
 /// What the receive role guards beside the queue.
 #[derive(Debug)]
 struct Books<T> {
-    /// Messages chosen by a select; the token is the index.
+    /// The next message of the queue is chosen by a select, with this token.
+    next_is_chosen: Option<usize>,
+    /// Messages chosen by a select and moved out of the queue; the token is the index.
     chosen: Vec<Option<Numbered<T>>>,
     /// Given back, oldest first.
     returned: VecDeque<Numbered<T>>,
+}
+
+impl<T> Books<T> {
+    /// The next message to receive is that of the queue, and nobody has chosen it.
+    #[inline]
+    fn are_plain(&self) -> bool {
+        self.next_is_chosen.is_none() && self.returned.is_empty()
+    }
+
+    /// A token that is not out.
+    fn free_token(&self) -> usize {
+        self.chosen.iter().position(Option::is_none).unwrap_or(self.chosen.len())
+    }
+
+    fn keep(&mut self, token: usize, message: Numbered<T>) {
+        if token == self.chosen.len() {
+            self.chosen.push(None);
+        }
+        self.chosen[token] = Some(message);
+    }
 }
 
 type End<'a, T> = Consumer<'a, T, Books<T>>;
@@ -52,8 +75,6 @@ pub(crate) struct Buffer<T> {
     last_wait: AtomicUsize,
     /// Set behind the queue's own bit, for those who spin: it lies apart from what the ends write.
     closed: AtomicUsize,
-    reserved: AtomicUsize,
-    held: AtomicUsize,
     senders: WaitList,
     receivers: WaitList,
 }
@@ -61,7 +82,7 @@ pub(crate) struct Buffer<T> {
 impl<T> Buffer<T> {
     pub(crate) fn new(bound: Option<usize>) -> Buffer<T> {
         let capacity = bound.unwrap_or(usize::MAX);
-        let books = Books { chosen: Vec::new(), returned: VecDeque::new() };
+        let books = Books { next_is_chosen: None, chosen: Vec::new(), returned: VecDeque::new() };
         role::prepare();
         Buffer {
             capacity,
@@ -69,8 +90,6 @@ impl<T> Buffer<T> {
             queue: Queue::new(capacity, books),
             last_wait: AtomicUsize::new(0),
             closed: AtomicUsize::new(0),
-            reserved: AtomicUsize::new(0),
-            held: AtomicUsize::new(0),
             senders: WaitList::new(),
             receivers: WaitList::new(),
         }
@@ -81,7 +100,7 @@ impl<T> Buffer<T> {
     pub(crate) fn place(&self) -> Option<Place<'_, T>> {
         let mut end = self.queue.producer();
         // Relaxed: only the send role, which we hold, writes it.
-        let is_free = !end.is_closed() && self.reserved.load(Ordering::Relaxed) == 0 && end.has_place(self.capacity);
+        let is_free = !end.is_closed() && self.reserved().load(Ordering::Relaxed) == 0 && end.has_place(self.capacity);
         is_free.then_some(Place { buffer: self, end })
     }
 
@@ -92,7 +111,7 @@ impl<T> Buffer<T> {
             return Err(Some(Stop::Closed));
         }
         // Relaxed: as above.
-        if self.reserved.load(Ordering::Relaxed) != 0 {
+        if self.reserved().load(Ordering::Relaxed) != 0 {
             return Err(None);
         }
         if !end.has_place(self.capacity) {
@@ -109,20 +128,114 @@ impl<T> Buffer<T> {
     #[inline(always)]
     pub(crate) fn front(&self) -> Option<Front<'_, T>> {
         let mut end = self.queue.consumer();
-        let is_there = end.books().returned.is_empty() && end.has_next();
+        let is_there = end.books().are_plain() && end.has_next();
         is_there.then_some(Front { buffer: self, end })
     }
 
     /// The same with the answer, if there is no message. `Err(None)`: one was given back, which `recv` serves.
     pub(crate) fn front_or_why(&self) -> Result<Front<'_, T>, Option<TryRecvError>> {
         let mut end = self.queue.consumer();
-        if !end.books().returned.is_empty() {
+        if !end.books().are_plain() {
             return Err(None);
         }
         if end.has_next_for_sure() {
             return Ok(Front { buffer: self, end });
         }
         Err(Some(if end.is_drained() { TryRecvError::Disconnected } else { TryRecvError::Empty }))
+    }
+
+    /// The usual choice of a send. `None` is no answer, only no place.
+    #[inline]
+    pub(crate) fn choose_place(&self) -> Option<Token> {
+        let mut end = self.queue.producer();
+        if end.is_closed() {
+            return Some(Token::DISCONNECTED);
+        }
+        // Relaxed: as in `place`.
+        let reserved = self.reserved().load(Ordering::Relaxed);
+        let is_free = if reserved == 0 { end.has_place(self.capacity) } else { end.used() < self.capacity - reserved };
+        if !is_free {
+            return None;
+        }
+        self.set_reserved(reserved + 1);
+        Some(Token::new(0, 0))
+    }
+
+    /// Sends into a reserved place, which is used up in any case; gives the message back if the channel is closed.
+    #[inline]
+    pub(crate) fn fill_reserved(&self, message: T) -> Result<(), T> {
+        let mut end = self.queue.producer();
+        let reserved = self.sub_reserved(1);
+        if end.is_closed() {
+            self.set_reserved(reserved);
+            return Err(message);
+        }
+        end.push(message);
+        // After the push, so that whoever sees no permit sees the message.
+        self.set_reserved(reserved);
+        drop(end);
+        self.receivers.notify_fenced(1);
+        Ok(())
+    }
+
+    /// The usual choice of a receive. `None` is no answer, only no message.
+    #[inline]
+    pub(crate) fn choose_front(&self) -> Option<Token> {
+        let mut end = self.queue.consumer();
+        if end.books().are_plain() {
+            if end.has_next() {
+                return Some(self.choose_next(&mut end));
+            }
+            if !end.is_drained() {
+                return None;
+            }
+        }
+        drop(end);
+        self.choose_recv(Who::THREAD)
+    }
+
+    /// Receives what was chosen, if it is still in the queue.
+    #[inline]
+    pub(crate) fn take_chosen(&self, token: Token) -> Option<T> {
+        let mut end = self.queue.consumer();
+        if end.books().next_is_chosen != Some(token.slot()) {
+            return None;
+        }
+        end.books().next_is_chosen = None;
+        let message = end.take();
+        // The place first, then the count: a reader between the two sees `held` and takes the role (see `len`).
+        self.set_held(self.held() - 1);
+        drop(end);
+        if self.is_bounded {
+            self.senders.notify_fenced(1);
+        }
+        Some(message)
+    }
+
+    /// The message of the queue that is there.
+    #[inline]
+    fn choose_next(&self, end: &mut End<'_, T>) -> Token {
+        let token = end.books().free_token();
+        end.books().next_is_chosen = Some(token);
+        self.set_held(self.held() + 1);
+        Token::new(token, 0)
+    }
+
+    /// The receive role, for those who want the next message that nobody has chosen.
+    fn consumer(&self) -> End<'_, T> {
+        let mut end = self.queue.consumer();
+        if let Some(token) = end.books().next_is_chosen.take() {
+            let (number, mut message) = (end.taken(), None);
+            end.take_into(&mut message);
+            let message = message.expect("what was chosen is there");
+            end.books().keep(token, Numbered { number, message });
+        }
+        end
+    }
+
+    /// Written under the send role alone.
+    fn reserved(&self) -> &AtomicUsize {
+        self.queue.send_count()
     }
 
     /// Would `n` more places make too many?
@@ -135,13 +248,13 @@ impl<T> Buffer<T> {
     /// Under the send role: would `n` more be too many? Only a receive can change a yes.
     fn is_short_of(&self, n: usize, end: &mut Producer<'_, T, Books<T>>) -> bool {
         // Relaxed: only the send role, which the caller holds, writes it.
-        self.exceeds(end.used(), self.reserved.load(Ordering::Relaxed), n)
+        self.exceeds(end.used(), self.reserved().load(Ordering::Relaxed), n)
     }
 
     /// Without the role: was `n` too many, at one moment within the call?
     fn looks_short_of(&self, n: usize) -> bool {
         // Acquire: pairs with the Release in `set_reserved`. A permit that was used has its message counted in `used`.
-        if self.reserved.load(Ordering::Acquire) == 0 {
+        if self.reserved().load(Ordering::Acquire) == 0 {
             return self.exceeds(self.queue.used(), 0, n);
         }
         // A message that goes into a reserved place changes both numbers, so they are read together.
@@ -150,7 +263,7 @@ impl<T> Buffer<T> {
 
     fn held(&self) -> usize {
         // Acquire: pairs with the Release of the receive role's changes, in the order argued in `len`.
-        self.held.load(Ordering::Acquire)
+        self.queue.recv_count().load(Ordering::Acquire)
     }
 
     /// The only way to a place: under the send role, open, and with a fence before the answer "full".
@@ -173,18 +286,18 @@ impl<T> Buffer<T> {
     /// written over another, so it ends here.
     fn sub_reserved(&self, n: usize) -> usize {
         // Relaxed: only the send role, which the caller holds, writes it.
-        let reserved = self.reserved.load(Ordering::Relaxed);
+        let reserved = self.reserved().load(Ordering::Relaxed);
         reserved.checked_sub(n).expect("a place was given back that nobody had taken")
     }
 
     fn set_reserved(&self, reserved: usize) {
         // Release: pairs with the Acquire in `looks_short_of`.
-        self.reserved.store(reserved, Ordering::Release);
+        self.reserved().store(reserved, Ordering::Release);
     }
 
     fn set_held(&self, held: usize) {
         // Release: pairs with the Acquire in `held`.
-        self.held.store(held, Ordering::Release);
+        self.queue.recv_count().store(held, Ordering::Release);
     }
 
     /// Takes the next message into `into`, its place still in use; its number, if there is one.
@@ -257,7 +370,7 @@ impl<T> Inlet<T> for Buffer<T> {
 
     fn reserve(&self, n: usize, _: Who<'_>) -> Result<(), Stop> {
         // Relaxed: only the send role, under which this runs, writes it. No overflow: there was room.
-        self.with_room(n, |_| self.set_reserved(self.reserved.load(Ordering::Relaxed) + n))
+        self.with_room(n, |_| self.set_reserved(self.reserved().load(Ordering::Relaxed) + n))
     }
 
     fn unreserve(&self, n: usize) {
@@ -353,7 +466,7 @@ impl<T> Inlet<T> for Buffer<T> {
     }
 
     fn clear_one(&self, into: &mut Option<T>) -> bool {
-        let mut end = self.queue.consumer();
+        let mut end = self.consumer();
         let taken = Self::take(&mut end, into).is_some();
         if taken {
             end.give_back();
@@ -364,7 +477,7 @@ impl<T> Inlet<T> for Buffer<T> {
 
 impl<T> Outlet<T> for Buffer<T> {
     fn recv(&self, into: &mut Option<T>, _: Who<'_>) -> Result<(), TryRecvError> {
-        let mut end = self.queue.consumer();
+        let mut end = self.consumer();
         if Self::take(&mut end, into).is_none() {
             let drained = Self::drained(&mut end);
             return Err(if drained { TryRecvError::Disconnected } else { TryRecvError::Empty });
@@ -396,19 +509,17 @@ impl<T> Outlet<T> for Buffer<T> {
     }
 
     fn choose_recv(&self, _: Who<'_>) -> Option<Token> {
-        let mut end = self.queue.consumer();
-        let mut message = None;
-        let Some(number) = Self::take(&mut end, &mut message) else {
-            return Self::drained(&mut end).then_some(Token::DISCONNECTED);
-        };
-        self.set_held(self.held() + 1);
-        let chosen = &mut end.books().chosen;
-        let slot = chosen.iter().position(Option::is_none).unwrap_or(chosen.len());
-        if slot == chosen.len() {
-            chosen.push(None);
+        let mut end = self.consumer();
+        if let Some(message) = end.books().returned.pop_front() {
+            let token = end.books().free_token();
+            end.books().keep(token, message);
+            self.set_held(self.held() + 1);
+            return Some(Token::new(token, 0));
         }
-        chosen[slot] = message.map(|message| Numbered { number, message });
-        Some(Token::new(slot, 0))
+        if end.has_next_for_sure() {
+            return Some(self.choose_next(&mut end));
+        }
+        Self::drained(&mut end).then_some(Token::DISCONNECTED)
     }
 
     fn claimed_recv(&self, _: &mut Seat) -> Option<Token> {
@@ -416,10 +527,10 @@ impl<T> Outlet<T> for Buffer<T> {
     }
 
     fn complete_recv(&self, token: Token, into: &mut Option<T>) -> bool {
-        let mut end = self.queue.consumer();
+        let mut end = self.consumer();
         let Some(Numbered { message, .. }) = Self::unchoose(&mut end, token) else { return false };
         *into = Some(message);
-        // The place first, then the count: a reader between the two sees `held` and takes the role (see `len`).
+        // In this order as in `take_chosen`.
         end.give_back();
         self.set_held(self.held() - 1);
         drop(end);
@@ -429,10 +540,14 @@ impl<T> Outlet<T> for Buffer<T> {
 
     fn abandon_recv(&self, token: Token) {
         let mut end = self.queue.consumer();
-        let Some(numbered) = Self::unchoose(&mut end, token) else { return };
-        let returned = &mut end.books().returned;
-        let at = returned.partition_point(|other| other.number < numbered.number);
-        returned.insert(at, numbered);
+        if end.books().next_is_chosen == Some(token.slot()) {
+            end.books().next_is_chosen = None;
+        } else {
+            let Some(numbered) = Self::unchoose(&mut end, token) else { return };
+            let returned = &mut end.books().returned;
+            let at = returned.partition_point(|other| other.number < numbered.number);
+            returned.insert(at, numbered);
+        }
         self.set_held(self.held() - 1);
         drop(end);
         self.receivers.notify_fenced(1);
@@ -464,7 +579,7 @@ impl<T> Outlet<T> for Buffer<T> {
     fn is_drained(&self) -> bool {
         // SeqCst: as in `len`.
         fence(Ordering::SeqCst);
-        self.queue.is_closed() && Self::drained(&mut self.queue.consumer())
+        self.queue.is_closed() && Self::drained(&mut self.consumer())
     }
 
     fn len(&self) -> usize {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    arm::{Token, Who},
     buffer::{Buffer, Front, Place},
     error::TryRecvError,
     flavor::{Flavor, Inlet, Outlet, Stop},
@@ -58,6 +59,35 @@ impl<T> Chan<T> {
     #[inline(always)]
     pub(crate) fn front_or_why(&self) -> Result<Front<'_, T>, Option<TryRecvError>> {
         if let Flavor::Buffer(buffer) = &self.flavor { buffer.front_or_why() } else { Err(None) }
+    }
+
+    /// First step of a selected send; a no is no answer.
+    #[inline]
+    pub(crate) fn choose_place(&self, who: Who<'_>) -> Option<Token> {
+        if let Flavor::Buffer(buffer) = &self.flavor { buffer.choose_place() } else { self.inlet().choose_send(who) }
+    }
+
+    /// The second step. Gives the message back if the channel is closed.
+    #[inline]
+    pub(crate) fn complete_send(&self, token: Token, message: T) -> Result<(), T> {
+        if let Flavor::Buffer(buffer) = &self.flavor {
+            return buffer.fill_reserved(message);
+        }
+        let mut message = Some(message);
+        let sent = self.inlet().complete_send(token, &mut message);
+        sent.map_err(|_| message.expect("a send that did not happen has its message"))
+    }
+
+    /// First step of a selected receive; a no is no answer.
+    #[inline]
+    pub(crate) fn choose_front(&self, who: Who<'_>) -> Option<Token> {
+        if let Flavor::Buffer(buffer) = &self.flavor { buffer.choose_front() } else { self.outlet().choose_recv(who) }
+    }
+
+    /// The second step, where it is the usual one.
+    #[inline]
+    pub(crate) fn take_chosen(&self, token: Token) -> Option<T> {
+        if let Flavor::Buffer(buffer) = &self.flavor { buffer.take_chosen(token) } else { None }
     }
 
     pub(crate) fn outlet(&self) -> &dyn Outlet<T> {

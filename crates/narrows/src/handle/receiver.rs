@@ -52,7 +52,16 @@ impl<T> Receiver<T> {
     }
 
     /// For a select that has chosen to receive.
+    #[inline]
     pub(crate) fn complete_recv(&self, token: Token) -> Result<T, RecvError> {
+        if let Some(message) = self.chan().and_then(|chan| chan.take_chosen(token)) {
+            return Ok(message);
+        }
+        self.complete_recv_slow(token)
+    }
+
+    #[cold]
+    fn complete_recv_slow(&self, token: Token) -> Result<T, RecvError> {
         let Some(chan) = self.chan().filter(|_| token != Token::DISCONNECTED) else { return Err(RecvError) };
         let mut op = RecvOp::new(self);
         if op.complete(chan, token) {
@@ -284,6 +293,10 @@ impl<T> RecvArm<T> {
 impl<T> Arm for RecvArm<T> {
     fn attempt(&self, who: Who<'_>) -> Option<Token> {
         self.chan()?.outlet().choose_recv(who)
+    }
+
+    fn attempt_lightly(&self, who: Who<'_>) -> Option<Token> {
+        self.chan()?.choose_front(who)
     }
 
     fn is_ready(&self, who: Who<'_>) -> bool {

@@ -241,12 +241,12 @@ impl<T> Sender<T> {
     }
 
     /// For a select that has chosen to send.
+    #[inline]
     pub(crate) fn complete_send(&self, token: Token, message: T) -> Result<(), SendError<T>> {
-        let mut message = Some(message);
         if token == Token::DISCONNECTED {
-            return Err(give_back(message));
+            return Err(SendError(message));
         }
-        self.chan().inlet().complete_send(token, &mut message).map_err(|_| give_back(message))
+        self.chan().complete_send(token, message).map_err(SendError)
     }
 
     fn check_many(&self, n: usize) {
@@ -400,6 +400,10 @@ impl<T> SendArm<T> {
 impl<T> Arm for SendArm<T> {
     fn attempt(&self, who: Who<'_>) -> Option<Token> {
         self.chan().inlet().choose_send(who)
+    }
+
+    fn attempt_lightly(&self, who: Who<'_>) -> Option<Token> {
+        self.chan().choose_place(who)
     }
 
     fn is_ready(&self, who: Who<'_>) -> bool {

@@ -83,17 +83,18 @@ struct RecvEnd<T, R> {
     books: R,
 }
 
-/// One end: the index it publishes, and the right to use it.
+/// One end: the index it publishes, a number of the owner's that lies on the same cache line, and the right to use it.
 #[derive(Debug)]
 #[repr(C)]
 struct Side<S> {
     index: AtomicUsize,
+    count: AtomicUsize,
     role: Role<S>,
 }
 
 impl<S> Side<S> {
     fn new(state: S) -> CachePadded<Side<S>> {
-        CachePadded(Side { index: AtomicUsize::new(0), role: Role::new(state) })
+        CachePadded(Side { index: AtomicUsize::new(0), count: AtomicUsize::new(0), role: Role::new(state) })
     }
 }
 
@@ -132,6 +133,18 @@ impl<T, R> Queue<T, R> {
 
     fn head(&self) -> &AtomicUsize {
         &self.recv.index
+    }
+
+    /// A number of the owner's, 0 at first, for what is written under the send role.
+    #[inline]
+    pub(crate) fn send_count(&self) -> &AtomicUsize {
+        &self.send.count
+    }
+
+    /// The same for the receive role.
+    #[inline]
+    pub(crate) fn recv_count(&self) -> &AtomicUsize {
+        &self.recv.count
     }
 
     /// Becomes the producer.

@@ -17,7 +17,7 @@ use crate::{
 type Arms<'a, const N: usize> = [Option<Entry<'a>>; N];
 
 /// One round without a selector, hence without allocation.
-fn attempt<'a, const N: usize>(arms: &Arms<'a, N>, is_biased: bool) -> Option<Chosen<'a>> {
+fn attempt<'a, const N: usize>(arms: &Arms<'a, N>, is_biased: bool, lightly: bool) -> Option<Chosen<'a>> {
     let mut order: [usize; N] = std::array::from_fn(|i| i);
     for left in (1..=N).rev() {
         let at = if is_biased { N - left } else { pick(left) };
@@ -26,7 +26,7 @@ fn attempt<'a, const N: usize>(arms: &Arms<'a, N>, is_biased: bool) -> Option<Ch
             order.swap(at, left - 1);
         }
         if let Some(entry) = arms[index]
-            && let Some(token) = entry.arm.attempt(Who::THREAD)
+            && let Some(token) = entry.attempt(Who::THREAD, lightly)
         {
             return Some(Chosen { entry: Some(entry), index, token });
         }
@@ -48,7 +48,7 @@ fn selector<'a, const N: usize>(arms: &Arms<'a, N>, is_biased: bool) -> Selector
 }
 
 fn run<'a, const N: usize>(arms: &Arms<'a, N>, is_biased: bool, deadline: Deadline) -> Option<Chosen<'a>> {
-    if let Some(chosen) = attempt(arms, is_biased) {
+    if let Some(chosen) = attempt(arms, is_biased, true) {
         return Some(chosen);
     }
     if arms.iter().all(Option::is_none) {
@@ -60,8 +60,9 @@ fn run<'a, const N: usize>(arms: &Arms<'a, N>, is_biased: bool, deadline: Deadli
 
 /// The choice where there is a `default`.
 pub fn try_select<const N: usize>(arms: Arms<'_, N>, is_biased: bool) -> Result<SelectedOperation<'_>, TrySelectError> {
-    let mut chosen = attempt(&arms, is_biased);
-    if chosen.is_none() && arms.iter().flatten().count() > 1 {
+    let is_one = arms.iter().flatten().count() < 2;
+    let mut chosen = attempt(&arms, is_biased, !is_one);
+    if chosen.is_none() && !is_one {
         chosen = selector(&arms, is_biased).confirm();
     }
     chosen.map(SelectedOperation::new).ok_or(TrySelectError)

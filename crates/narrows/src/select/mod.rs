@@ -125,7 +125,16 @@ impl<'a> Select<'a> {
     ///
     /// # Panics
     /// If there are no operations.
+    #[inline]
     pub fn select(&mut self) -> SelectedOperation<'a> {
+        if let Some(chosen) = self.0.choose_as_usual() {
+            return SelectedOperation::new(chosen);
+        }
+        self.select_slow()
+    }
+
+    #[cold]
+    fn select_slow(&mut self) -> SelectedOperation<'a> {
         self.assert_has_arms();
         let chosen = self.0.run(Aim::Choose, Deadline::Never);
         SelectedOperation::new(chosen.expect("without a deadline a select ends with a choice"))

@@ -24,16 +24,19 @@ use crate::{
 pub struct SelectedOperation<'a>(Chosen<'a>);
 
 impl<'a> SelectedOperation<'a> {
+    #[inline]
     pub(super) fn new(chosen: Chosen<'a>) -> SelectedOperation<'a> {
         SelectedOperation(chosen)
     }
 
     /// The index that the operation got when it was added.
+    #[inline]
     pub fn index(&self) -> usize {
         self.0.index
     }
 
     /// Passes the token on to who completes it, if that is the operation that was chosen.
+    #[inline]
     fn complete(&mut self, target: Option<Target>, what: &str) -> Token {
         let is_same = self.0.entry.is_some_and(|entry| entry.target == target);
         assert!(is_same, "passed a {what} that wasn't selected");
@@ -48,6 +51,7 @@ impl<'a> SelectedOperation<'a> {
     ///
     /// # Panics
     /// If the operation is not a send that was added with a sender of this channel.
+    #[inline]
     pub fn send<T>(mut self, s: &Sender<T>, msg: T) -> Result<(), SendError<T>> {
         let token = self.complete(s.send_arm().target, "sender");
         s.complete_send(token, msg)
@@ -60,6 +64,7 @@ impl<'a> SelectedOperation<'a> {
     ///
     /// # Panics
     /// If the operation is not a receive that was added with a receiver of this channel.
+    #[inline]
     pub fn recv<T>(mut self, r: &Receiver<T>) -> Result<T, RecvError> {
         let token = self.complete(r.recv_arm().target, "receiver");
         r.complete_recv(token)
@@ -90,6 +95,7 @@ impl<'a> SelectedOperation<'a> {
 }
 
 impl Drop for SelectedOperation<'_> {
+    #[inline]
     fn drop(&mut self) {
         // What was chosen is given back when `Chosen` is dropped, after this.
         let is_completed = self.0.entry.is_none();

@@ -6,7 +6,8 @@
 //! Candidate --attempt fails--> Cold --enlist--> Watched --notified, or due--> Candidate
 //! ```
 //! A selector that is used once visits every arm. One that is used again leaves its tickets out between uses, so that
-//! from then on it attempts only the arms that were notified: a use costs the arms that are ready, not all of them.
+//! from then on it attempts only the arms that were notified: a use costs the arms that are ready, not all of them. With few
+//! arms an attempt costs less than a ticket, to us and to the peer who finds it; then tickets are left only to sleep.
 //!
 //! Invariants: an arm that is Watched has its ticket out and was not ready when last looked at, or a notice of it is on
 //! its way; the waiter is open only inside `wait`, and what a claim chose is used by that very use.
@@ -20,6 +21,9 @@ use crate::{
     time::{Deadline, pick},
     wait::{self, Op, waiter::Waiter},
 };
+
+/// So many arms are looked at each time, in a use as in a spin; beyond them a use would not be short.
+const FEW_ARMS: usize = 16;
 
 /// Where an arm stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +65,8 @@ struct Run {
     notices: Vec<usize>,
     /// The claimed arm, to be attempted before the others.
     first: Option<usize>,
+    /// The last use left the usual state: a thread chooses, fairly, among few arms that are all candidates.
+    is_usual: bool,
 }
 
 impl Drop for Run {
@@ -117,6 +123,7 @@ impl<'a> Selector<'a> {
             self.slots.len() - 1
         };
         self.run.candidates.push(at);
+        self.run.is_usual = false;
         index
     }
 
@@ -127,6 +134,7 @@ impl<'a> Selector<'a> {
         if let Some(mut slot) = self.slots[at].take() {
             slot.entry.arm.retract(&mut slot.seat);
         }
+        self.run.is_usual = false;
         // A notice still on its way names whoever has the slot next, who is then attempted once in vain.
         self.run.candidates.retain(|other| *other != at);
         self.run.cold.retain(|other| *other != at);
@@ -147,8 +155,16 @@ impl<'a> Selector<'a> {
         copy
     }
 
+    fn arms(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
     pub(super) fn has_arms(&self) -> bool {
-        self.slots.len() > self.free.len()
+        self.arms() > 0
+    }
+
+    fn has_few_arms(&self) -> bool {
+        self.arms() <= FEW_ARMS
     }
 
     fn slot(&mut self, at: usize) -> Option<&mut Slot<'a>> {
@@ -164,9 +180,10 @@ impl<'a> Selector<'a> {
         }
     }
 
-    /// A future of ours that was forgotten left the waiter open, and it may have been claimed since.
+    /// A future of ours that was forgotten left the waiter open, and it may have been claimed since. A thread closes it itself.
     fn close_forgotten(&mut self) {
-        if let Some(arm) = self.run.waiter.as_ref().and_then(|waiter| waiter.close()) {
+        let waiter = self.run.waiter.as_ref().filter(|waiter| waiter.is_task());
+        if let Some(arm) = waiter.and_then(|waiter| waiter.close()) {
             self.make_candidate(arm);
             self.run.first = Some(arm);
         }
@@ -180,6 +197,7 @@ impl<'a> Selector<'a> {
         }
         self.run.aim = Some(aim);
         self.run.first = None;
+        self.run.is_usual = false;
         self.close_forgotten();
     }
 
@@ -187,13 +205,12 @@ impl<'a> Selector<'a> {
     pub(super) fn begin(&mut self, aim: Aim, is_task: bool) {
         self.prepare(aim, is_task);
         self.run.uses += 1;
-        if self.run.uses > 1 {
+        if self.run.uses > 1 && !self.has_few_arms() {
             let waiter = self.waiter(is_task);
             self.enlist_cold(&waiter);
         } else {
             self.warm_cold();
         }
-        self.take_notices();
     }
 
     /// Makes candidates of the cold arms.
@@ -240,15 +257,26 @@ impl<'a> Selector<'a> {
     /// The waiter that stays with this selector.
     fn waiter(&mut self, is_task: bool) -> Arc<Waiter> {
         let new = || if is_task { Waiter::for_task() } else { Waiter::for_thread() };
-        let waiter = self.run.waiter.get_or_insert_with(new).clone();
-        if !is_task {
-            waiter.set_thread(); // a selector may move from thread to thread
-        }
-        waiter
+        self.run.waiter.get_or_insert_with(new).clone()
     }
 
-    /// Makes candidates of the arms that were notified and of those that are due.
+    /// Makes candidates of the arms that were notified and of those that are due, as far as can be seen at a glance.
+    fn glance_at_notices(&mut self) {
+        if self.run.waiter.as_ref().is_some_and(|waiter| waiter.may_have_marks()) {
+            self.take_marks();
+        }
+        if !self.run.due.is_empty() {
+            self.take_due();
+        }
+    }
+
+    /// The same for sure, before it sleeps or says that nothing is ready.
     fn take_notices(&mut self) {
+        self.take_marks();
+        self.take_due();
+    }
+
+    fn take_marks(&mut self) {
         let Some(waiter) = &self.run.waiter else { return };
         let mut notices = std::mem::take(&mut self.run.notices);
         waiter.take_marks(&mut notices);
@@ -256,6 +284,9 @@ impl<'a> Selector<'a> {
             self.make_candidate(at);
         }
         self.run.notices = notices;
+    }
+
+    fn take_due(&mut self) {
         if self.run.due.is_empty() {
             return;
         }
@@ -282,9 +313,10 @@ impl<'a> Selector<'a> {
         }
     }
 
-    /// Attempts the candidates until one succeeds; those that fail become cold.
-    fn attempt(&mut self, who: Who<'_>) -> Option<Chosen<'a>> {
-        self.take_notices();
+    /// Attempts the candidates until one succeeds. Those that fail become cold, unless they will be looked at next time
+    /// anyway. That none succeeds is an answer only if they are not attempted `lightly`.
+    fn attempt(&mut self, who: Who<'_>, lightly: bool) -> Option<Chosen<'a>> {
+        self.glance_at_notices();
         let aim = self.run.aim.unwrap_or(Aim::Choose);
         if self.is_biased {
             let slots = &self.slots;
@@ -300,12 +332,14 @@ impl<'a> Selector<'a> {
                 self.run.candidates.swap(claimed.unwrap_or_else(|| pick(left)), left - 1);
             }
             let at = self.run.candidates[left - 1];
-            chosen = self.slots[at].as_ref().and_then(|slot| slot.attempt(aim, who)).map(|chosen| (at, chosen));
+            chosen = self.slots[at].as_ref().and_then(|slot| slot.attempt(aim, who, lightly)).map(|chosen| (at, chosen));
             if chosen.is_none() {
                 left -= 1;
             }
         }
-        self.cool_from(left);
+        if chosen.is_none() || !self.has_few_arms() {
+            self.cool_from(left);
+        }
         let (at, chosen) = chosen?;
         self.served(at);
         Some(chosen)
@@ -321,17 +355,17 @@ impl<'a> Selector<'a> {
         }
     }
 
-    /// An arm that was served waits behind the others from now on.
     fn served(&mut self, at: usize) {
         if let Some(slot) = self.slot(at) {
-            slot.entry.arm.retract(&mut slot.seat);
+            slot.serve();
         }
     }
 
     /// Attempts every arm, also those that are watched: another waiter may have been told of a message that is still there.
     fn attempt_all(&mut self, who: Who<'_>) -> Option<Chosen<'a>> {
         self.warm_all();
-        self.attempt(who)
+        // Of several, the second look gives the answer; of one, this.
+        self.attempt(who, self.arms() > 1)
     }
 
     /// "None is ready" must have been true at one moment. Arms are looked at one after the other, so the first may become
@@ -345,7 +379,7 @@ impl<'a> Selector<'a> {
             if self.run.candidates.is_empty() {
                 return None;
             }
-            let chosen = self.attempt(Who::waiter(waiter));
+            let chosen = self.attempt(Who::waiter(waiter), true);
             if chosen.is_some() {
                 return chosen;
             }
@@ -359,7 +393,7 @@ impl<'a> Selector<'a> {
 
     /// The second half of `try_once`, after every arm was attempted in vain.
     pub(super) fn confirm(&mut self) -> Option<Chosen<'a>> {
-        if self.slots.len() - self.free.len() < 2 {
+        if self.arms() < 2 {
             return None; // one attempt was one moment
         }
         self.cool_from(0);
@@ -371,6 +405,28 @@ impl<'a> Selector<'a> {
         chosen
     }
 
+    /// A choice in the usual state: one try. `None` is no answer.
+    #[inline]
+    pub(super) fn choose_as_usual(&mut self) -> Option<Chosen<'a>> {
+        let run = &self.run;
+        if !run.is_usual || run.waiter.as_ref().is_some_and(|waiter| waiter.may_have_marks()) {
+            return None;
+        }
+        let at = run.candidates[pick(run.candidates.len())];
+        let slot = self.slots[at].as_mut()?;
+        let token = slot.entry.arm.attempt_lightly(Who::THREAD)?;
+        let chosen = Chosen { entry: Some(slot.entry), index: slot.index, token };
+        slot.serve();
+        Some(chosen)
+    }
+
+    /// Whether the next use may begin with [`Selector::choose_as_usual`].
+    fn is_usual(&self) -> bool {
+        let run = &self.run;
+        let is_plain = run.aim == Some(Aim::Choose) && !self.is_biased && self.has_few_arms();
+        is_plain && run.uses > 1 && run.cold.is_empty() && run.due.is_empty() && !run.candidates.is_empty()
+    }
+
     pub(super) fn run(&mut self, aim: Aim, deadline: Deadline) -> Option<Chosen<'a>> {
         if !self.has_arms() {
             park::sleep(|| false, deadline);
@@ -380,15 +436,25 @@ impl<'a> Selector<'a> {
             return self.try_once(aim);
         }
         self.begin(aim, false);
-        wait::block(&mut SelectOp { select: self }, deadline)
+        let chosen = wait::block(&mut SelectOp { select: self }, deadline);
+        self.run.is_usual = self.is_usual();
+        chosen
     }
 }
 
 impl<'a> Slot<'a> {
-    fn attempt(&self, aim: Aim, who: Who<'_>) -> Option<Chosen<'a>> {
+    /// An arm that was served waits behind the others from now on.
+    #[inline]
+    fn serve(&mut self) {
+        if self.seat.is_some() {
+            self.entry.arm.retract(&mut self.seat);
+        }
+    }
+
+    fn attempt(&self, aim: Aim, who: Who<'_>, lightly: bool) -> Option<Chosen<'a>> {
         match aim {
             Aim::Choose => {
-                let token = self.entry.arm.attempt(who)?;
+                let token = self.entry.attempt(who, lightly)?;
                 Some(Chosen { entry: Some(self.entry), index: self.index, token })
             }
             Aim::Observe => self.entry.arm.is_ready(who).then_some(Chosen {
@@ -409,6 +475,7 @@ pub(super) struct Chosen<'a> {
 }
 
 impl Drop for Chosen<'_> {
+    #[inline]
     fn drop(&mut self) {
         if let Some(entry) = self.entry.take().filter(|_| self.token != Token::DISCONNECTED) {
             entry.arm.abandon(self.token);
@@ -421,14 +488,12 @@ pub(super) struct SelectOp<'s, 'a> {
     pub(super) select: &'s mut Selector<'a>,
 }
 
-/// Spinning looks at every arm each time; beyond so many it would not be short.
-const SPIN_ARMS: usize = 16;
 
 impl<'a> Op for SelectOp<'_, 'a> {
     type Output = Chosen<'a>;
 
     fn attempt(&mut self, who: Who<'_>) -> Option<Chosen<'a>> {
-        self.select.attempt(who)
+        self.select.attempt(who, true)
     }
 
     fn enlist(&mut self, waiter: &Arc<Waiter>) -> Look {
@@ -471,11 +536,11 @@ impl<'a> Op for SelectOp<'_, 'a> {
 
     fn looks_ready(&mut self) -> bool {
         let select = &mut *self.select;
-        select.take_notices();
+        select.glance_at_notices();
         if !select.run.candidates.is_empty() {
             return true;
         }
-        if select.run.cold.len() > SPIN_ARMS {
+        if select.run.cold.len() > FEW_ARMS {
             return false;
         }
         let looks_ready = |at: &usize| {
@@ -490,7 +555,11 @@ impl<'a> Op for SelectOp<'_, 'a> {
     }
 
     fn waiter(&mut self, is_task: bool) -> Arc<Waiter> {
-        self.select.waiter(is_task)
+        let waiter = self.select.waiter(is_task);
+        if !is_task {
+            waiter.set_thread(); // a selector may move from thread to thread
+        }
+        waiter
     }
 
     /// It stays with the selector while tickets are out.

@@ -35,6 +35,8 @@ pub(crate) struct Waiter {
     wake: Mutex<Wake>,
     /// Arms that became ready while their selector was awake.
     marks: Mutex<Vec<usize>>,
+    /// 1 if there are marks; written under their lock.
+    has_marks: AtomicUsize,
 }
 
 /// What became of an offer to a selector.
@@ -48,7 +50,13 @@ pub(crate) enum Offer {
 
 impl Waiter {
     fn new(is_task: bool, wake: Wake) -> Waiter {
-        Waiter { word: AtomicUsize::new(AWAKE), is_task, wake: Mutex::new(wake), marks: Mutex::new(Vec::new()) }
+        Waiter {
+            word: AtomicUsize::new(AWAKE),
+            is_task,
+            wake: Mutex::new(wake),
+            marks: Mutex::new(Vec::new()),
+            has_marks: AtomicUsize::new(0),
+        }
     }
 
     /// A waiter for the calling thread.
@@ -106,12 +114,23 @@ impl Waiter {
         }
         // The selector opens before it takes this lock to look for marks, so it sees this one or we saw it open.
         marks.push(arm);
+        // Relaxed: a hint for who is awake; the lock decides.
+        self.has_marks.store(1, Ordering::Relaxed);
         Offer::Marked
     }
 
     /// Moves the marks into `into`. Called open, before sleeping, or awake.
     pub(crate) fn take_marks(&self, into: &mut Vec<usize>) {
-        into.append(&mut lock(&self.marks));
+        let mut marks = lock(&self.marks);
+        into.append(&mut marks);
+        // Relaxed: as in `offer`.
+        self.has_marks.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether there are marks, as far as can be seen without the lock. A no is for who looks again before it sleeps.
+    pub(crate) fn may_have_marks(&self) -> bool {
+        // Relaxed: as in `offer`.
+        self.has_marks.load(Ordering::Relaxed) != 0
     }
 
     /// The selector is gone: nobody can claim it, and lists may forget its tickets.
@@ -175,7 +194,7 @@ mod cache {
     use std::cell::RefCell;
 
     use super::{AWAKE, Waiter};
-    use crate::sync::{Arc, Ordering, lock};
+    use crate::sync::{Arc, Ordering};
 
     const KEPT: usize = 8;
 
@@ -193,7 +212,7 @@ mod cache {
         let waiter = WAITERS.try_with(unused).ok().flatten()?;
         // Relaxed: ours alone.
         waiter.word.store(AWAKE, Ordering::Relaxed);
-        lock(&waiter.marks).clear();
+        waiter.take_marks(&mut Vec::new());
         Some(waiter)
     }
 
