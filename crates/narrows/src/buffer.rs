@@ -12,8 +12,9 @@
 //! Invariants: `used + reserved <= capacity`; `len = used - held`. What a select has chosen is received; given back, it is there
 //! again, though others may have been told meanwhile that the channel is at its end.
 
-use std::collections::VecDeque;
+mod chosen;
 
+use self::chosen::{Books, Numbered};
 use crate::{
     arm::{Look, Seat, Ticket, Token, Who},
     error::TryRecvError,
@@ -23,44 +24,6 @@ use crate::{
     sync::{AtomicUsize, Ordering, fence},
     wait::list::WaitList,
 };
-
-/// A message out of the queue, with its number in the stream.
-#[derive(Debug)]
-struct Numbered<T> {
-    number: usize,
-    message: T,
-}
-
-/// What the receive role guards beside the queue.
-#[derive(Debug)]
-struct Books<T> {
-    /// The next message of the queue is chosen by a select, with this token.
-    next_is_chosen: Option<usize>,
-    /// Messages chosen by a select and moved out of the queue; the token is the index.
-    chosen: Vec<Option<Numbered<T>>>,
-    /// Given back, oldest first.
-    returned: VecDeque<Numbered<T>>,
-}
-
-impl<T> Books<T> {
-    /// The next message to receive is that of the queue, and nobody has chosen it.
-    #[inline]
-    fn are_plain(&self) -> bool {
-        self.next_is_chosen.is_none() && self.returned.is_empty()
-    }
-
-    /// A token that is not out.
-    fn free_token(&self) -> usize {
-        self.chosen.iter().position(Option::is_none).unwrap_or(self.chosen.len())
-    }
-
-    fn keep(&mut self, token: usize, message: Numbered<T>) {
-        if token == self.chosen.len() {
-            self.chosen.push(None);
-        }
-        self.chosen[token] = Some(message);
-    }
-}
 
 type End<'a, T> = Consumer<'a, T, Books<T>>;
 
@@ -82,12 +45,11 @@ pub(crate) struct Buffer<T> {
 impl<T> Buffer<T> {
     pub(crate) fn new(bound: Option<usize>) -> Buffer<T> {
         let capacity = bound.unwrap_or(usize::MAX);
-        let books = Books { next_is_chosen: None, chosen: Vec::new(), returned: VecDeque::new() };
         role::prepare();
         Buffer {
             capacity,
             is_bounded: bound.is_some(),
-            queue: Queue::new(capacity, books),
+            queue: Queue::new(capacity, Books::new()),
             last_wait: AtomicUsize::new(0),
             closed: AtomicUsize::new(0),
             senders: WaitList::new(),
@@ -142,95 +104,6 @@ impl<T> Buffer<T> {
             return Ok(Front { buffer: self, end });
         }
         Err(Some(if end.is_drained() { TryRecvError::Disconnected } else { TryRecvError::Empty }))
-    }
-
-    /// The usual choice of a send. `None` is no answer, only no place.
-    #[inline]
-    pub(crate) fn choose_place(&self) -> Option<Token> {
-        let mut end = self.queue.producer();
-        if end.is_closed() {
-            return Some(Token::DISCONNECTED);
-        }
-        // Relaxed: as in `place`.
-        let reserved = self.reserved().load(Ordering::Relaxed);
-        let is_free = if reserved == 0 { end.has_place(self.capacity) } else { end.used() < self.capacity - reserved };
-        if !is_free {
-            return None;
-        }
-        self.set_reserved(reserved + 1);
-        Some(Token::new(0, 0))
-    }
-
-    /// Sends into a reserved place, which is used up in any case; gives the message back if the channel is closed.
-    #[inline]
-    pub(crate) fn fill_reserved(&self, message: T) -> Result<(), T> {
-        let mut end = self.queue.producer();
-        let reserved = self.sub_reserved(1);
-        if end.is_closed() {
-            self.set_reserved(reserved);
-            return Err(message);
-        }
-        end.push(message);
-        // After the push, so that whoever sees no permit sees the message.
-        self.set_reserved(reserved);
-        drop(end);
-        self.receivers.notify_fenced(1);
-        Ok(())
-    }
-
-    /// The usual choice of a receive. `None` is no answer, only no message.
-    #[inline]
-    pub(crate) fn choose_front(&self) -> Option<Token> {
-        let mut end = self.queue.consumer();
-        if end.books().are_plain() {
-            if end.has_next() {
-                return Some(self.choose_next(&mut end));
-            }
-            if !end.is_drained() {
-                return None;
-            }
-        }
-        drop(end);
-        self.choose_recv(Who::THREAD)
-    }
-
-    /// Receives what was chosen, if it is still in the queue.
-    #[inline]
-    pub(crate) fn take_chosen(&self, token: Token) -> Option<T> {
-        let mut end = self.queue.consumer();
-        if end.books().next_is_chosen != Some(token.slot()) {
-            return None;
-        }
-        end.books().next_is_chosen = None;
-        let message = end.take();
-        // The place first, then the count: a reader between the two sees `held` and takes the role (see `len`).
-        self.set_held(self.held() - 1);
-        drop(end);
-        if self.is_bounded {
-            self.senders.notify_fenced(1);
-        }
-        Some(message)
-    }
-
-    /// The message of the queue that is there.
-    #[inline]
-    fn choose_next(&self, end: &mut End<'_, T>) -> Token {
-        let token = end.books().free_token();
-        end.books().next_is_chosen = Some(token);
-        self.set_held(self.held() + 1);
-        Token::new(token, 0)
-    }
-
-    /// The receive role, for those who want the next message that nobody has chosen.
-    fn consumer(&self) -> End<'_, T> {
-        let mut end = self.queue.consumer();
-        if let Some(token) = end.books().next_is_chosen.take() {
-            let (number, mut message) = (end.taken(), None);
-            end.take_into(&mut message);
-            let message = message.expect("what was chosen is there");
-            end.books().keep(token, Numbered { number, message });
-        }
-        end
     }
 
     /// Written under the send role alone.
@@ -316,11 +189,6 @@ impl<T> Buffer<T> {
         }
     }
 
-    /// Moves a chosen message out of its slot; its place is still in use.
-    fn unchoose(end: &mut End<'_, T>, token: Token) -> Option<Numbered<T>> {
-        end.books().chosen.get_mut(token.slot())?.take()
-    }
-
     fn drained(end: &mut End<'_, T>) -> bool {
         end.is_drained() && end.books().returned.is_empty()
     }
@@ -381,20 +249,11 @@ impl<T> Inlet<T> for Buffer<T> {
     }
 
     fn send_reserved(&self, message: &mut Option<T>) -> Result<(), Stop> {
-        let mut end = self.queue.producer();
-        let reserved = self.sub_reserved(1);
-        let closed = end.is_closed();
-        if !closed {
-            end.push_from(message);
-        }
-        // After the push, so that whoever sees no permit sees the message.
-        self.set_reserved(reserved);
-        drop(end);
-        if closed {
-            return Err(Stop::Closed);
-        }
-        self.receivers.notify_fenced(1);
-        Ok(())
+        let sent = self.fill_reserved(message.take().expect("a message to send"));
+        sent.map_err(|back| {
+            *message = Some(back);
+            Stop::Closed
+        })
     }
 
     fn enlist_send(&self, ticket: Ticket, seat: &mut Seat, offering: Offering<'_, T>) -> Look {
@@ -528,7 +387,7 @@ impl<T> Outlet<T> for Buffer<T> {
 
     fn complete_recv(&self, token: Token, into: &mut Option<T>) -> bool {
         let mut end = self.consumer();
-        let Some(Numbered { message, .. }) = Self::unchoose(&mut end, token) else { return false };
+        let Some(Numbered { message, .. }) = end.books().unchoose(token) else { return false };
         *into = Some(message);
         // In this order as in `take_chosen`.
         end.give_back();
@@ -543,7 +402,7 @@ impl<T> Outlet<T> for Buffer<T> {
         if end.books().next_is_chosen == Some(token.slot()) {
             end.books().next_is_chosen = None;
         } else {
-            let Some(numbered) = Self::unchoose(&mut end, token) else { return };
+            let Some(numbered) = end.books().unchoose(token) else { return };
             let returned = &mut end.books().returned;
             let at = returned.partition_point(|other| other.number < numbered.number);
             returned.insert(at, numbered);

@@ -37,7 +37,8 @@ pub mod internal {
 /// [`select!`](crate::select!) reads better.
 ///
 /// If several can proceed, one is picked at random; with [`new_biased`](Select::new_biased) the first. A `Select` may be
-/// used again and again; that is cheaper than a new one each time, since arms that are not ready are not visited again.
+/// used again and again; that is cheaper than a new one each time, since it remembers which of many arms were not ready. Used
+/// again, it may serve an arm that stays ready a few times (at most eight) before it picks anew.
 ///
 /// ```
 /// use narrows::{Select, unbounded};

@@ -40,9 +40,10 @@ fn select_receivers_1() {
     two_receivers("select_receivers_1", Some(1), 2120);
 }
 
-/// Rule 17: the same with one selector that is used again, its tickets left out in between.
-fn a_selector_is_used_again(name: &str, bound: Option<usize>, floor: usize) {
+/// Rule 17: the same with one selector that is used again. With a third arm it has many, and leaves its tickets out in between.
+fn a_selector_is_used_again(name: &str, bound: Option<usize>, is_large: bool, floor: usize) {
     explore(name, floor, move || {
+        let third = narrows::never::<u32>();
         let (s1, r1) = channel(bound);
         let (s2, r2) = channel(bound);
         let keep = s1.clone();
@@ -54,6 +55,9 @@ fn a_selector_is_used_again(name: &str, bound: Option<usize>, floor: usize) {
         let mut select = Select::new();
         let first = select.recv(&r1);
         select.recv(&r2);
+        if is_large {
+            select.recv(&third);
+        }
         turn(0);
         let mut sum = 0;
         for _ in 0..2 {
@@ -69,23 +73,37 @@ fn a_selector_is_used_again(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn selector_again_0() {
-    a_selector_is_used_again("selector_again_0", Some(0), 335);
+    a_selector_is_used_again("selector_again_0", Some(0), false, 305);
 }
 
 #[test]
 fn selector_again_1() {
-    a_selector_is_used_again("selector_again_1", Some(1), 531);
+    a_selector_is_used_again("selector_again_1", Some(1), false, 240);
+}
+
+#[test]
+fn large_selector_again_0() {
+    a_selector_is_used_again("large_selector_again_0", Some(0), true, 373);
+}
+
+#[test]
+fn large_selector_again_1() {
+    a_selector_is_used_again("large_selector_again_1", Some(1), true, 324);
 }
 
 /// Rules 9, 17: a watch ticket that takes a wake-up while its selector is awake keeps no competing receiver asleep.
 #[test]
 fn selector_again_beside_a_receiver() {
-    explore("selector_again_beside_a_receiver", 115, || {
+    explore("selector_again_beside_a_receiver", 129, || {
         let (s, r) = channel(Some(2));
         let other = r.clone();
+        let idle = [narrows::never::<u32>(), narrows::never()];
         s.send(1).unwrap();
         let mut select = Select::new();
         select.recv(&r);
+        for never in &idle {
+            select.recv(never);
+        }
         for _ in 0..2 {
             assert_eq!(select.select().recv(&r), Ok(1));
             s.send(1).unwrap();

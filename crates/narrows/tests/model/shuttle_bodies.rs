@@ -18,9 +18,11 @@ fn count(r: &Receiver<u32>) -> u32 {
     r.iter().map(|_| 1).sum()
 }
 
-/// Rules 9, 16, 17: a selector used until both of its channels end, beside a receiver that competes for one of them.
-fn a_selector_until_the_end(name: &str, bound: Option<usize>) {
+/// Rules 9, 16, 17: a selector used until both of its channels end, beside a receiver that competes for one of them. With a
+/// third arm it has many, and leaves its tickets out.
+fn a_selector_until_the_end(name: &str, bound: Option<usize>, is_large: bool) {
     try_schedules(name, 4, move || {
+        let third = narrows::never::<u32>();
         let (s1, r1) = channel(bound);
         let (s2, r2) = channel(bound);
         let other = r1.clone();
@@ -33,6 +35,9 @@ fn a_selector_until_the_end(name: &str, bound: Option<usize>) {
         let competes = thread::spawn(move || count(&other));
         let mut select = Select::new();
         let arms = [(select.recv(&r1), &r1), (select.recv(&r2), &r2)];
+        if is_large {
+            select.recv(&third);
+        }
         let (mut left, mut got) = (2, 0);
         while left > 0 {
             let operation = select.select();
@@ -55,22 +60,33 @@ fn a_selector_until_the_end(name: &str, bound: Option<usize>) {
 
 #[test]
 fn selector_until_the_end_0() {
-    a_selector_until_the_end("selector_until_the_end_0", Some(0));
+    a_selector_until_the_end("selector_until_the_end_0", Some(0), false);
 }
 
 #[test]
 fn selector_until_the_end_1() {
-    a_selector_until_the_end("selector_until_the_end_1", Some(1));
+    a_selector_until_the_end("selector_until_the_end_1", Some(1), false);
+}
+
+#[test]
+fn large_selector_until_the_end_0() {
+    a_selector_until_the_end("large_selector_until_the_end_0", Some(0), true);
+}
+
+#[test]
+fn large_selector_until_the_end_1() {
+    a_selector_until_the_end("large_selector_until_the_end_1", Some(1), true);
 }
 
 #[test]
 fn selector_until_the_end_unbounded() {
-    a_selector_until_the_end("selector_until_the_end_unbounded", None);
+    a_selector_until_the_end("selector_until_the_end_unbounded", None, false);
 }
 
-/// Rules 9, 17: a selector that was used twice and then rests has its tickets out; they keep nothing from the others.
+/// Rules 9, 17: a large selector that was used twice and then rests has its tickets out; they keep nothing from the others.
 fn a_selector_rests(name: &str, bound: Option<usize>) {
     try_schedules(name, 4, move || {
+        let third = narrows::never::<u32>();
         let (s1, r1) = channel(bound);
         let (s2, r2) = channel(bound);
         let (first, second) = (s1.clone(), s2.clone());
@@ -83,6 +99,7 @@ fn a_selector_rests(name: &str, bound: Option<usize>) {
         let (other1, other2) = (r1.clone(), r2.clone());
         let mut select = Select::new();
         let arms = [(select.recv(&r1), &r1), (select.recv(&r2), &r2)];
+        select.recv(&third);
         let mut got = [0, 0];
         for _ in 0..2 {
             if let Ok(operation) = select.select_timeout(BRIEF) {

@@ -1,0 +1,95 @@
+//! One use of a selector, as an operation that the loop in `wait` runs.
+
+use super::{Aim, Chosen, FEW_ARMS, Selector};
+use crate::{
+    arm::{Look, Who},
+    sync::Arc,
+    wait::{Op, waiter::Waiter},
+};
+
+/// One use of a selector, as an operation.
+pub(in crate::select) struct SelectOp<'s, 'a> {
+    pub(in crate::select) select: &'s mut Selector<'a>,
+}
+
+impl<'a> Op for SelectOp<'_, 'a> {
+    type Output = Chosen<'a>;
+
+    fn attempt(&mut self, who: Who<'_>) -> Option<Chosen<'a>> {
+        self.select.attempt(who, true)
+    }
+
+    fn enlist(&mut self, waiter: &Arc<Waiter>) -> Look {
+        self.select.enlist_cold(waiter);
+        self.select.take_notices();
+        let run = &self.select.run;
+        Look { ready: !run.candidates.is_empty(), due: run.due.first().map(|(at, _)| *at) }
+    }
+
+    fn claimed(&mut self, arm: usize) -> Option<Chosen<'a>> {
+        self.select.make_candidate(arm);
+        self.select.run.first = Some(arm);
+        if self.select.run.aim != Some(Aim::Choose) {
+            return None;
+        }
+        let slot = self.select.slot(arm)?;
+        let token = slot.entry.arm.claimed(&mut slot.seat)?;
+        let chosen = Chosen { entry: Some(slot.entry), index: slot.index, token };
+        self.select.served(arm);
+        Some(chosen)
+    }
+
+    fn attempt_last(&mut self, who: Who<'_>) -> Option<Chosen<'a>> {
+        let waiter = self.select.waiter(who.is_task);
+        self.select.attempt_all(who).or_else(|| self.select.confirm_none(&waiter))
+    }
+
+    /// Leaves the tickets out for the next use, if there has been more than one.
+    fn retract(&mut self) {
+        if self.select.run.uses < 2 {
+            self.select.retract_all();
+        }
+    }
+
+    fn pass_on(&mut self, arm: usize) {
+        if let Some(slot) = self.select.slot(arm) {
+            slot.entry.arm.pass_on();
+        }
+    }
+
+    fn looks_ready(&mut self) -> bool {
+        let select = &mut *self.select;
+        select.glance_at_notices();
+        if !select.run.candidates.is_empty() {
+            return true;
+        }
+        if select.run.cold.len() > FEW_ARMS {
+            return false;
+        }
+        let looks_ready = |at: &usize| {
+            let slot = select.slots[*at].as_ref();
+            slot.is_some_and(|slot| slot.entry.arm.is_ready(Who::THREAD))
+        };
+        let ready = select.run.cold.iter().any(looks_ready);
+        if ready {
+            select.warm_cold();
+        }
+        ready
+    }
+
+    fn waiter(&mut self, is_task: bool) -> Arc<Waiter> {
+        let waiter = self.select.waiter(is_task);
+        if !is_task {
+            waiter.set_thread(); // a selector may move from thread to thread
+        }
+        waiter
+    }
+
+    /// It stays with the selector while tickets are out.
+    fn put_back(&mut self, waiter: Arc<Waiter>) {
+        if self.select.run.uses < 2 {
+            self.select.run.waiter = None;
+            Waiter::recycle(waiter);
+        }
+    }
+}
