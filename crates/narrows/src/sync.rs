@@ -9,7 +9,7 @@ pub(crate) use loom::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicPtr, AtomicUsize, Ordering, fence},
     },
-    thread::{Thread, current, park, yield_now},
+    thread::yield_now,
 };
 #[cfg(shuttle)]
 pub(crate) use shuttle::{
@@ -27,6 +27,57 @@ pub(crate) use std::{
     },
     thread::{Thread, current, park, yield_now},
 };
+
+#[cfg(loom)]
+pub(crate) use self::parking::{Thread, current, park};
+
+/// loom 0.7 takes an unpark for the end of whatever its thread waits for, be it a lock, and then fails on its own assertion.
+/// Here an unpark reaches loom only if the thread is parked; else it is remembered.
+#[cfg(loom)]
+mod parking {
+    use std::sync::Arc;
+
+    use loom::sync::atomic::{AtomicUsize, Ordering::AcqRel};
+
+    const AWAKE: usize = 0;
+    const PARKED: usize = 1;
+    const UNPARKED: usize = 2;
+
+    loom::thread_local! {
+        static STATE: Arc<AtomicUsize> = Arc::new(AtomicUsize::new(AWAKE));
+    }
+
+    #[derive(Debug, Clone)]
+    pub(crate) struct Thread {
+        thread: loom::thread::Thread,
+        state: Arc<AtomicUsize>,
+    }
+
+    impl Thread {
+        pub(crate) fn unpark(&self) {
+            // AcqRel: pairs with the swaps in `park`, as std promises of the two.
+            let before = self.state.swap(UNPARKED, AcqRel);
+            if before == PARKED {
+                self.thread.unpark();
+            }
+        }
+    }
+
+    pub(crate) fn current() -> Thread {
+        Thread { thread: loom::thread::current(), state: STATE.with(Arc::clone) }
+    }
+
+    pub(crate) fn park() {
+        let state = STATE.with(Arc::clone);
+        // AcqRel: pairs with the swap in `unpark`.
+        let before = state.swap(PARKED, AcqRel);
+        if before != UNPARKED {
+            loom::thread::park();
+        }
+        // AcqRel: the same once more, for whoever unparked us.
+        state.swap(AWAKE, AcqRel);
+    }
+}
 
 /// True where a checker decides the schedule: spinning and caches would only multiply its executions.
 pub(crate) const MODELLED: bool = cfg!(any(loom, shuttle));
