@@ -4,6 +4,7 @@ use crate::{
     arm::{Look, Seat, Ticket, Token, Who},
     buffer::Buffer,
     error::TryRecvError,
+    time::Deadline,
     timer::Timer,
     zero::Zero,
 };
@@ -63,6 +64,12 @@ pub(crate) trait Inlet<T> {
     /// Sends now. The message is in `message`, or in the ticket; if it cannot go it is in `message` afterwards.
     fn send(&self, message: &mut Option<T>, seat: &mut Seat, who: Who<'_>) -> Result<(), Stop>;
 
+    /// Shows the message to receivers for a short while, without a ticket, where there is no place to look for. True if it
+    /// has gone.
+    fn offer(&self, _message: &mut Option<T>, _deadline: Deadline) -> bool {
+        false
+    }
+
     /// Takes `n` places for permits.
     fn reserve(&self, n: usize, who: Who<'_>) -> Result<(), Stop>;
     /// Gives `n` of them back.
@@ -112,6 +119,11 @@ pub(crate) trait Outlet<T> {
     /// Receives now, into `into`, which is empty. So with the other functions that receive: a large message is copied
     /// once, and not through the stack of every function on the way.
     fn recv(&self, into: &mut Option<T>, who: Who<'_>) -> Result<(), TryRecvError>;
+
+    /// Waits for a sender for a short while, without a ticket, where there is nothing to look for. True if a message came.
+    fn want(&self, _into: &mut Option<T>, _deadline: Deadline) -> bool {
+        false
+    }
 
     /// Leaves a ticket, then looks whether the receiver could go on.
     fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look;

@@ -5,7 +5,8 @@
 //! # Unsafe code
 //!
 //! Modules that may use `unsafe`: `queue` (slots, and who may touch them), `role` (state that only the holder of a role
-//! touches) and `select` (`Select` is `Send` and `Sync` whatever its messages are).
+//! touches), `exchange` (one slot, and whose it is) and `select` (`Select` is `Send` and `Sync` whatever its messages
+//! are).
 #![deny(unsafe_code)]
 
 /// Pages on more than one item.
@@ -31,6 +32,8 @@ pub mod arm;
 mod buffer;
 mod channel;
 mod error;
+#[allow(unsafe_code)] // one slot, and whose it is
+mod exchange;
 #[cfg(all(test, loom))]
 #[path = "../tests/model/explore.rs"]
 mod explore;

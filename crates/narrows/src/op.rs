@@ -10,6 +10,7 @@ use crate::{
     flavor::{Offering, Stop},
     handle::{Receiver, Sender},
     sync::Arc,
+    time::Deadline,
     wait::{Op, waiter::Waiter},
 };
 
@@ -76,6 +77,10 @@ impl<T> Op for SendOp<'_, T> {
 
     fn patience(&mut self) -> usize {
         self.chan.inlet().send_patience()
+    }
+
+    fn meet(&mut self, deadline: Deadline) -> Option<Self::Output> {
+        self.chan.inlet().offer(&mut self.message, deadline).then_some(Ok(()))
     }
 
     fn may_find_stored(&self) -> bool {
@@ -154,6 +159,11 @@ impl<T, H: Borrow<Receiver<T>>> Op for RecvOp<T, H> {
 
     fn patience(&mut self) -> usize {
         self.handle.borrow().chan().map_or(0, |chan| chan.outlet().recv_patience())
+    }
+
+    fn meet(&mut self, deadline: Deadline) -> Option<Self::Output> {
+        let chan = self.handle.borrow().chan()?;
+        chan.outlet().want(&mut self.message, deadline).then_some(Ok(()))
     }
 
     fn may_find_stored(&self) -> bool {

@@ -71,6 +71,17 @@ fn park_for(_left: Duration) {
     yield_now();
 }
 
+/// Sleeps a little, for want of somebody to wake us: a peer was stopped between two of its steps.
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) fn nap() {
+    std::thread::sleep(Duration::from_micros(50));
+}
+
+#[cfg(any(loom, shuttle))]
+pub(crate) fn nap() {
+    yield_now();
+}
+
 /// A short bounded wait before sleeping: pauses, then yields.
 #[derive(Debug)]
 pub(crate) struct Spin {

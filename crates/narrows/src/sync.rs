@@ -82,9 +82,6 @@ mod parking {
 /// True where a checker decides the schedule: spinning and caches would only multiply its executions.
 pub(crate) const MODELLED: bool = cfg!(any(loom, shuttle));
 
-/// loom 0.7 takes an unpark for a thread that is blocked on a lock as the lock being free, and gives up.
-pub(crate) const UNPARKS_THE_BLOCKED: bool = cfg!(loom);
-
 /// Takes a lock. No user code runs under any lock of this crate, so a poisoned one is still consistent.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -52,10 +52,7 @@ pub(crate) use self::barrier::prepare;
 use self::owner::Owner;
 use crate::{
     park,
-    sync::{
-        Arc, AtomicPtr, AtomicUsize, MODELLED, Mutex, Ordering, Thread, UNPARKS_THE_BLOCKED, UnsafeCell, current,
-        fence, lock,
-    },
+    sync::{Arc, AtomicPtr, AtomicUsize, MODELLED, Mutex, Ordering, Thread, UnsafeCell, current, fence, lock},
     time::Deadline,
 };
 
@@ -71,11 +68,7 @@ const RUN: usize = if MODELLED { 1 } else { 32 };
 const LONGEST_RUN: usize = if MODELLED { 2 } else { 1 << 16 };
 
 /// What fences cost in so many entries is about what a membarrier costs.
-const WORTH: usize = match (UNPARKS_THE_BLOCKED, MODELLED) {
-    (true, _) => 0,
-    (_, true) => 1,
-    _ => 128,
-};
+const WORTH: usize = if MODELLED { 1 } else { 128 };
 
 /// Neither is ever equal to an owner, nor to the null of a thread that has none.
 const NONE: *mut Owner = ptr::without_provenance_mut(1);

@@ -60,6 +60,11 @@ pub(crate) trait Op {
         true
     }
 
+    /// Spins, where that is not so, in sight of the peer: it may finish the operation.
+    fn meet(&mut self, _deadline: Deadline) -> Option<Self::Output> {
+        None
+    }
+
     /// The waiter to use; a selector that is used again keeps its own.
     fn waiter(&mut self, is_task: bool) -> Arc<Waiter> {
         if is_task { Waiter::for_task() } else { Waiter::for_thread() }
@@ -110,6 +115,10 @@ impl<O: Op> Op for &mut O {
         (**self).may_find_stored()
     }
 
+    fn meet(&mut self, deadline: Deadline) -> Option<O::Output> {
+        (**self).meet(deadline)
+    }
+
     fn waiter(&mut self, is_task: bool) -> Arc<Waiter> {
         (**self).waiter(is_task)
     }
@@ -132,10 +141,12 @@ pub(crate) fn block<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Output> 
 /// The same after a look at what is stored.
 #[cold]
 pub(crate) fn block_slow<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Output> {
-    if !op.may_find_stored()
-        && let Some(output) = op.attempt(Who::THREAD)
-    {
-        return Some(output);
+    if !op.may_find_stored() {
+        let met = op.meet(deadline);
+        let output = met.or_else(|| op.attempt(Who::THREAD));
+        if output.is_some() {
+            return output;
+        }
     }
     let mut spin = park::Spin::new();
     for _ in 0..op.patience() {

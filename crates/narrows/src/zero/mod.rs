@@ -1,5 +1,5 @@
-//! Channels without places: a message goes from hand to hand. Two wait lists under one lock; the message rides in a
-//! ticket.
+//! Channels without places: a message goes from hand to hand. Threads that run meet in the exchange cell (`exchange`); who
+//! sleeps, is a task or a select waits in one of two lists under one lock, and the message rides in a ticket.
 //!
 //! ```text
 //! a sender's ticket     Message --receiver claims--> Taken
@@ -12,7 +12,14 @@
 //! channel, and any receiver may take it, oldest first. For the same reason nobody waits for a task: a thread that
 //! receives does not claim a select in a task, which has no message yet; that is told, and acts when it is polled.
 //!
-//! Invariants: all of it changes under the one lock; nothing is woken, cloned or dropped under it. Receivers are served
+//! A thread that may wait shows itself in the cell first, spins, and comes to the lists only when that was in vain. Whoever
+//! needs no ticket to act, a `try_` call or a poll, looks into the cell and may match what it shows; nobody else is shown
+//! in it. It counts as waiting for those alone who can match it: a permit and a two-step select's send need a ticket to
+//! point at, and by enlisting make the receiver in the cell take one. So an offer or a want in the cell is like one with a
+//! time-out: it may be taken back at any moment, and its thread comes to the lists later.
+//!
+//! Invariants: the lists and all that belongs to them change under the one lock; nothing is woken, cloned or dropped under
+//! it. The cell is open only while they say nothing (`State::is_idle`), so it overtakes nobody. Receivers are served
 //! from `handed` before anything else, so order is kept. After `close` nothing is met any more.
 
 mod state;
@@ -21,6 +28,7 @@ use self::state::{Found, Offer, State, Want, settle};
 use crate::{
     arm::{Look, Seat, Stance, Ticket, Token, Who},
     error::TryRecvError,
+    exchange::{Cell, Sight},
     flavor::{Inlet, Offering, Outlet, Stop},
     park,
     sync::{Mutex, Ordering, fence, lock},
@@ -31,15 +39,17 @@ use crate::{
 /// A rendezvous channel.
 #[derive(Debug)]
 pub(crate) struct Zero<T> {
+    /// Boxed: it is as large as a message.
+    cell: Box<Cell<T>>,
     state: Mutex<State<T>>,
 }
 
 impl<T> Zero<T> {
     pub(crate) fn new() -> Zero<T> {
-        Zero { state: Mutex::new(State::new()) }
+        Zero { cell: Cell::new(), state: Mutex::new(State::new()) }
     }
 
-    /// Runs `f` under the lock; whom it claimed is woken after it.
+    /// Runs `f` under the lock; whom it claimed is woken after it. The cell is shut while there is something in the state.
     fn with<R>(&self, f: impl FnOnce(&mut State<T>, &mut Woken) -> R) -> R {
         let mut woken = Woken::default();
         // SeqCst: an answer must be true in the one order of all channels (contract, rule 4), and what this thread did in
@@ -47,6 +57,10 @@ impl<T> Zero<T> {
         fence(Ordering::SeqCst);
         let mut state = lock(&self.state);
         let result = f(&mut state, &mut woken);
+        let is_idle = state.is_idle();
+        if is_idle != std::mem::replace(&mut state.was_idle, is_idle) {
+            if is_idle { self.cell.open() } else { self.cell.shut() }
+        }
         drop(state);
         woken.wake();
         result
@@ -81,10 +95,10 @@ impl<T> Zero<T> {
             park::sleep(settled, Deadline::Never);
         }
     }
-}
 
-impl<T> Inlet<T> for Zero<T> {
-    fn send(&self, message: &mut Option<T>, seat: &mut Seat, who: Who<'_>) -> Result<(), Stop> {
+    /// A send where the cell has nothing to say.
+    #[cold]
+    fn send_locked(&self, message: &mut Option<T>, seat: &mut Seat, who: Who<'_>) -> Result<(), Stop> {
         self.with(|state, woken| {
             if let Some(offer) = seat.and_then(|key| state.senders.payload(key)) {
                 // An attempt has the message in hand; nobody can claim us meanwhile.
@@ -102,6 +116,48 @@ impl<T> Inlet<T> for Zero<T> {
             state.deliver(key, message, woken);
             Ok(())
         })
+    }
+
+    /// A receive where the cell has nothing to say.
+    #[cold]
+    fn recv_locked(&self, into: &mut Option<T>, who: Who<'_>) -> Result<(), TryRecvError> {
+        loop {
+            let found = self.with(|state, woken| {
+                if let Some(numbered) = state.handed.pop_front() {
+                    *into = Some(numbered.message);
+                    return Ok(Found::Message);
+                }
+                if state.closed {
+                    return Err(TryRecvError::Disconnected);
+                }
+                state.find_sender(into, who, woken).ok_or(TryRecvError::Empty)
+            })?;
+            let Found::Met(own) = found else { return Ok(()) };
+            let came = self.await_meeting(own, into);
+            self.with(|state, _| state.receivers.remove(own));
+            if came {
+                return Ok(());
+            }
+            // The select that we met withdrew: look for another sender.
+        }
+    }
+}
+
+impl<T> Inlet<T> for Zero<T> {
+    fn send(&self, message: &mut Option<T>, seat: &mut Seat, who: Who<'_>) -> Result<(), Stop> {
+        // With a ticket out the message is in the ticket.
+        if seat.is_none() {
+            match self.cell.give(message) {
+                Sight::Peer => return Ok(()),
+                Sight::Nobody => return Err(Stop::Full),
+                Sight::Shut => {}
+            }
+        }
+        self.send_locked(message, seat, who)
+    }
+
+    fn offer(&self, message: &mut Option<T>, deadline: Deadline) -> bool {
+        self.cell.offer(message, deadline)
     }
 
     fn reserve(&self, n: usize, who: Who<'_>) -> Result<(), Stop> {
@@ -192,6 +248,9 @@ impl<T> Inlet<T> for Zero<T> {
     }
 
     fn choose_send(&self, who: Who<'_>) -> Option<Token> {
+        if !self.cell.is_shut() {
+            return None;
+        }
         self.with(|state, _| {
             if state.closed {
                 return Some(Token::DISCONNECTED);
@@ -229,7 +288,8 @@ impl<T> Inlet<T> for Zero<T> {
     }
 
     fn can_send(&self, n: usize, who: Who<'_>) -> bool {
-        self.with(|state, _| state.closed || state.open_receivers(who) >= state.reserved.saturating_add(n))
+        self.cell.is_shut()
+            && self.with(|state, _| state.closed || state.open_receivers(who) >= state.reserved.saturating_add(n))
     }
 
     fn close(&self) -> bool {
@@ -257,25 +317,16 @@ impl<T> Inlet<T> for Zero<T> {
 
 impl<T> Outlet<T> for Zero<T> {
     fn recv(&self, into: &mut Option<T>, who: Who<'_>) -> Result<(), TryRecvError> {
-        loop {
-            let found = self.with(|state, woken| {
-                if let Some(numbered) = state.handed.pop_front() {
-                    *into = Some(numbered.message);
-                    return Ok(Found::Message);
-                }
-                if state.closed {
-                    return Err(TryRecvError::Disconnected);
-                }
-                state.find_sender(into, who, woken).ok_or(TryRecvError::Empty)
-            })?;
-            let Found::Met(own) = found else { return Ok(()) };
-            let came = self.await_meeting(own, into);
-            self.with(|state, _| state.receivers.remove(own));
-            if came {
-                return Ok(());
-            }
-            // The select that we met withdrew: look for another sender.
+        match self.cell.take(into) {
+            Sight::Peer => return Ok(()),
+            Sight::Nobody => return Err(TryRecvError::Empty),
+            Sight::Shut => {}
         }
+        self.recv_locked(into, who)
+    }
+
+    fn want(&self, into: &mut Option<T>, deadline: Deadline) -> bool {
+        self.cell.want(into, deadline)
     }
 
     fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look {
@@ -329,13 +380,19 @@ impl<T> Outlet<T> for Zero<T> {
     }
 
     fn choose_recv(&self, who: Who<'_>) -> Option<Token> {
+        if self.cell.look_for_sender() == Sight::Nobody {
+            return None;
+        }
         self.with(|state, woken| {
+            let mut message = None;
             let mut chosen = state.handed.pop_front();
+            if chosen.is_none() && self.cell.take(&mut message) == Sight::Peer {
+                chosen = message.take().map(|message| state.number(message));
+            }
             if chosen.is_none() {
                 if state.closed {
                     return Some(Token::DISCONNECTED);
                 }
-                let mut message = None;
                 if let Found::Met(own) = state.find_sender(&mut message, who, woken)? {
                     return Some(own);
                 }
@@ -374,15 +431,19 @@ impl<T> Outlet<T> for Zero<T> {
     }
 
     fn can_recv(&self, who: Who<'_>) -> bool {
-        self.with(|state, _| state.closed || !state.handed.is_empty() || state.has_open_sender(who))
+        match self.cell.look_for_sender() {
+            Sight::Peer => true,
+            Sight::Nobody => false,
+            Sight::Shut => self.with(|state, _| state.closed || !state.handed.is_empty() || state.has_open_sender(who)),
+        }
     }
 
     fn is_closed(&self) -> bool {
-        self.with(|state, _| state.closed)
+        self.cell.is_shut() && self.with(|state, _| state.closed)
     }
 
     fn is_drained(&self) -> bool {
-        self.with(|state, _| state.is_drained())
+        self.cell.is_shut() && self.with(|state, _| state.is_drained())
     }
 
     fn len(&self) -> usize {

@@ -61,6 +61,8 @@ pub(super) struct State<T> {
     /// Permits out: so many waiting receivers are spoken for.
     pub(super) reserved: usize,
     pub(super) closed: bool,
+    /// As it was when the lock was last released; the cell is shut if it was not.
+    pub(super) was_idle: bool,
 }
 
 /// How a receiver found a sender.
@@ -80,7 +82,17 @@ impl<T> State<T> {
             next_number: 0,
             reserved: 0,
             closed: false,
+            was_idle: true,
         }
+    }
+
+    /// Nobody to find, nothing to take, no end to tell of: two threads may meet beside the lock.
+    pub(super) fn is_idle(&self) -> bool {
+        self.senders.linked() == 0
+            && self.receivers.linked() == 0
+            && self.handed.is_empty()
+            && self.reserved == 0
+            && !self.closed
     }
 
     /// Waiting receivers that a sender could claim now.

@@ -29,7 +29,7 @@ fn messages_arrive_in_order(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn in_order_0() {
-    messages_arrive_in_order("in_order_0", Some(0), 255);
+    messages_arrive_in_order("in_order_0", Some(0), 12_400);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn two_senders(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn two_senders_0() {
-    two_senders("two_senders_0", Some(0), 2950);
+    two_senders("two_senders_0", Some(0), 434_000);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn two_receivers(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn two_receivers_0() {
-    two_receivers("two_receivers_0", Some(0), 3100);
+    two_receivers("two_receivers_0", Some(0), 412_000);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_receive_is_seen_by_the_sender(name: &str, capacity: usize, floor: usize) {
 
 #[test]
 fn happens_before_back_0() {
-    a_receive_is_seen_by_the_sender("happens_before_back_0", 0, 63);
+    a_receive_is_seen_by_the_sender("happens_before_back_0", 0, 960);
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn a_send_is_seen_by_the_receiver(name: &str, bound: Option<usize>, floor: usize
 
 #[test]
 fn happens_before_there_0() {
-    a_send_is_seen_by_the_receiver("happens_before_there_0", Some(0), 63);
+    a_send_is_seen_by_the_receiver("happens_before_there_0", Some(0), 960);
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn a_send_meets_close(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn close_and_send_0() {
-    a_send_meets_close("close_and_send_0", Some(0), 2450);
+    a_send_meets_close("close_and_send_0", Some(0), 45_900);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn receivers_meet_the_last_senders_drop(name: &str, bound: Option<usize>, floor:
 
 #[test]
 fn last_sender_goes_0() {
-    receivers_meet_the_last_senders_drop("last_sender_goes_0", Some(0), 1600);
+    receivers_meet_the_last_senders_drop("last_sender_goes_0", Some(0), 23_600);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn senders_meet_the_last_receivers_drop(name: &str, bound: Option<usize>, floor:
 
 #[test]
 fn last_receiver_goes_0() {
-    senders_meet_the_last_receivers_drop("last_receiver_goes_0", Some(0), 34);
+    senders_meet_the_last_receivers_drop("last_receiver_goes_0", Some(0), 132);
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn two_receivers(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn select_receivers_0() {
-    two_receivers("select_receivers_0", Some(0), 1900);
+    two_receivers("select_receivers_0", Some(0), 31_500);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_selector_is_used_again(name: &str, bound: Option<usize>, is_large: bool, fl
 
 #[test]
 fn selector_again_0() {
-    a_selector_is_used_again("selector_again_0", Some(0), false, 305);
+    a_selector_is_used_again("selector_again_0", Some(0), false, 2640);
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn a_select_sends(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn select_sends_0() {
-    a_select_sends("select_sends_0", Some(0), 95);
+    a_select_sends("select_sends_0", Some(0), 440);
 }
 
 #[test]
