@@ -23,6 +23,7 @@ use crate::{
 pub struct SendFuture<'a, T>(Wait<SendOp<'a, T>>);
 
 impl<'a, T> SendFuture<'a, T> {
+    #[inline]
     pub(crate) fn new(op: SendOp<'a, T>) -> Self {
         SendFuture(Wait::new(op))
     }
@@ -31,8 +32,15 @@ impl<'a, T> SendFuture<'a, T> {
 impl<T> Future for SendFuture<'_, T> {
     type Output = Result<(), SendError<T>>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx)
+        let wait = &mut self.0;
+        let tried = wait.is_fresh();
+        if tried && wait.op_mut().send_quickly() {
+            wait.skip();
+            return Poll::Ready(Ok(()));
+        }
+        wait.poll_on(cx, tried)
     }
 }
 
@@ -41,6 +49,7 @@ impl<T> Future for SendFuture<'_, T> {
 pub struct RecvFuture<'a, T>(Wait<RecvOp<T, &'a Receiver<T>>>);
 
 impl<'a, T> RecvFuture<'a, T> {
+    #[inline]
     pub(crate) fn new(op: RecvOp<T, &'a Receiver<T>>) -> Self {
         RecvFuture(Wait::new(op))
     }
@@ -49,8 +58,9 @@ impl<'a, T> RecvFuture<'a, T> {
 impl<T> Future for RecvFuture<'_, T> {
     type Output = Result<T, RecvError>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map_ok(|()| self.0.op_mut().take_message())
+        self.0.poll_recv(cx)
     }
 }
 

@@ -1,7 +1,11 @@
 //! The single operations: send, receive, reserve, and waiting for the end. Each owns its message and its ticket; how it
 //! waits is the business of `wait`.
 
-use std::{borrow::Borrow, marker::PhantomData};
+use std::{
+    borrow::Borrow,
+    marker::PhantomData,
+    task::{Context, Poll},
+};
 
 use crate::{
     arm::{Look, Seat, Ticket, Token, Who},
@@ -11,7 +15,7 @@ use crate::{
     handle::{Receiver, Sender},
     sync::Arc,
     time::Deadline,
-    wait::{Op, waiter::Waiter},
+    wait::{Op, Wait, waiter::Waiter},
 };
 
 /// Sends one message.
@@ -23,6 +27,7 @@ pub(crate) struct SendOp<'a, T> {
 }
 
 impl<'a, T> SendOp<'a, T> {
+    #[inline]
     pub(crate) fn new(chan: &'a Chan<T>, message: T) -> SendOp<'a, T> {
         SendOp { chan, message: Some(message), seat: None }
     }
@@ -30,6 +35,18 @@ impl<'a, T> SendOp<'a, T> {
     /// Sends the message in `from`, which is then empty.
     pub(crate) fn from_option(chan: &'a Chan<T>, from: &mut Option<T>) -> SendOp<'a, T> {
         SendOp { chan, message: from.take(), seat: None }
+    }
+
+    /// The usual send, if it is possible at once.
+    #[inline]
+    pub(crate) fn send_quickly(&mut self) -> bool {
+        if let Some(place) = self.chan.place()
+            && let Some(message) = self.message.take()
+        {
+            place.fill(message);
+            return true;
+        }
+        false
     }
 
     /// The message of a send that did not happen.
@@ -97,8 +114,15 @@ pub(crate) struct RecvOp<T, H> {
 }
 
 impl<T, H: Borrow<Receiver<T>>> RecvOp<T, H> {
+    #[inline]
     pub(crate) fn new(handle: H) -> RecvOp<T, H> {
         RecvOp { handle, message: None, seat: None }
+    }
+
+    /// The usual receive, if it is possible at once.
+    #[inline]
+    fn take_quickly(&self) -> Option<T> {
+        Some(self.handle.borrow().chan()?.front()?.take())
     }
 
     /// The second step of a receive that a select has chosen.
@@ -168,6 +192,19 @@ impl<T, H: Borrow<Receiver<T>>> Op for RecvOp<T, H> {
 
     fn may_find_stored(&self) -> bool {
         self.handle.borrow().capacity() != Some(0)
+    }
+}
+
+impl<T, H: Borrow<Receiver<T>>> Wait<RecvOp<T, H>> {
+    /// Polls for a message.
+    #[inline]
+    pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
+        let tried = self.is_fresh();
+        if tried && let Some(message) = self.op().take_quickly() {
+            self.skip();
+            return Poll::Ready(Ok(message));
+        }
+        self.poll_on(cx, tried).map_ok(|()| self.op_mut().take_message())
     }
 }
 

@@ -48,10 +48,10 @@ impl<T, H: Borrow<Receiver<T>>> Stream for RecvStream<T, H> {
         if self.has_ended {
             return Poll::Ready(None);
         }
-        let received = ready!(Pin::new(&mut self.wait).poll(cx));
+        let received = ready!(self.wait.poll_recv(cx));
         self.wait.again();
         self.has_ended = received.is_err();
-        Poll::Ready(received.ok().map(|()| self.wait.op_mut().take_message()))
+        Poll::Ready(received.ok())
     }
 }
 

@@ -149,6 +149,7 @@ impl<T> Receiver<T> {
     ///
     /// # Cancel safety
     /// Dropping the future loses neither a message nor a wake-up.
+    #[inline]
     pub fn recv_async(&self) -> RecvFuture<'_, T> {
         RecvFuture::new(RecvOp::new(self))
     }

@@ -148,6 +148,7 @@ impl<T> Sender<T> {
     /// # Cancel safety
     /// Dropping the future before it is ready sends nothing and drops the message, unless a receiver at capacity 0 had
     /// taken it already. To keep a message over a cancellation, [reserve](Sender::reserve_async) first.
+    #[inline]
     pub fn send_async(&self, message: T) -> SendFuture<'_, T> {
         SendFuture::new(SendOp::new(self.chan(), message))
     }

@@ -1,7 +1,8 @@
 //! Wait lists: tickets in order of arrival. Knows nothing about queues; `P` is what a ticket shows to the peer.
 //!
 //! A ticket is *linked* while the peer may find it. A claim unlinks it but leaves it in its slot until its owner takes
-//! it back, so that what the peer put into it is not lost. Relinked, it stands at its old place.
+//! it back, so that what the peer put into it is not lost; where nothing can be put into it, a single operation's ticket
+//! goes with the claim. Shown again, it stands at its old place.
 //!
 //! Invariant: linked tickets are in rising order of `number`; a key names one ticket for ever (its slot may be reused,
 //! its number is not).
@@ -16,13 +17,22 @@ use crate::{
 
 /// What a ticket shows to the peer.
 pub(crate) trait Payload {
+    /// Whether its owner needs the ticket after a claim: a peer may have put something into it.
+    fn outlives_its_claim(&self) -> bool {
+        true
+    }
+
     /// Whether the ticket has a value of its own once its selector is gone.
     fn outlives_its_selector(&self) -> bool {
         false
     }
 }
 
-impl Payload for () {}
+impl Payload for () {
+    fn outlives_its_claim(&self) -> bool {
+        false
+    }
+}
 
 #[derive(Debug)]
 struct Entry<P> {
@@ -79,11 +89,16 @@ impl<P: Payload> List<P> {
 
     /// Adds a ticket, unlinked.
     pub(crate) fn add(&mut self, ticket: Ticket, payload: P, woken: &mut Woken) -> Token {
+        let number = self.next_number;
+        self.next_number += 1;
+        self.add_as(number, ticket, payload, woken)
+    }
+
+    /// Adds a ticket that had that number before.
+    fn add_as(&mut self, number: u64, ticket: Ticket, payload: P, woken: &mut Woken) -> Token {
         if self.slots.len() - self.free.len() >= self.sweep_at {
             self.sweep(woken);
         }
-        let number = self.next_number;
-        self.next_number += 1;
         let entry = Entry { number, prev: NONE, next: NONE, linked: false, ticket, payload };
         let slot = if let Some(slot) = self.free.pop() {
             self.slots[slot] = Some(entry);
@@ -147,13 +162,17 @@ impl<P: Payload> List<P> {
     /// Takes a ticket out, linked or not; `None` if it is no longer there.
     pub(crate) fn remove(&mut self, key: Token) -> Option<P> {
         self.get(key)?;
-        self.unlink(key.slot);
-        let entry = self.slots[key.slot].take()?;
-        self.free.push(key.slot);
+        self.take(key.slot).map(|entry| entry.payload)
+    }
+
+    fn take(&mut self, slot: usize) -> Option<Entry<P>> {
+        self.unlink(slot);
+        let entry = self.slots[slot].take()?;
+        self.free.push(slot);
         if self.free.len() == self.slots.len() && self.slots.len() > KEPT_SLOTS {
             (self.slots, self.free, self.sweep_at) = (Vec::new(), Vec::new(), KEPT_SLOTS);
         }
-        Some(entry.payload)
+        Some(entry)
     }
 
     fn get(&mut self, key: Token) -> Option<&mut Entry<P>> {
@@ -202,7 +221,7 @@ impl<P: Payload> List<P> {
     /// awake selectors are marked. Those to wake are added to `woken`. True if somebody took it.
     pub(crate) fn hand_out(&mut self, after: Option<u64>, woken: &mut Woken) -> bool {
         let mut walk = self.start();
-        while let Some((key, ticket, _)) = self.walk(&mut walk) {
+        while let Some((key, ticket, payload)) = self.walk(&mut walk) {
             if after.is_some_and(|after| key.number <= after) {
                 continue;
             }
@@ -213,6 +232,12 @@ impl<P: Payload> List<P> {
             };
             // A single waiter that is awake looks again before it sleeps; its ticket stays.
             let Some(offer) = claimed else { continue };
+            if stance == Stance::Single && !payload.outlives_its_claim() {
+                if let Some(entry) = self.take(key.slot) {
+                    woken.push(entry.ticket.waiter);
+                }
+                return true;
+            }
             if offer == Offer::Claimed {
                 woken.push(ticket.waiter.clone());
             }
@@ -294,8 +319,8 @@ impl WaitList {
         let mut woken = Woken::default();
         let mut list = lock(&self.list);
         let result = f(&mut list, &mut woken);
-        // SeqCst: stands before the waiter's fence, and is read behind the publisher's (wait/README.md, "Dekker").
-        self.waiting.store(list.linked(), Ordering::SeqCst);
+        // Relaxed: stands before the waiter's fence, and is read behind the publisher's (wait/README.md, "Dekker").
+        self.waiting.store(list.linked(), Ordering::Relaxed);
         drop(list);
         woken.wake();
         result
@@ -305,9 +330,24 @@ impl WaitList {
     /// (wait/README.md, "Dekker") and looks once more at what it waits for.
     pub(crate) fn show(&self, ticket: Ticket, key: &mut Seat) {
         self.with(|list, woken| {
-            let key = *key.get_or_insert_with(|| list.add(ticket, (), woken));
-            list.link(key);
+            let shown = match *key {
+                Some(key) if list.get(key).is_some() => key,
+                // Claimed since its waiter opened: not to be found until that is settled.
+                Some(_) if ticket.waiter.is_claimed() => return,
+                // Claimed before: back to its old place.
+                Some(key) => list.add_as(key.number, ticket, (), woken),
+                None => list.add(ticket, (), woken),
+            };
+            list.link(shown);
+            *key = Some(shown);
         });
+    }
+
+    /// Notes that the ticket of a single operation was claimed, and so is no longer here: `retract` then needs no lock.
+    pub(crate) fn was_claimed(key: &mut Seat) {
+        if let Some(key) = key {
+            key.slot = NONE;
+        }
     }
 
     /// The same with the fence, against publishers that do one too.
@@ -319,14 +359,16 @@ impl WaitList {
 
     /// Takes a ticket back.
     pub(crate) fn retract(&self, key: &mut Seat) {
-        if let Some(key) = key.take() {
+        if let Some(key) = key.take()
+            && key.slot != NONE
+        {
             self.with(|list, _| list.remove(key));
         }
     }
 
     /// Whether anybody waits. The caller has published what they wait for, and done its fence.
     #[inline(always)]
-    fn is_waited_on(&self) -> bool {
+    pub(super) fn is_waited_on(&self) -> bool {
         // Relaxed: ordered by the fence.
         self.waiting.load(Ordering::Relaxed) != 0
     }
@@ -351,10 +393,15 @@ impl WaitList {
         self.with(|list, woken| list.hand_out_up_to(n, woken));
     }
 
-    /// Wakes the first waiter behind the ticket `after`.
-    #[cold]
-    pub(crate) fn notify_after(&self, after: Seat) {
-        self.with(|list, woken| list.hand_out(after.map(|key| key.number), woken));
+    /// Gives the wake-up of one that was claimed to the first waiter behind the ticket `after`, if `still` there is
+    /// something to wake for.
+    ///
+    /// Without a fence: whoever published that something claimed us after its own. A waiter whose fence came first had
+    /// its ticket out by then, and the claim has let us see it; one whose fence came later has seen what was published.
+    pub(crate) fn pass_on(&self, after: Seat, still: impl FnOnce() -> bool) {
+        if self.is_waited_on() && still() {
+            self.with(|list, woken| list.hand_out(after.map(|key| key.number), woken));
+        }
     }
 
     /// Wakes every waiter.

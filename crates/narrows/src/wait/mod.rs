@@ -9,7 +9,7 @@ pub(crate) mod waiter;
 
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use self::waiter::Waiter;
@@ -65,9 +65,14 @@ pub(crate) trait Op {
         None
     }
 
-    /// The waiter to use; a selector that is used again keeps its own.
-    fn waiter(&mut self, is_task: bool) -> Arc<Waiter> {
-        if is_task { Waiter::for_task() } else { Waiter::for_thread() }
+    /// The waiter to use in a thread; a selector that is used again keeps its own.
+    fn waiter(&mut self) -> Arc<Waiter> {
+        Waiter::for_thread()
+    }
+
+    /// The same in a task, open, and with its waker.
+    fn open_waiter(&mut self, waker: &Waker) -> Arc<Waiter> {
+        Waiter::open_for(waker)
     }
 
     /// The wait is over.
@@ -119,8 +124,12 @@ impl<O: Op> Op for &mut O {
         (**self).meet(deadline)
     }
 
-    fn waiter(&mut self, is_task: bool) -> Arc<Waiter> {
-        (**self).waiter(is_task)
+    fn waiter(&mut self) -> Arc<Waiter> {
+        (**self).waiter()
+    }
+
+    fn open_waiter(&mut self, waker: &Waker) -> Arc<Waiter> {
+        (**self).open_waiter(waker)
     }
 
     fn put_back(&mut self, waiter: Arc<Waiter>) {
@@ -175,22 +184,39 @@ pub(crate) struct Wait<O: Op> {
     alarm: Option<Alarm>,
     /// The last claim, if it was a mere wake-up. It may be left over when the operation ends.
     claim: Option<usize>,
+    /// Claimed since the waiter got its waker, which the claimer has taken or is about to take.
+    is_woken: bool,
     done: bool,
 }
 
 impl<O: Op> Unpin for Wait<O> {}
 
 impl<O: Op> Wait<O> {
+    #[inline]
     pub(crate) fn new(op: O) -> Wait<O> {
-        Wait { op, waiter: None, alarm: None, claim: None, done: false }
+        Wait { op, waiter: None, alarm: None, claim: None, is_woken: false, done: false }
     }
 
+    #[inline]
     pub(crate) fn op(&self) -> &O {
         &self.op
     }
 
+    #[inline]
     pub(crate) fn op_mut(&mut self) -> &mut O {
         &mut self.op
+    }
+
+    /// It has not waited yet, and is not over: nothing of it is in any list.
+    #[inline]
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.waiter.is_none() && !self.done
+    }
+
+    /// Ends a fresh wait: the operation was done beside it.
+    #[inline]
+    pub(crate) fn skip(&mut self) {
+        self.done = true;
     }
 
     /// Makes a finished wait ready for the next one of its kind.
@@ -201,7 +227,7 @@ impl<O: Op> Wait<O> {
 
     /// The loop of a thread.
     fn block(&mut self, deadline: Deadline) -> Option<O::Output> {
-        let waiter = self.op.waiter(false);
+        let waiter = self.op.waiter();
         self.waiter = Some(waiter.clone());
         loop {
             waiter.open();
@@ -227,6 +253,7 @@ impl<O: Op> Wait<O> {
     fn settle(&mut self) -> Option<O::Output> {
         let arm = self.waiter.as_ref()?.close()?;
         self.claim = Some(arm);
+        self.is_woken = true;
         let output = self.op.claimed(arm);
         if output.is_some() {
             self.claim = None;
@@ -240,7 +267,7 @@ impl<O: Op> Wait<O> {
         self.alarm = None;
         let Some(waiter) = self.waiter.take() else { return };
         self.op.retract();
-        if waiter.is_task() {
+        if waiter.is_task() && !self.is_woken {
             waiter.forget_waker();
         }
         self.op.put_back(waiter);
@@ -249,43 +276,46 @@ impl<O: Op> Wait<O> {
         }
     }
 
-    /// The loop of a task, from poll to poll.
-    fn poll_once(&mut self, cx: &mut Context<'_>) -> Option<O::Output> {
-        let settled = self.settle();
-        if settled.is_some() {
-            return settled;
+    /// The loop of a task, from poll to poll. A fresh operation that was `tried` begins with its ticket, where a look finds
+    /// what a peer has left.
+    fn poll_once(&mut self, cx: &mut Context<'_>, tried: bool) -> Option<O::Output> {
+        let mut output = self.settle();
+        if output.is_none() && !(tried && self.op.may_find_stored()) {
+            let who = self.waiter.as_ref().map_or(Who::TASK, Who::waiter);
+            output = self.op.attempt(who);
         }
-        let who = self.waiter.as_ref().map_or(Who::TASK, Who::waiter);
-        let mut output = self.op.attempt(who);
         if output.is_some() {
             return output;
         }
-        let waiter = self.waiter.get_or_insert_with(|| self.op.waiter(true)).clone();
-        waiter.set_waker(cx.waker());
-        loop {
+        if let Some(waiter) = &self.waiter {
+            self.is_woken = false;
+            waiter.set_waker(cx.waker());
             waiter.open();
-            let look = self.op.enlist(&waiter);
+        }
+        loop {
+            let waiter = self.waiter.get_or_insert_with(|| self.op.open_waiter(cx.waker()));
+            let look = self.op.enlist(waiter);
             if !look.ready {
-                Alarm::set(&mut self.alarm, look.due, &waiter);
+                Alarm::set(&mut self.alarm, look.due, waiter);
                 return None;
             }
             output = self.settle();
+            let waiter = self.waiter.as_ref()?;
             if output.is_none() {
-                output = self.op.attempt(Who::waiter(&waiter));
+                output = self.op.attempt(Who::waiter(waiter));
             }
             if output.is_some() {
                 return output;
             }
+            waiter.open();
         }
     }
-}
 
-impl<O: Op> Future for Wait<O> {
-    type Output = O::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
+    /// Polls; `tried` says that a quick attempt has just failed.
+    #[inline(never)]
+    pub(crate) fn poll_on(&mut self, cx: &mut Context<'_>, tried: bool) -> Poll<O::Output> {
         assert!(!self.done, "polled after it was finished");
-        match self.poll_once(cx) {
+        match self.poll_once(cx, tried) {
             Some(output) => {
                 self.finish();
                 Poll::Ready(output)
@@ -293,14 +323,29 @@ impl<O: Op> Future for Wait<O> {
             None => Poll::Pending,
         }
     }
+
+    #[cold]
+    fn cancel(&mut self) {
+        // What a peer took is gone; what it handed to a task stays the channel's.
+        drop(self.settle());
+        self.finish();
+    }
+}
+
+impl<O: Op> Future for Wait<O> {
+    type Output = O::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
+        self.poll_on(cx, false)
+    }
 }
 
 impl<O: Op> Drop for Wait<O> {
+    #[inline]
     fn drop(&mut self) {
-        if !self.done {
-            // What a peer took is gone; what it handed to a task stays the channel's.
-            drop(self.settle());
-            self.finish();
+        // A wait that is over has no waiter any more, and one that did not begin has none yet.
+        if self.waiter.is_some() {
+            self.cancel();
         }
     }
 }

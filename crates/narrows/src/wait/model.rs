@@ -48,14 +48,25 @@ impl Shop {
             if !self.has_stock() {
                 park::sleep(|| waiter.is_claimed(), Deadline::Never);
             }
-            was_claimed |= waiter.close().is_some();
+            if waiter.close().is_some() {
+                was_claimed = true;
+                WaitList::was_claimed(&mut seat);
+            }
             if self.take() {
                 break;
             }
         }
         self.list.retract(&mut seat);
-        if was_claimed && self.has_stock() {
-            self.list.notify(1);
+        if was_claimed {
+            self.list.pass_on(None, || self.has_stock());
+        }
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert!(!self.list.is_waited_on(), "a ticket is left");
         }
     }
 }
@@ -101,9 +112,12 @@ fn wait_given_up() {
         shop.list.enlist(Ticket::single(&waiter), &mut seat);
         let quitter = spawn(move || {
             let claim = waiter.close();
+            if claim.is_some() {
+                WaitList::was_claimed(&mut seat);
+            }
             quitter.list.retract(&mut seat);
-            if claim.is_some() && quitter.has_stock() {
-                quitter.list.notify(1);
+            if claim.is_some() {
+                quitter.list.pass_on(None, || quitter.has_stock());
             }
         });
         let stays = spawn(move || stays.wait());

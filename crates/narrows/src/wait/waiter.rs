@@ -49,9 +49,9 @@ pub(crate) enum Offer {
 }
 
 impl Waiter {
-    fn new(is_task: bool, wake: Wake) -> Waiter {
+    fn new(is_task: bool, word: usize, wake: Wake) -> Waiter {
         Waiter {
-            word: AtomicUsize::new(AWAKE),
+            word: AtomicUsize::new(word),
             is_task,
             wake: Mutex::new(wake),
             marks: Mutex::new(Vec::new()),
@@ -61,12 +61,33 @@ impl Waiter {
 
     /// A waiter for the calling thread.
     pub(crate) fn for_thread() -> Arc<Waiter> {
-        cache::take(false).unwrap_or_else(|| Arc::new(Waiter::new(false, Wake::Thread(current()))))
+        let cached = cache::take(false, AWAKE, &mut None);
+        cached.unwrap_or_else(|| Arc::new(Waiter::new(false, AWAKE, Wake::Thread(current()))))
     }
 
     /// A waiter for a task; [`Waiter::set_waker`] says which.
     pub(crate) fn for_task() -> Arc<Waiter> {
-        cache::take(true).unwrap_or_else(|| Arc::new(Waiter::new(true, Wake::Nobody)))
+        let cached = cache::take(true, AWAKE, &mut None);
+        cached.unwrap_or_else(|| Arc::new(Waiter::new(true, AWAKE, Wake::Nobody)))
+    }
+
+    /// A waiter for the task behind `waker`, open already: it is in no list yet.
+    pub(crate) fn open_for(waker: &Waker) -> Arc<Waiter> {
+        let mut wake = Some(Wake::Task(waker.clone()));
+        let cached = cache::take(true, OPEN, &mut wake);
+        cached.unwrap_or_else(|| Arc::new(Waiter::new(true, OPEN, wake.unwrap_or(Wake::Nobody))))
+    }
+
+    /// Makes a used waiter fit for another wait. Nobody else refers to it.
+    #[cfg(not(any(loom, shuttle)))]
+    fn prepare(&mut self, word: usize, wake: &mut Option<Wake>) {
+        use std::sync::PoisonError;
+        *self.word.get_mut() = word;
+        self.marks.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.has_marks.get_mut() = 0;
+        if let Some(wake) = wake {
+            std::mem::swap(self.wake.get_mut().unwrap_or_else(PoisonError::into_inner), wake);
+        }
     }
 
     /// Hands in a waiter whose wait is over, so that a later one on this thread costs no allocation.
@@ -193,8 +214,8 @@ impl Waiter {
 mod cache {
     use std::cell::RefCell;
 
-    use super::{AWAKE, Waiter};
-    use crate::sync::{Arc, Ordering};
+    use super::{Waiter, Wake};
+    use crate::sync::Arc;
 
     const KEPT: usize = 8;
 
@@ -202,18 +223,20 @@ mod cache {
         static WAITERS: RefCell<[Vec<Arc<Waiter>>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
     }
 
-    /// A waiter that nobody else refers to any more: a late wake-up must not reach a later wait.
-    pub(super) fn take(is_task: bool) -> Option<Arc<Waiter>> {
+    /// A waiter that nobody else refers to any more: a late wake-up must not reach a later wait. It gets that word, and
+    /// whom to wake if that is given; what it had before is then in `wake`.
+    pub(super) fn take(is_task: bool, word: usize, wake: &mut Option<Wake>) -> Option<Arc<Waiter>> {
         let unused = |kept: &RefCell<[Vec<Arc<Waiter>>; 2]>| {
             let kept = &mut kept.borrow_mut()[usize::from(is_task)];
-            let unused = kept.iter_mut().position(|waiter| Arc::get_mut(waiter).is_some())?;
-            Some(kept.swap_remove(unused))
+            for at in (0..kept.len()).rev() {
+                if let Some(waiter) = Arc::get_mut(&mut kept[at]) {
+                    waiter.prepare(word, wake);
+                    return Some(kept.swap_remove(at));
+                }
+            }
+            None
         };
-        let waiter = WAITERS.try_with(unused).ok().flatten()?;
-        // Relaxed: ours alone.
-        waiter.word.store(AWAKE, Ordering::Relaxed);
-        waiter.take_marks(&mut Vec::new());
-        Some(waiter)
+        WAITERS.try_with(unused).ok().flatten()
     }
 
     /// Keeps a waiter, though its last claimer may still be about to wake it. Nothing but a thread's own handle is in it.
@@ -230,10 +253,10 @@ mod cache {
 
 #[cfg(any(loom, shuttle))]
 mod cache {
-    use super::Waiter;
+    use super::{Waiter, Wake};
     use crate::sync::Arc;
 
-    pub(super) fn take(_is_task: bool) -> Option<Arc<Waiter>> {
+    pub(super) fn take(_is_task: bool, _word: usize, _wake: &mut Option<Wake>) -> Option<Arc<Waiter>> {
         None
     }
 

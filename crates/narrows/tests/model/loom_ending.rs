@@ -75,7 +75,7 @@ fn last_sender_goes_1() {
 
 #[test]
 fn last_sender_goes_unbounded() {
-    receivers_meet_the_last_senders_drop("last_sender_goes_unbounded", None, 21_000);
+    receivers_meet_the_last_senders_drop("last_sender_goes_unbounded", None, 17900);
 }
 
 /// Rule 4: between a send and its sender's drop `try_recv` never says Disconnected with a message inside (crossfire 70).

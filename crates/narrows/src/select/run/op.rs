@@ -1,5 +1,7 @@
 //! One use of a selector, as an operation that the loop in `wait` runs.
 
+use std::task::Waker;
+
 use super::{Aim, Chosen, FEW_ARMS, Selector};
 use crate::{
     arm::{Look, Who},
@@ -77,11 +79,16 @@ impl<'a> Op for SelectOp<'_, 'a> {
         ready
     }
 
-    fn waiter(&mut self, is_task: bool) -> Arc<Waiter> {
-        let waiter = self.select.waiter(is_task);
-        if !is_task {
-            waiter.set_thread(); // a selector may move from thread to thread
-        }
+    fn waiter(&mut self) -> Arc<Waiter> {
+        let waiter = self.select.waiter(false);
+        waiter.set_thread(); // a selector may move from thread to thread
+        waiter
+    }
+
+    fn open_waiter(&mut self, waker: &Waker) -> Arc<Waiter> {
+        let waiter = self.select.waiter(true);
+        waiter.set_waker(waker);
+        waiter.open();
         waiter
     }
 
