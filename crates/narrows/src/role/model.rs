@@ -46,7 +46,7 @@ fn role_three() {
 /// Store buffering against an owner: what it left is seen behind `fence_against`, or it sees what was shown before.
 #[test]
 fn role_fence() {
-    either_sees("role_fence", |role| role.fence_against(0), 95);
+    either_sees("role_fence", |role| role.fence_against(0), 289);
 }
 
 /// The same where the bias is not worth while and goes.

@@ -74,7 +74,7 @@ impl Drop for Shop {
 /// The publisher's look for waiters and the waiter's second look cannot both come too early.
 #[test]
 fn wait_dekker() {
-    explore("wait_dekker", 44, || {
+    explore("wait_dekker", 103, || {
         let shop = Shop::new();
         let other = shop.clone();
         let waits = spawn(move || other.wait());
@@ -87,7 +87,7 @@ fn wait_dekker() {
 /// Two who wait, two deliveries: each is woken, even if one takes what the other was woken for.
 #[test]
 fn wait_two() {
-    explore("wait_two", 9100, || {
+    explore("wait_two", 33_717, || {
         let shop = Shop::new();
         let [first, second] = [shop.clone(), shop.clone()];
         let waiting = [spawn(move || first.wait()), spawn_twin(move || second.wait())];
@@ -103,7 +103,7 @@ fn wait_two() {
 /// A waiter that gives up hands its wake-up on.
 #[test]
 fn wait_given_up() {
-    explore("wait_given_up", 2000, || {
+    explore("wait_given_up", 4345, || {
         let shop = Shop::new();
         let [quitter, stays] = [shop.clone(), shop.clone()];
         let waiter = Waiter::for_task();
@@ -131,7 +131,7 @@ fn wait_given_up() {
 /// A selector that is awake while its ticket is out finds the mark before it sleeps.
 #[test]
 fn wait_marks() {
-    explore("wait_marks", 59, || {
+    explore("wait_marks", 79, || {
         let shop = Shop::new();
         let other = shop.clone();
         let waits = spawn(move || {
@@ -160,7 +160,7 @@ fn wait_marks() {
 /// Everybody hears of the end.
 #[test]
 fn wait_all() {
-    explore("wait_all", 3600, || {
+    explore("wait_all", 9809, || {
         let shop = Shop::new();
         let [first, second] = [shop.clone(), shop.clone()];
         let waiting = [spawn(move || first.wait()), spawn_twin(move || second.wait())];

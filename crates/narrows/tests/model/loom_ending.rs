@@ -41,12 +41,12 @@ fn close_and_send_0() {
 
 #[test]
 fn close_and_send_1() {
-    a_send_meets_close("close_and_send_1", Some(1), 5819);
+    a_send_meets_close("close_and_send_1", Some(1), 12_550);
 }
 
 #[test]
 fn close_and_send_unbounded() {
-    a_send_meets_close("close_and_send_unbounded", None, 6727);
+    a_send_meets_close("close_and_send_unbounded", None, 13_824);
 }
 
 /// Rule 6: the last sender's drop wakes every receiver (postage 44).
@@ -70,12 +70,12 @@ fn last_sender_goes_0() {
 
 #[test]
 fn last_sender_goes_1() {
-    receivers_meet_the_last_senders_drop("last_sender_goes_1", Some(1), 16_156);
+    receivers_meet_the_last_senders_drop("last_sender_goes_1", Some(1), 23_671);
 }
 
 #[test]
 fn last_sender_goes_unbounded() {
-    receivers_meet_the_last_senders_drop("last_sender_goes_unbounded", None, 17900);
+    receivers_meet_the_last_senders_drop("last_sender_goes_unbounded", None, 31_796);
 }
 
 /// Rule 4: between a send and its sender's drop `try_recv` never says Disconnected with a message inside (crossfire 70).
@@ -124,18 +124,18 @@ fn last_receiver_goes_0() {
 
 #[test]
 fn last_receiver_goes_1() {
-    senders_meet_the_last_receivers_drop("last_receiver_goes_1", Some(1), 263);
+    senders_meet_the_last_receivers_drop("last_receiver_goes_1", Some(1), 565);
 }
 
 #[test]
 fn last_receiver_goes_unbounded() {
-    senders_meet_the_last_receivers_drop("last_receiver_goes_unbounded", None, 135);
+    senders_meet_the_last_receivers_drop("last_receiver_goes_unbounded", None, 186);
 }
 
 /// Rule 8: who waits for the end hears of it.
 #[test]
 fn closed_is_heard() {
-    explore("closed_is_heard", 170, || {
+    explore("closed_is_heard", 353, || {
         for bound in [Some(0), Some(1)] {
             let (s, r) = channel::<()>(bound);
             let waits = spawn(move || s.closed().wait());
@@ -149,7 +149,7 @@ fn closed_is_heard() {
 /// Rule 23: a permit's send is received or returned when it meets close, and nobody is told the end too early.
 #[test]
 fn permit_meets_close() {
-    explore("permit_meets_close", 12_215, || {
+    explore("permit_meets_close", 23_094, || {
         let (s, r) = channel(Some(1));
         let other = s.clone();
         let closer = spawn(move || other.close());
@@ -166,7 +166,7 @@ fn permit_meets_close() {
 /// Rules 9, 23: a permit given back wakes the sender that waits for its place (tokio 8260).
 #[test]
 fn permit_dropped_wakes() {
-    explore("permit_dropped_wakes", 569, || {
+    explore("permit_dropped_wakes", 1396, || {
         let (s, r) = channel(Some(1));
         let other = s.clone();
         let permit = s.reserve().unwrap();
@@ -181,7 +181,7 @@ fn permit_dropped_wakes() {
 /// Rule 23: at capacity 0 a permit claims a receiver that waits; whatever becomes of the two, both end.
 #[test]
 fn permit_at_zero() {
-    explore("permit_at_zero", 38, || {
+    explore("permit_at_zero", 243, || {
         let (s, r) = channel(Some(0));
         let receiver = spawn(move || r.recv());
         turn(0);

@@ -37,7 +37,7 @@ fn select_receivers_0() {
 
 #[test]
 fn select_receivers_1() {
-    two_receivers("select_receivers_1", Some(1), 2120);
+    two_receivers("select_receivers_1", Some(1), 4216);
 }
 
 /// Rule 17: the same with one selector that is used again. With a third arm it has many, and leaves its tickets out in between.
@@ -78,17 +78,17 @@ fn selector_again_0() {
 
 #[test]
 fn selector_again_1() {
-    a_selector_is_used_again("selector_again_1", Some(1), false, 240);
+    a_selector_is_used_again("selector_again_1", Some(1), false, 747);
 }
 
 #[test]
 fn large_selector_again_0() {
-    a_selector_is_used_again("large_selector_again_0", Some(0), true, 373);
+    a_selector_is_used_again("large_selector_again_0", Some(0), true, 3157);
 }
 
 #[test]
 fn large_selector_again_1() {
-    a_selector_is_used_again("large_selector_again_1", Some(1), true, 324);
+    a_selector_is_used_again("large_selector_again_1", Some(1), true, 914);
 }
 
 /// Rules 9, 17: a watch ticket that takes a wake-up while its selector is awake keeps no competing receiver asleep.
@@ -121,7 +121,7 @@ fn selector_again_beside_a_receiver() {
 /// Rule 16: at capacity 0 two selects that cross on both channels meet in one of them, and in one only.
 #[test]
 fn selects_cross() {
-    explore("selects_cross", 190, || {
+    explore("selects_cross", 335, || {
         let (s1, r1) = channel(Some(0));
         let (s2, r2) = channel(Some(0));
         let keep = (s1.clone(), r1.clone(), s2.clone(), r2.clone());
@@ -204,7 +204,7 @@ fn none_is_true_unbounded() {
 /// Rules 7, 16: close ends a select on either side.
 #[test]
 fn select_meets_close() {
-    explore("select_meets_close", 33, || {
+    explore("select_meets_close", 68, || {
         let (s1, r1) = channel::<u32>(Some(0));
         let (s2, r2) = channel::<u32>(Some(1));
         let keep = s2.clone();
