@@ -133,6 +133,20 @@ impl Spin {
         Spin { turns: if MODELLED { PAUSES + YIELDS } else { PAUSES }, pauses: false }
     }
 
+    /// Whether it pauses at all: of late that has helped.
+    pub(crate) fn pauses(&self) -> bool {
+        self.pauses
+    }
+
+    /// Pauses so often, where it pauses at all.
+    pub(crate) fn pause(&mut self, times: usize) {
+        for _ in 0..times {
+            if self.turns < PAUSES {
+                self.turn();
+            }
+        }
+    }
+
     /// Waits a little; false once it is time to sleep.
     pub(crate) fn turn(&mut self) -> bool {
         self.turn_by(yield_now)

@@ -254,13 +254,14 @@ impl<T> Cell<T> {
             let word = self.word.load(Ordering::Relaxed);
             // AcqRel: gets the slot from who cleared the cell; and WANT gives it away.
             let exchange = |to| self.word.compare_exchange(EMPTY, to, Ordering::AcqRel, Ordering::Relaxed);
-            if word == EMPTY && exchange(own).is_ok() {
+            if word == EMPTY && spin.pauses() && exchange(own).is_ok() {
                 return Arrival::First;
             }
             if word & STATE == peer && self.leave(peer, BUSY) {
                 return Arrival::Peer;
             }
-            if word & SHUT != 0 || deadline.has_passed() || !spin.turn() {
+            // Where pauses do not help, nobody runs beside us who could come.
+            if word & SHUT != 0 || !spin.pauses() || deadline.has_passed() || !spin.turn() {
                 return Arrival::Gone;
             }
         }

@@ -49,7 +49,7 @@ pub(crate) trait Op {
     /// A cheap guess, without a ticket, whether an attempt is worth while. Used for spinning only.
     fn looks_ready(&mut self) -> bool;
 
-    /// How many turns of spinning to let pass before the first look: who looks at once at what a peer is about to fill, or to
+    /// How many pauses to make before the first look: who looks at once at what a peer is about to fill, or to
     /// empty, takes turns with it for each message.
     fn patience(&mut self) -> usize {
         0
@@ -158,9 +158,7 @@ pub(crate) fn block_slow<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Out
         }
     }
     let mut spin = park::Spin::new();
-    for _ in 0..op.patience() {
-        spin.turn();
-    }
+    spin.pause(op.patience());
     // Where nothing is stored, two that both only look never meet; then the spinning is done with the ticket out.
     while op.may_find_stored() && spin.turn() && !deadline.has_passed() {
         if op.looks_ready()
