@@ -65,7 +65,7 @@ const OVERTAKES: usize = 8;
 
 /// So many entries by one thread in a row earn the bias. Each time it is taken away the price doubles, up to the longest.
 const RUN: usize = if MODELLED { 1 } else { 32 };
-const LONGEST_RUN: usize = if MODELLED { 2 } else { 1 << 16 };
+const LONGEST_RUN: usize = if MODELLED { 1 } else { 1 << 16 };
 
 /// What fences cost in so many entries is about what a membarrier costs.
 const WORTH: usize = if MODELLED { 1 } else { 128 };
