@@ -67,6 +67,19 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
+/// Lets other tasks have the worker: an operation that need not wait does not.
+pub async fn step_aside() {
+    let mut stepped = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut stepped, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 type Outcome<R> = Result<R, String>;
 
 /// What is known of an actor from outside.

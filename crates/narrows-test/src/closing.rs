@@ -1,5 +1,6 @@
 //! Rules 7 and 8: closing by hand, from either end, and hearing of it.
 
+use crate::actor::step_aside;
 use crate::deadline::times;
 use crate::hand::Hand;
 use crate::kind::Kind;
@@ -186,8 +187,16 @@ pub fn rule_07_a_send_that_races_with_close_is_received_or_returned(kind: Kind, 
 pub fn rule_07_many_may_close_at_once(kind: Kind, way: &'static Way) {
     let (s, r) = kind.pair::<usize>();
     let (s2, r2, send, recv) = (s.clone(), r.clone(), way.send, way.recv);
-    let sending = send.spawn(async move { while send.send(&s2, 1).await.is_ok() {} });
-    let receiving = recv.spawn(async move { while recv.recv(&r2).await.is_ok() {} });
+    let sending = send.spawn(async move {
+        while send.send(&s2, 1).await.is_ok() {
+            step_aside().await;
+        }
+    });
+    let receiving = recv.spawn(async move {
+        while recv.recv(&r2).await.is_ok() {
+            step_aside().await;
+        }
+    });
     let mut closing = Vec::new();
     for _ in 0..3 {
         let (s, r) = (s.clone(), r.clone());

@@ -6,8 +6,10 @@ use crate::load::{Ledger, Load};
 use crate::traffic::number;
 use crate::way::Way;
 use narrows::{Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::mem::forget;
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 
 /// First what is left, then Disconnected, for ever.
 pub fn rule_06_receivers_drain_and_then_hear_the_end(kind: Kind, way: &'static Way) {
@@ -126,6 +128,61 @@ pub fn rule_06_a_panicking_drop_spares_no_other(kind: Kind) {
         drop(s);
         ledger.settle();
     }
+}
+
+/// A panic whose own drop panics.
+struct Worse;
+
+impl Drop for Worse {
+    fn drop(&mut self) {
+        panic!("the drop of a panic that panics, on purpose");
+    }
+}
+
+/// A message whose drop panics in that way.
+#[expect(dead_code, reason = "counted while it lives")]
+struct Mine(Load);
+
+impl Drop for Mine {
+    fn drop(&mut self) {
+        panic_any(Worse);
+    }
+}
+
+/// The same if what a drop panics with panics when it is dropped.
+pub fn rule_06_a_panic_that_panics_spares_no_other(kind: Kind) {
+    let left = kind.holds(4);
+    let ledger = Ledger::new(left);
+    let (s, r) = kind.pair();
+    for i in 0..left {
+        assert!(s.send(Mine(ledger.load(number(i)))).is_ok());
+    }
+    let ended = catch_unwind(AssertUnwindSafe(move || drop(r)));
+    assert!(ended.map_err(forget).is_err(), "a panic is not swallowed");
+    assert_eq!(ledger.alive(), 0, "after panics in the drops of {left}");
+    drop(s);
+    ledger.settle();
+}
+
+/// Who wakes with a panic of that kind.
+struct Rude;
+
+impl Wake for Rude {
+    fn wake(self: Arc<Self>) {
+        panic_any(Worse);
+    }
+}
+
+/// A waker that panics keeps the end from nobody.
+pub fn rule_06_a_waker_that_panics_spares_no_other(kind: Kind) {
+    let (s, r) = kind.pair::<usize>();
+    let mut first = Box::pin(r.recv_async());
+    let rude = Waker::from(Arc::new(Rude));
+    assert!(first.as_mut().poll(&mut Context::from_waker(&rude)).is_pending());
+    let second = Hand::waiting(r.recv_async());
+    assert!(s.close());
+    assert!(second.is_woken());
+    assert_eq!(second.ready(), Err(RecvError));
 }
 
 /// A message that asks the channel it was in while it is being dropped.

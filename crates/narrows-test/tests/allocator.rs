@@ -21,6 +21,15 @@ static OVERTAKEN: AtomicBool = AtomicBool::new(false);
 thread_local! {
     /// The next call on this thread is the one to report.
     static REPORTING: Cell<bool> = const { Cell::new(false) };
+    /// Each call on this thread goes through the channel, but for those that this causes.
+    static COUNTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Through the channel and back.
+fn report(size: usize) {
+    if let Some((s, r)) = REPORTS.get() {
+        assert!(s.try_send(size).is_ok() && r.try_recv() == Ok(size));
+    }
 }
 
 struct Reporting;
@@ -29,9 +38,7 @@ struct Reporting;
 unsafe impl GlobalAlloc for Reporting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if REPORTING.replace(false) {
-            if let Some((s, r)) = REPORTS.get() {
-                assert!(s.try_send(layout.size()).is_ok() && r.try_recv() == Ok(layout.size()));
-            }
+            report(layout.size());
             INSIDE.store(true, Ordering::SeqCst);
             let begin = Instant::now();
             while begin.elapsed() < Duration::from_millis(50) && !OVERTAKEN.load(Ordering::SeqCst) {
@@ -39,6 +46,10 @@ unsafe impl GlobalAlloc for Reporting {
             }
             assert!(!OVERTAKEN.load(Ordering::SeqCst), "two at the same end of a channel");
             INSIDE.store(false, Ordering::SeqCst);
+        }
+        if COUNTING.replace(false) {
+            report(layout.size());
+            COUNTING.set(true);
         }
         // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc(layout) }
@@ -81,5 +92,40 @@ fn rule_01_an_allocator_may_use_channels() {
         }
         other.join().expect("no panic");
         assert_eq!(r.try_iter().count(), sent + 1);
+    });
+}
+
+/// What a channel allocates inside for a thread that uses it much is asked for under no lock, for the allocator may need the
+/// same: at one of these numbers of allocations before, it does.
+#[test]
+fn rule_01_an_allocator_may_be_favoured_first() {
+    within("an allocator that counts", || {
+        REPORTS.get_or_init(|| narrows::bounded(1));
+        let (done, end) = narrows::bounded::<()>(0);
+        let threads: Vec<_> = (0..64)
+            .map(|before| {
+                let end = end.clone();
+                let (s, r) = narrows::bounded(64);
+                let thread = thread::spawn(move || {
+                    COUNTING.set(true);
+                    for i in 0..before {
+                        drop(std::hint::black_box(Box::new(i)));
+                    }
+                    for i in 0..60 {
+                        s.try_send(i).expect("room");
+                    }
+                    COUNTING.set(false);
+                    drop(s);
+                    // What threads that have ended leave behind would be used again.
+                    end.recv().expect_err("the end");
+                });
+                assert_eq!(r.iter().count(), 60);
+                thread
+            })
+            .collect();
+        drop(done);
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
     });
 }

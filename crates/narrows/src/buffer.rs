@@ -14,14 +14,15 @@
 
 mod chosen;
 
-use self::chosen::{Books, Numbered};
+use self::chosen::{Books, Numbered, are_plain};
 use crate::{
+    answer,
     arm::{Look, Seat, Ticket, Token, Who},
     error::TryRecvError,
     flavor::{Inlet, Offering, Outlet, Stop},
     queue::{Consumer, Producer, Queue},
     role,
-    sync::{AtomicUsize, MODELLED, Ordering, fence},
+    sync::{AtomicU8, AtomicU32, AtomicUsize, MODELLED, Ordering, fence},
     wait::list::WaitList,
 };
 
@@ -29,31 +30,33 @@ type End<'a, T> = Consumer<'a, T, Books<T>>;
 
 /// A bounded (`capacity > 0`) or unbounded channel.
 #[derive(Debug)]
+#[repr(C)] // the queue last: what its ends write is to lie apart from what all read
 pub(crate) struct Buffer<T> {
     /// `usize::MAX` without a bound: so many places are never in use.
     capacity: usize,
     is_bounded: bool,
-    queue: Queue<T, Books<T>>,
-    /// What was taken when a receiver last had to wait.
-    last_wait: AtomicUsize,
     /// Set behind the queue's own bit, for those who spin: it lies apart from what the ends write.
-    closed: AtomicUsize,
+    closed: AtomicU8,
+    /// What was taken when a receiver last had to wait.
+    last_wait: AtomicU32,
     senders: WaitList,
     receivers: WaitList,
+    queue: Queue<T, Books<T>>,
 }
 
 impl<T> Buffer<T> {
+    #[inline(always)]
     pub(crate) fn new(bound: Option<usize>) -> Buffer<T> {
         let capacity = bound.unwrap_or(usize::MAX);
         role::prepare();
         Buffer {
             capacity,
             is_bounded: bound.is_some(),
-            queue: Queue::new(capacity, Books::new()),
-            last_wait: AtomicUsize::new(0),
-            closed: AtomicUsize::new(0),
+            closed: AtomicU8::new(0),
+            last_wait: AtomicU32::new(0),
             senders: WaitList::new(),
             receivers: WaitList::new(),
+            queue: Queue::new(capacity),
         }
     }
 
@@ -77,8 +80,7 @@ impl<T> Buffer<T> {
             return Err(None);
         }
         if !end.has_place(self.capacity) {
-            // SeqCst: as in `with_room`.
-            fence(Ordering::SeqCst);
+            answer::before_no();
             if !end.has_place(self.capacity) {
                 return Err(Some(Stop::Full));
             }
@@ -90,14 +92,14 @@ impl<T> Buffer<T> {
     #[inline(always)]
     pub(crate) fn front(&self) -> Option<Front<'_, T>> {
         let mut end = self.queue.consumer();
-        let is_there = end.books().are_plain() && end.has_next();
+        let is_there = are_plain(&mut end) && end.has_next();
         is_there.then_some(Front { buffer: self, end })
     }
 
     /// The same with the answer, if there is no message. `Err(None)`: one was given back, which `recv` serves.
     pub(crate) fn front_or_why(&self) -> Result<Front<'_, T>, Option<TryRecvError>> {
         let mut end = self.queue.consumer();
-        if !end.books().are_plain() {
+        if !are_plain(&mut end) {
             return Err(None);
         }
         if end.has_next_for_sure() {
@@ -146,8 +148,7 @@ impl<T> Buffer<T> {
             return Err(Stop::Closed);
         }
         if self.is_short_of(n, &mut end) {
-            // SeqCst: the answer must be true in the one order of all channels (contract, rule 4).
-            fence(Ordering::SeqCst);
+            answer::before_no();
             if self.is_short_of(n, &mut end) {
                 return Err(Stop::Full);
             }
@@ -166,21 +167,23 @@ impl<T> Buffer<T> {
     fn set_reserved(&self, reserved: usize) {
         // Release: pairs with the Acquire in `looks_short_of`.
         self.reserved().store(reserved, Ordering::Release);
+        answer::acted();
     }
 
     fn set_held(&self, held: usize) {
         // Release: pairs with the Acquire in `held`.
         self.queue.recv_count().store(held, Ordering::Release);
+        answer::acted();
     }
 
-    /// Takes the next message into `into`, its place still in use; its number, if there is one.
-    fn take(end: &mut End<'_, T>, into: &mut Option<T>) -> Option<usize> {
-        if let Some(Numbered { number, message }) = end.books().returned.pop_front() {
-            *into = Some(message);
-            return Some(number);
-        }
-        let number = end.taken();
-        end.take_into(into).then_some(number)
+    /// Takes the next message into `into`, and gives back a place. False if there is none.
+    fn take(end: &mut End<'_, T>, into: &mut Option<T>) -> bool {
+        let Some(Numbered { message, .. }) = end.books_kept().and_then(|books| books.returned.pop_front()) else {
+            return end.take_into(into);
+        };
+        *into = Some(message);
+        end.give_back();
+        true
     }
 
     fn places_are_free(&self, n: usize) {
@@ -190,7 +193,7 @@ impl<T> Buffer<T> {
     }
 
     fn drained(end: &mut End<'_, T>) -> bool {
-        end.is_drained() && end.books().returned.is_empty()
+        end.is_drained() && end.books_kept().is_none_or(|books| books.returned.is_empty())
     }
 }
 
@@ -310,6 +313,9 @@ impl<T> Inlet<T> for Buffer<T> {
     }
 
     fn close(&self) -> bool {
+        if self.queue.is_closed() {
+            return false;
+        }
         let mut end = self.queue.producer();
         if end.is_closed() {
             return false;
@@ -318,29 +324,25 @@ impl<T> Inlet<T> for Buffer<T> {
         // Relaxed: a hint.
         self.closed.store(1, Ordering::Relaxed);
         drop(end);
-        self.senders.notify_all();
-        self.receivers.notify_all();
+        // SeqCst: as in `WaitList::notify`, for both lists and for our caller's.
+        fence(Ordering::SeqCst);
+        self.senders.notify_all_fenced();
+        self.receivers.notify_all_fenced();
         true
     }
 
     fn clear_one(&self, into: &mut Option<T>) -> bool {
-        let mut end = self.consumer();
-        let taken = Self::take(&mut end, into).is_some();
-        if taken {
-            end.give_back();
-        }
-        taken
+        self.queue.used() > 0 && Self::take(&mut self.consumer(), into)
     }
 }
 
 impl<T> Outlet<T> for Buffer<T> {
     fn recv(&self, into: &mut Option<T>, _: Who<'_>) -> Result<(), TryRecvError> {
         let mut end = self.consumer();
-        if Self::take(&mut end, into).is_none() {
+        if !Self::take(&mut end, into) {
             let drained = Self::drained(&mut end);
             return Err(if drained { TryRecvError::Disconnected } else { TryRecvError::Empty });
         }
-        end.give_back();
         drop(end);
         self.places_are_free(1);
         Ok(())
@@ -367,13 +369,13 @@ impl<T> Outlet<T> for Buffer<T> {
 
     fn choose_recv(&self, _: Who<'_>) -> Option<Token> {
         let mut end = self.consumer();
-        if let Some(message) = end.books().returned.pop_front() {
+        if let Some(message) = end.books_kept().and_then(|books| books.returned.pop_front()) {
             let token = end.books().free_token();
             end.books().keep(token, message);
             self.set_held(self.held() + 1);
             return Some(Token::new(token, 0));
         }
-        if end.has_next_for_sure() {
+        if end.has_next_for_sure() && end.shows_next() {
             return Some(self.choose_next(&mut end));
         }
         Self::drained(&mut end).then_some(Token::DISCONNECTED)
@@ -397,11 +399,10 @@ impl<T> Outlet<T> for Buffer<T> {
 
     fn abandon_recv(&self, token: Token) {
         let mut end = self.queue.consumer();
-        if end.books().next_is_chosen == Some(token.slot()) {
-            end.books().next_is_chosen = None;
-        } else {
-            let Some(numbered) = end.books().unchoose(token) else { return };
-            let returned = &mut end.books().returned;
+        let books = end.books();
+        if books.next_is_chosen.take_if(|next| *next == token.slot()).is_none() {
+            let Some(numbered) = books.unchoose(token) else { return };
+            let returned = &mut books.returned;
             let at = returned.partition_point(|other| other.number < numbered.number);
             returned.insert(at, numbered);
         }
@@ -419,8 +420,9 @@ impl<T> Outlet<T> for Buffer<T> {
         self.queue.looks_filled() || self.closed.load(Ordering::Relaxed) != 0
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "only small differences count")]
     fn recv_patience(&self) -> usize {
-        let taken = self.queue.given_back();
+        let taken = self.queue.given_back() as u32;
         // Relaxed, both: a guess.
         let before = self.last_wait.load(Ordering::Relaxed);
         self.last_wait.store(taken, Ordering::Relaxed);
@@ -434,20 +436,18 @@ impl<T> Outlet<T> for Buffer<T> {
     }
 
     fn is_drained(&self) -> bool {
-        // SeqCst: as in `len`.
-        fence(Ordering::SeqCst);
+        answer::before_no();
         self.queue.is_closed() && Self::drained(&mut self.consumer())
     }
 
     fn len(&self) -> usize {
-        // SeqCst: as in `truly`; here every answer also says what has not happened.
-        fence(Ordering::SeqCst);
+        // Every answer also says what has not happened.
+        answer::before_no();
         self.count()
     }
 
     fn is_full(&self) -> bool {
-        // SeqCst: as in `len`.
-        fence(Ordering::SeqCst);
+        answer::before_no();
         self.looks_short_of(1)
     }
 
@@ -477,12 +477,10 @@ impl<T> Buffer<T> {
     }
 }
 
-/// A no must be true in the one order of all channels (contract, rule 4): an operation that succeeds does no fence, so
-/// what this thread did in another channel before may not be visible yet.
+/// A no must be true in the one order of all channels.
 fn truly(look: impl Fn() -> bool) -> bool {
     look() || {
-        // SeqCst: as said; pairs with the same fence of the other thread's answer.
-        fence(Ordering::SeqCst);
+        answer::before_no();
         look()
     }
 }

@@ -15,7 +15,8 @@ use crate::{
     flavor::{Flavor, Inlet, Outlet, Stop},
     handle::{Receiver, Sender},
     queue::drop_each,
-    sync::{Arc, AtomicUsize, Ordering},
+    shared::Shared,
+    sync::{AtomicUsize, Ordering},
     timer::Timer,
     wait::list::WaitList,
     zero::Zero,
@@ -23,18 +24,36 @@ use crate::{
 
 /// What all handles of one channel share.
 #[derive(Debug)]
+#[repr(C)] // the flavour first: what its ends write is to lie far from the tag that every operation reads
 pub(crate) struct Chan<T> {
     flavor: Flavor<T>,
     pub(crate) senders: Holders,
     pub(crate) receivers: Holders,
     /// Those who wait for the end itself.
     pub(crate) closing: WaitList,
-    pub(crate) name: Option<Box<str>>,
+    about: Option<Box<About>>,
+}
+
+/// What only people want to know.
+#[derive(Debug)]
+struct About {
+    name: Box<str>,
 }
 
 impl<T> Chan<T> {
+    #[inline(always)]
     fn new(flavor: Flavor<T>, name: Option<Box<str>>) -> Chan<T> {
-        Chan { flavor, senders: Holders::one(), receivers: Holders::one(), closing: WaitList::new(), name }
+        Chan {
+            flavor,
+            senders: Holders::one(),
+            receivers: Holders::one(),
+            closing: WaitList::new(),
+            about: name.map(|name| Box::new(About { name })),
+        }
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.about.as_ref().map(|about| &*about.name)
     }
 
     /// The usual send, if it is possible at once.
@@ -103,7 +122,7 @@ impl<T> Chan<T> {
     pub(crate) fn close(&self) -> bool {
         let closed = self.flavor.inlet().is_some_and(Inlet::close);
         if closed {
-            self.closing.notify_all();
+            self.closing.notify_all_fenced();
         }
         closed
     }
@@ -130,8 +149,8 @@ impl<T> Chan<T> {
         }
     }
 
-    pub(crate) fn drop_receiver(&self) {
-        if self.receivers.leave() {
+    pub(crate) fn drop_receiver(&self, is_last_handle: bool) {
+        if is_last_handle || self.receivers.leave() {
             self.close();
             drop_each(|message| self.clear_one(message));
         }
@@ -187,12 +206,11 @@ impl Holders {
 }
 
 fn pair<T>(bound: Option<usize>, name: Option<Box<str>>) -> (Sender<T>, Receiver<T>) {
-    let flavor = match bound {
-        Some(0) => Flavor::Zero(Zero::new()),
-        bound => Flavor::Buffer(Buffer::new(bound)),
+    let (there, here) = match bound {
+        Some(0) => Shared::pair(|| Chan::new(Flavor::Zero(Zero::new()), name)),
+        bound => Shared::pair(|| Chan::new(Flavor::Buffer(Buffer::new(bound)), name)),
     };
-    let chan = Arc::new(Chan::new(flavor, name));
-    (Sender::new(chan.clone()), Receiver::new(chan))
+    (Sender::new(there), Receiver::new(here))
 }
 
 /// Makes a channel that holds at most `cap` messages; a sender waits while it is full.
@@ -260,7 +278,8 @@ impl Builder {
 }
 
 fn timer(first: Option<Instant>, period: Option<Duration>) -> Receiver<Instant> {
-    Receiver::new(Arc::new(Chan::new(Flavor::Timer(Timer::new(first, period)), None)))
+    let (chan, _) = Shared::pair(|| Chan::new(Flavor::Timer(Timer::new(first, period)), None));
+    Receiver::new(chan)
 }
 
 /// Makes a receiver that gets one message, the time it was due, after `duration`; then nothing more, for ever.
@@ -317,4 +336,15 @@ pub fn tick(duration: Duration) -> Receiver<Instant> {
 /// ```
 pub const fn never<T>() -> Receiver<T> {
     Receiver::never()
+}
+
+#[cfg(all(test, target_pointer_width = "64", not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    /// A channel of one place, all its memory: the count of handles, and the place with its stamp.
+    #[test]
+    fn an_empty_channel_is_small() {
+        assert!(size_of::<Chan<u64>>() + 8 + 16 <= 384, "{}", size_of::<Chan<u64>>());
+    }
 }

@@ -11,7 +11,6 @@ use crate::{
 
 /// Where messages are between send and receive.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one a channel, behind its Arc; the large one is the usual one")]
 pub(crate) enum Flavor<T> {
     /// A place for each of `n` messages, or as many as there are.
     Buffer(Buffer<T>),
@@ -108,7 +107,7 @@ pub(crate) trait Inlet<T> {
         0
     }
 
-    /// Ends sending; true for the call that did it. Wakes everybody.
+    /// Ends sending; true for the call that did it. Wakes everybody, after a fence.
     fn close(&self) -> bool;
     /// Takes the oldest message left, for whoever clears the channel; false if there is none.
     fn clear_one(&self, into: &mut Option<T>) -> bool;

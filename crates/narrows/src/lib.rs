@@ -5,8 +5,8 @@
 //! # Unsafe code
 //!
 //! Modules that may use `unsafe`: `queue` (slots, and who may touch them), `role` (state that only the holder of a role
-//! touches), `exchange` (one slot, and whose it is) and `select` (`Select` is `Send` and `Sync` whatever its messages
-//! are).
+//! touches), `exchange` (one slot, and whose it is), `shared` and `late` (one box each, freed once) and `select` (`Select` is
+//! `Send` and `Sync` whatever its messages are).
 #![deny(unsafe_code)]
 
 /// Pages on more than one item.
@@ -28,6 +28,7 @@ pub mod guide {
     pub mod moving_from_crossbeam {}
 }
 
+mod answer;
 pub mod arm;
 mod buffer;
 mod channel;
@@ -41,6 +42,8 @@ mod flavor;
 mod future;
 mod handle;
 mod iter;
+#[allow(unsafe_code)] // one box, freed once
+mod late;
 mod op;
 pub mod park;
 mod permit;
@@ -50,6 +53,8 @@ mod queue;
 mod role;
 #[allow(unsafe_code)] // `Select` is Send and Sync whatever its messages are
 mod select;
+#[allow(unsafe_code)] // one box, freed by the last handle
+mod shared;
 #[cfg(feature = "futures")]
 mod stream;
 mod sync;

@@ -176,7 +176,7 @@ impl Spin {
 
 impl Drop for Spin {
     fn drop(&mut self) {
-        if self.turns <= PAUSES && self.pauses {
+        if (1..=PAUSES).contains(&self.turns) && self.pauses {
             HOPE.set(HOPES);
         }
     }

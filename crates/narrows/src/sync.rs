@@ -7,7 +7,7 @@
 pub(crate) use loom::{
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicPtr, AtomicUsize, Ordering, fence},
+        atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence},
     },
     thread::yield_now,
 };
@@ -15,7 +15,7 @@ pub(crate) use loom::{
 pub(crate) use shuttle::{
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicPtr, AtomicUsize, Ordering, fence},
+        atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence},
     },
     thread::{Thread, current, park, yield_now},
 };
@@ -23,7 +23,7 @@ pub(crate) use shuttle::{
 pub(crate) use std::{
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicPtr, AtomicUsize, Ordering, fence},
+        atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering, fence},
     },
     thread::{Thread, current, park, yield_now},
 };
@@ -79,6 +79,11 @@ mod parking {
     }
 }
 
+/// For what is no step of a protocol, and would only multiply a checker's executions.
+pub(crate) mod unmodelled {
+    pub(crate) use std::sync::atomic::AtomicPtr;
+}
+
 /// True where a checker decides the schedule: spinning and caches would only multiply its executions.
 pub(crate) const MODELLED: bool = cfg!(any(loom, shuttle));
 
@@ -104,17 +109,5 @@ impl<T> UnsafeCell<T> {
 
     pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
         f(self.0.get())
-    }
-}
-
-/// Keeps two indices that different threads write off each other's cache line (two lines, for the pair prefetcher).
-#[derive(Debug, Default)]
-#[repr(align(128))]
-pub(crate) struct CachePadded<T>(pub(crate) T);
-
-impl<T> std::ops::Deref for CachePadded<T> {
-    type Target = T;
-    fn deref(&self) -> &T {
-        &self.0
     }
 }

@@ -62,6 +62,19 @@ impl Deadline {
     }
 }
 
+/// Nanoseconds of a clock that begins anew every second; never 0.
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) fn nanoseconds() -> u32 {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().subsec_nanos().max(1)
+}
+
+/// Under a model no time passes between two steps.
+#[cfg(any(loom, shuttle))]
+pub(crate) fn nanoseconds() -> u32 {
+    1
+}
+
 impl From<Option<Instant>> for Deadline {
     fn from(due: Option<Instant>) -> Deadline {
         due.map_or(Deadline::Never, Deadline::At)

@@ -9,6 +9,7 @@ use std::{
 };
 
 use crate::{
+    answer,
     arm::{Look, Seat, Ticket, Token, Who},
     error::TryRecvError,
     flavor::Outlet,
@@ -50,6 +51,7 @@ impl State {
     }
 
     fn take(&mut self) -> Option<Instant> {
+        answer::acted();
         if let Some(returned) = self.returned.pop_front() {
             return Some(returned);
         }
@@ -115,6 +117,7 @@ impl<T> Outlet<T> for Timer<T> {
         let message = state.chosen.get_mut(token.slot()).and_then(Option::take);
         state.returned.extend(message);
         drop(state);
+        answer::acted();
         self.receivers.notify(1);
     }
 

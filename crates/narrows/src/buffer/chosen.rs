@@ -2,6 +2,9 @@
 //!
 //! A chosen message stays in the queue, the next in line, until it is finished; then nothing but a count is written to choose it.
 //! Whoever else comes for the next message moves it out first.
+//!
+//! Who chooses and does not take goes by the indices, as those do who look: a slot may say so a moment earlier, and then a
+//! channel whose only message is chosen would not be full.
 
 use std::collections::VecDeque;
 
@@ -30,11 +33,19 @@ pub(super) struct Books<T> {
     pub(super) returned: VecDeque<Numbered<T>>,
 }
 
-impl<T> Books<T> {
-    pub(super) fn new() -> Books<T> {
+impl<T> Default for Books<T> {
+    fn default() -> Self {
         Books { next_is_chosen: None, chosen: Vec::new(), returned: VecDeque::new() }
     }
+}
 
+/// The next message to receive is that of the queue, and nobody has chosen it.
+#[inline(always)]
+pub(super) fn are_plain<T>(end: &mut End<'_, T>) -> bool {
+    end.books_kept().is_none_or(|books| books.are_plain())
+}
+
+impl<T> Books<T> {
     /// The next message to receive is that of the queue, and nobody has chosen it.
     #[inline]
     pub(super) fn are_plain(&self) -> bool {
@@ -69,7 +80,7 @@ impl<T> Buffer<T> {
         }
         // Relaxed: as in `place`.
         let reserved = self.reserved().load(Ordering::Relaxed);
-        let is_free = if reserved == 0 { end.has_place(self.capacity) } else { end.used() < self.capacity - reserved };
+        let is_free = end.used() < self.capacity - reserved;
         if !is_free {
             return None;
         }
@@ -98,8 +109,8 @@ impl<T> Buffer<T> {
     #[inline]
     pub(crate) fn choose_front(&self) -> Option<Token> {
         let mut end = self.queue.consumer();
-        if end.books().are_plain() {
-            if end.has_next() {
+        if are_plain(&mut end) {
+            if end.has_next() && end.shows_next() {
                 return Some(self.choose_next(&mut end));
             }
             if !end.is_drained() {
@@ -114,10 +125,7 @@ impl<T> Buffer<T> {
     #[inline]
     pub(crate) fn take_chosen(&self, token: Token) -> Option<T> {
         let mut end = self.queue.consumer();
-        if end.books().next_is_chosen != Some(token.slot()) {
-            return None;
-        }
-        end.books().next_is_chosen = None;
+        end.books_kept()?.next_is_chosen.take_if(|next| *next == token.slot())?;
         let message = end.take();
         // The place first, then the count: a reader between the two sees `held` and takes the role (see `len`).
         self.set_held(self.held() - 1);
@@ -131,8 +139,9 @@ impl<T> Buffer<T> {
     /// The message of the queue that is there.
     #[inline]
     pub(super) fn choose_next(&self, end: &mut End<'_, T>) -> Token {
-        let token = end.books().free_token();
-        end.books().next_is_chosen = Some(token);
+        let books = end.books();
+        let token = books.free_token();
+        books.next_is_chosen = Some(token);
         self.set_held(self.held() + 1);
         Token::new(token, 0)
     }
@@ -140,10 +149,8 @@ impl<T> Buffer<T> {
     /// The receive role, for those who want the next message that nobody has chosen.
     pub(super) fn consumer(&self) -> End<'_, T> {
         let mut end = self.queue.consumer();
-        if let Some(token) = end.books().next_is_chosen.take() {
-            let (number, mut message) = (end.taken(), None);
-            end.take_into(&mut message);
-            let message = message.expect("what was chosen is there");
+        if let Some(token) = end.books_kept().and_then(|books| books.next_is_chosen.take()) {
+            let (number, message) = (end.taken(), end.take_apart());
             end.books().keep(token, Numbered { number, message });
         }
         end

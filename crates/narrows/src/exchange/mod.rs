@@ -34,8 +34,8 @@ mod model;
 use std::mem::MaybeUninit;
 
 use crate::{
-    park,
-    sync::{AtomicUsize, Ordering, UnsafeCell, fence},
+    answer, park,
+    sync::{AtomicUsize, Ordering, UnsafeCell},
     time::Deadline,
 };
 
@@ -123,6 +123,7 @@ impl<T> Cell<T> {
     fn pass(&self, from: usize, to: usize) {
         // Release: gives the slot away (head of this file).
         let before = self.word.fetch_add(to.wrapping_sub(from), Ordering::Release);
+        answer::acted();
         debug_assert_eq!(before & STATE, from);
     }
 
@@ -152,8 +153,7 @@ impl<T> Cell<T> {
 
     /// Looks for a publication of that kind.
     fn look(&self, shown: usize) -> Sight {
-        // SeqCst: before an answer, as for every channel (contract, rule 4).
-        fence(Ordering::SeqCst);
+        answer::before_no();
         // Acquire: what was done under the lock until the cell was opened.
         let word = self.word.load(Ordering::Acquire);
         match word & STATE {

@@ -12,7 +12,7 @@ use crate::{
     future::{Closed, RecvFuture},
     iter::{Drain, Iter, TryIter},
     op::RecvOp,
-    sync::Arc,
+    shared::Shared,
     time::Deadline,
     wait,
 };
@@ -34,7 +34,7 @@ pub struct Receiver<T> {
 
 impl<T> Receiver<T> {
     /// The caller has counted this receiver.
-    pub(crate) fn new(chan: Arc<Chan<T>>) -> Receiver<T> {
+    pub(crate) fn new(chan: Shared<Chan<T>>) -> Receiver<T> {
         Receiver { arm: RecvArm(Some(chan)) }
     }
 
@@ -192,7 +192,7 @@ impl<T> Receiver<T> {
     /// Whether both receive from the same channel. All receivers of [`never`](crate::never) do.
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
         match (&self.arm.0, &other.arm.0) {
-            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            (Some(own), Some(other)) => own.is_same(other),
             (None, None) => true,
             _ => false,
         }
@@ -210,7 +210,7 @@ impl<T> Receiver<T> {
 
     /// The name the [builder](crate::builder) gave.
     pub fn name(&self) -> Option<&str> {
-        self.chan()?.name.as_deref()
+        self.chan()?.name()
     }
 
     /// Closes the channel for every sender; see [`Sender::close`](crate::Sender::close). Timers and `never` do not close: false.
@@ -255,15 +255,15 @@ impl<T> Clone for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        if let Some(chan) = self.chan() {
-            chan.drop_receiver();
+        if let Some(chan) = &self.arm.0 {
+            chan.drop_receiver(chan.is_last());
         }
     }
 }
 
 /// A receiver that does not keep its channel open. From [`Receiver::downgrade`].
 pub struct WeakReceiver<T> {
-    chan: Option<Arc<Chan<T>>>,
+    chan: Option<Shared<Chan<T>>>,
 }
 
 impl<T> WeakReceiver<T> {
@@ -283,7 +283,7 @@ impl<T> Clone for WeakReceiver<T> {
 }
 
 /// A receiver as the arm that receives. The channel; none for a receiver that never gets anything.
-struct RecvArm<T>(Option<Arc<Chan<T>>>);
+struct RecvArm<T>(Option<Shared<Chan<T>>>);
 
 impl<T> RecvArm<T> {
     fn chan(&self) -> Option<&Chan<T>> {

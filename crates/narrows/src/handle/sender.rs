@@ -13,7 +13,7 @@ use crate::{
     future::{Closed, ReserveFuture, ReserveManyFuture, SendFuture},
     op::{PlaceOp, SendOp},
     permit::{Permit, Permits},
-    sync::Arc,
+    shared::Shared,
     time::Deadline,
     wait,
 };
@@ -37,7 +37,7 @@ pub struct Sender<T> {
 
 impl<T> Sender<T> {
     /// The caller has counted this sender.
-    pub(crate) fn new(chan: Arc<Chan<T>>) -> Sender<T> {
+    pub(crate) fn new(chan: Shared<Chan<T>>) -> Sender<T> {
         Sender { arm: SendArm(PermitArm(chan)) }
     }
 
@@ -45,7 +45,7 @@ impl<T> Sender<T> {
         &self.arm.0.0
     }
 
-    fn shared(&self) -> &Arc<Chan<T>> {
+    fn shared(&self) -> &Shared<Chan<T>> {
         &self.arm.0.0
     }
 
@@ -294,7 +294,7 @@ impl<T> Sender<T> {
 
     /// Whether both send into the same channel.
     pub fn same_channel(&self, other: &Sender<T>) -> bool {
-        Arc::ptr_eq(self.shared(), other.shared())
+        self.shared().is_same(other.shared())
     }
 
     /// How many senders there are, owned permits included, weak ones not.
@@ -309,7 +309,7 @@ impl<T> Sender<T> {
 
     /// The name the [builder](crate::builder) gave.
     pub fn name(&self) -> Option<&str> {
-        self.chan().name.as_deref()
+        self.chan().name()
     }
 
     /// Closes the channel for every sender: from now on sends fail and give their message back; receivers get what is
@@ -367,13 +367,15 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        self.chan().drop_sender();
+        if !self.shared().is_last() {
+            self.chan().drop_sender();
+        }
     }
 }
 
 /// A sender that does not keep its channel open. From [`Sender::downgrade`].
 pub struct WeakSender<T> {
-    chan: Arc<Chan<T>>,
+    chan: Shared<Chan<T>>,
 }
 
 impl<T> WeakSender<T> {
@@ -435,7 +437,7 @@ impl<T> Arm for SendArm<T> {
 }
 
 /// A sender as the arm that takes a place for a permit.
-struct PermitArm<T>(Arc<Chan<T>>);
+struct PermitArm<T>(Shared<Chan<T>>);
 
 impl<T> Arm for PermitArm<T> {
     fn attempt(&self, who: Who<'_>) -> Option<Token> {

@@ -15,11 +15,12 @@ use crate::sync::{AtomicPtr, MODELLED, Ordering};
 
 /// Slots in the first block (2 under a model). Each new one has twice as many, up to the largest: what is paid for a change
 /// of blocks is shared by more messages where there are many.
-const FIRST: usize = if MODELLED { 2 } else { 32 };
-const LARGEST: usize = if MODELLED { 2 } else { 512 };
+const FIRST: u32 = if MODELLED { 2 } else { 32 };
+const LARGEST: u32 = if MODELLED { 2 } else { 512 };
 
 /// Slots in the block after one with `before`; fewer for large messages, so that a block stays near 64 KiB, at least 4.
-const fn block_len<T>(before: usize) -> usize {
+#[expect(clippy::cast_possible_truncation, reason = "at most 65,536")]
+const fn block_len<T>(before: u32) -> u32 {
     let wanted = if before == 0 {
         FIRST
     } else if before < LARGEST {
@@ -29,7 +30,7 @@ const fn block_len<T>(before: usize) -> usize {
     };
     let size = if size_of::<T>() == 0 { 1 } else { size_of::<T>() };
     let fit = if 65_536 / size < 4 { 4 } else { 65_536 / size };
-    if fit < wanted { fit } else { wanted }
+    if (fit as u32) < wanted { fit as u32 } else { wanted }
 }
 
 /// The head of a block; its slots follow in the same piece of memory.
@@ -37,17 +38,17 @@ const fn block_len<T>(before: usize) -> usize {
 #[repr(C)]
 struct Block<T> {
     next: AtomicPtr<Block<T>>,
-    len: usize,
+    len: u32,
     slots: [Slot<T>; 0],
 }
 
 impl<T> Block<T> {
-    fn layout(len: usize) -> Layout {
-        let slots = Layout::array::<Slot<T>>(len).expect("a block is small");
+    fn layout(len: u32) -> Layout {
+        let slots = Layout::array::<Slot<T>>(len as usize).expect("a block is small");
         Layout::new::<Block<T>>().extend(slots).expect("a block is small").0
     }
 
-    fn new(len: usize) -> *mut Block<T> {
+    fn new(len: u32) -> *mut Block<T> {
         let layout = Block::<T>::layout(len);
         // SAFETY: the layout has a size, that of the head at least.
         let block = unsafe { alloc(layout) }.cast::<Block<T>>();
@@ -67,9 +68,9 @@ impl<T> Block<T> {
     /// # Safety
     /// `block` was made by `new`, is live, and `i` is below its length.
     #[inline(always)]
-    unsafe fn slot(block: *mut Block<T>, i: usize) -> *mut Slot<T> {
+    unsafe fn slot(block: *mut Block<T>, i: u32) -> *mut Slot<T> {
         // SAFETY: the slots follow the head, whose alignment is at least theirs and whose size a multiple of it.
-        unsafe { block.add(1).cast::<Slot<T>>().add(i) }
+        unsafe { block.add(1).cast::<Slot<T>>().add(i as usize) }
     }
 
     /// # Safety
@@ -100,14 +101,20 @@ pub(super) struct Blocks<T> {
 #[derive(Debug)]
 pub(super) struct BlockCursor<T> {
     block: *mut Block<T>,
-    offset: usize,
-    len: usize,
+    offset: u32,
+    len: u32,
 }
 
-impl<T> Default for BlockCursor<T> {
-    fn default() -> Self {
-        BlockCursor { block: ptr::null_mut(), offset: 0, len: 0 }
+impl<T> Clone for BlockCursor<T> {
+    fn clone(&self) -> Self {
+        *self
     }
+}
+
+impl<T> Copy for BlockCursor<T> {}
+
+impl<T> BlockCursor<T> {
+    pub(super) const START: BlockCursor<T> = BlockCursor { block: ptr::null_mut(), offset: 0, len: 0 };
 }
 
 // SAFETY: a cursor is a position; the block it points to is used only through `Blocks`, by the holder of a role.
@@ -119,7 +126,7 @@ impl<T> Blocks<T> {
     }
 
     /// A block of so many slots at least, if they are not too large.
-    fn take_block(&self, len: usize) -> *mut Block<T> {
+    fn take_block(&self, len: u32) -> *mut Block<T> {
         // Acquire: pairs with the Release in `give_block`; the reader was done with the block's slots and link.
         let spare = self.spare.swap(ptr::null_mut(), Ordering::Acquire);
         // SAFETY: a spare block is live, and ours now.
@@ -218,7 +225,7 @@ impl<T> Blocks<T> {
     ///
     /// # Safety
     /// `at` is the reading cursor, every message was read, and neither cursor is used again.
-    pub(super) unsafe fn free(&self, at: &mut BlockCursor<T>) {
+    pub(super) unsafe fn free(&self, at: &BlockCursor<T>) {
         // Relaxed, all: nobody else uses the list any more.
         let spare = self.spare.swap(ptr::null_mut(), Ordering::Relaxed);
         let first = if at.block.is_null() { self.first.load(Ordering::Relaxed) } else { at.block };

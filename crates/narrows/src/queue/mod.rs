@@ -13,8 +13,8 @@
 //! sees an index sees the stamps behind it, and for a moment `head` may be one ahead of `tail`, or `tail` more than the
 //! capacity ahead of `head`: those who only look (`distance`, `Buffer::count`) take that for empty and for full.
 //!
-//! Invariants: `taken` is private to the consumer: a message that was taken keeps its place until the place is given back, and
-//! places are given back in the order of the ring. Once the closed bit is set, `tail` never changes again.
+//! Invariants: a message that was taken apart keeps its place until the place is given back, and places are given back in
+//! the order of the ring; how many are apart only the consumer knows. Once the closed bit is set, `tail` never changes again.
 
 mod blocks;
 #[cfg(all(test, loom))]
@@ -22,14 +22,17 @@ mod model;
 mod ring;
 mod slot;
 
+use std::{fmt, mem::ManuallyDrop};
+
 use self::{
     blocks::{BlockCursor, Blocks},
     ring::{Ring, RingCursor},
     slot::Slot,
 };
 use crate::{
+    answer,
     role::{Holder, Role},
-    sync::{AtomicUsize, CachePadded, MODELLED, Ordering, fence},
+    sync::{AtomicUsize, MODELLED, Ordering},
 };
 
 const CLOSED: usize = 1;
@@ -52,16 +55,36 @@ enum Store<T> {
     Blocks(Blocks<T>),
 }
 
-/// Where an end stands in either store.
-#[derive(Debug)]
-struct Cursor<T> {
+impl<T> Store<T> {
+    /// Moves a cursor for places on to the next; where it was is returned. Blocks have no places.
+    #[inline(always)]
+    fn after(&self, at: &mut Cursor<T>) -> Cursor<T> {
+        let before = *at;
+        if let Store::Ring(ring) = self {
+            // SAFETY: the cursor of a ring.
+            ring.move_on(unsafe { &mut at.ring });
+        }
+        before
+    }
+}
+
+/// Where an end stands in its store, whose kind never changes.
+union Cursor<T> {
     ring: RingCursor,
     block: BlockCursor<T>,
 }
 
-impl<T> Default for Cursor<T> {
-    fn default() -> Self {
-        Cursor { ring: RingCursor::default(), block: BlockCursor::default() }
+impl<T> Clone for Cursor<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Cursor<T> {}
+
+impl<T> fmt::Debug for Cursor<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cursor").finish_non_exhaustive()
     }
 }
 
@@ -75,35 +98,51 @@ struct SendEnd<T> {
 /// What the receive role guards.
 #[derive(Debug)]
 struct RecvEnd<T, R> {
+    /// Where the next message is.
     at: Cursor<T>,
-    /// The oldest place that was not given back.
-    back: RingCursor,
-    taken: usize,
     seen_pushed: usize,
+    /// Made when first needed: in an ordinary channel it never is.
+    apart: Option<Box<Apart<T, R>>>,
+}
+
+/// What the receive role guards if places are not given back at once.
+#[derive(Debug)]
+struct Apart<T, R> {
+    /// So many were taken whose places are still in use.
+    taken: usize,
+    /// The first of those places.
+    back: Cursor<T>,
     books: R,
 }
 
-/// One end: the index it publishes, a number of the owner's that lies on the same cache line, and the right to use it.
+/// One end: a number of the owner's, the right to use it, and the index it publishes.
+///
+/// What one thread writes for each message is to lie on no cache line that the other end's thread looks at. Memory
+/// aligned for that would cost five times as much to get, so what is seldom written keeps the two apart: here it stands
+/// first, 64 bytes of it.
 #[derive(Debug)]
 #[repr(C)]
 struct Side<S> {
-    index: AtomicUsize,
+    apart: [usize; 3],
     count: AtomicUsize,
     role: Role<S>,
+    index: AtomicUsize,
 }
 
 impl<S> Side<S> {
-    fn new(state: S) -> CachePadded<Side<S>> {
-        CachePadded(Side { index: AtomicUsize::new(0), count: AtomicUsize::new(0), role: Role::new(state) })
+    #[inline(always)]
+    fn new(state: S) -> Side<S> {
+        Side { apart: [0; 3], count: AtomicUsize::new(0), role: Role::new(state), index: AtomicUsize::new(0) }
     }
 }
 
 /// The queue.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Queue<T, R> {
-    send: CachePadded<Side<SendEnd<T>>>,
-    recv: CachePadded<Side<RecvEnd<T, R>>>,
     store: Store<T>,
+    send: Side<SendEnd<T>>,
+    recv: Side<RecvEnd<T, R>>,
 }
 
 // SAFETY: slots are touched only by the holder of a role, and an index published with Release and read with Acquire
@@ -112,18 +151,18 @@ unsafe impl<T: Send, R: Send> Sync for Queue<T, R> {}
 
 impl<T, R> Queue<T, R> {
     /// A queue whose owner never lets more than `capacity` places be in use.
-    pub(crate) fn new(capacity: usize, books: R) -> Self {
+    #[inline(always)]
+    pub(crate) fn new(capacity: usize) -> Self {
         let fits = Ring::<T>::bytes(capacity).is_some_and(|bytes| bytes <= RING_BYTES);
+        let (store, at) = if fits {
+            (Store::Ring(Ring::new(capacity)), Cursor { ring: RingCursor::START })
+        } else {
+            (Store::Blocks(Blocks::new()), Cursor { block: BlockCursor::START })
+        };
         Queue {
-            send: Side::new(SendEnd { at: Cursor::default(), seen_head: 0 }),
-            recv: Side::new(RecvEnd {
-                at: Cursor::default(),
-                back: RingCursor::default(),
-                taken: 0,
-                seen_pushed: 0,
-                books,
-            }),
-            store: if fits { Store::Ring(Ring::new(capacity)) } else { Store::Blocks(Blocks::new()) },
+            store,
+            send: Side::new(SendEnd { at, seen_head: 0 }),
+            recv: Side::new(RecvEnd { at, seen_pushed: 0, apart: None }),
         }
     }
 
@@ -218,17 +257,20 @@ impl<T, R> Queue<T, R> {
 impl<T, R> Drop for Queue<T, R> {
     fn drop(&mut self) {
         /// Frees the blocks also when the drop of a message panics.
-        struct Free<'a, T, R>(&'a Queue<T, R>);
+        struct Free<'a, T, R>(&'a mut Queue<T, R>);
         impl<T, R> Drop for Free<'_, T, R> {
             fn drop(&mut self) {
                 if let Store::Blocks(blocks) = &self.0.store {
-                    // SAFETY: the queue is being dropped and every message was taken; no cursor is used again.
-                    unsafe { blocks.free(&mut self.0.recv.role.enter().at.block) };
+                    // SAFETY: the cursor of blocks. The queue is being dropped and every message was taken; no cursor is
+                    // used again.
+                    unsafe { blocks.free(&self.0.recv.role.state_mut().at.block) };
                 }
             }
         }
         let free = Free(self);
-        drop_each(|message| free.0.consumer().take_into(message));
+        if free.0.used() > 0 {
+            drop_each(|message| free.0.consumer().take_into(message));
+        }
     }
 }
 
@@ -240,10 +282,14 @@ pub(crate) fn drop_each<T>(mut next: impl FnMut(&mut Option<T>) -> bool) {
     while next(&mut message) {
         // What is caught is passed on below. `take` leaves `None` behind before the drop begins.
         let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(message.take())));
-        panic = panic.or(dropped.err());
+        if let Err(payload) = dropped {
+            // One that is not passed on is not dropped either: that may panic again.
+            let payload = ManuallyDrop::new(payload);
+            panic = panic.or(Some(payload));
+        }
     }
     if let Some(panic) = panic.filter(|_| !std::thread::panicking()) {
-        std::panic::resume_unwind(panic);
+        std::panic::resume_unwind(ManuallyDrop::into_inner(panic));
     }
 }
 
@@ -270,7 +316,8 @@ impl<T, R> Producer<'_, T, R> {
     #[inline(always)]
     pub(crate) fn has_place(&mut self, most: usize) -> bool {
         match &self.queue.store {
-            Store::Ring(ring) => ring.is_empty(&self.end.at.ring),
+            // SAFETY: the cursor of a ring.
+            Store::Ring(ring) => ring.is_empty(unsafe { &self.end.at.ring }),
             Store::Blocks(_) => self.used_at_most() < most || self.used() < most,
         }
     }
@@ -299,17 +346,20 @@ impl<T, R> Producer<'_, T, R> {
         let at = &mut self.end.at;
         match &self.queue.store {
             Store::Ring(ring) => {
+                // SAFETY: the cursor of a ring.
+                let at = unsafe { &mut at.ring };
                 // Not in a model: the look is an Acquire that the code beside it may not rely on.
-                debug_assert!(MODELLED || ring.is_empty(&at.ring), "pushed into a full slot");
-                write(ring.slot(&at.ring));
-                ring.mark_full(&at.ring);
-                ring.move_on(&mut at.ring);
+                debug_assert!(MODELLED || ring.is_empty(at), "pushed into a full slot");
+                write(ring.slot(at));
+                ring.mark_full(at);
+                ring.move_on(at);
             }
-            // SAFETY: we hold the send role, so the cursor is ours.
+            // SAFETY: the cursor of blocks; we hold the send role, so it is ours.
             Store::Blocks(blocks) => write(unsafe { blocks.next_to_write(&mut at.block) }),
         }
         // Release: pairs with the Acquire in `Consumer::pushed`; publishes the message.
         self.queue.tail().store(self.tail().wrapping_add(ONE), Ordering::Release);
+        answer::acted();
     }
 
     /// Adds a message. The caller has seen that the queue is open, and that a place is free or its own.
@@ -330,6 +380,7 @@ impl<T, R> Producer<'_, T, R> {
     pub(crate) fn close(&mut self) {
         // Release: pairs with the Acquire loads of the tail; all earlier messages are visible with the end.
         self.queue.tail().store(self.tail() | CLOSED, Ordering::Release);
+        answer::acted();
     }
 }
 
@@ -341,15 +392,44 @@ pub(crate) struct Consumer<'a, T, R> {
 }
 
 impl<T, R> Consumer<'_, T, R> {
-    /// The owner's state under this role.
+    /// The owner's state under this role, if it was ever needed.
     #[inline(always)]
-    pub(crate) fn books(&mut self) -> &mut R {
-        &mut self.end.books
+    pub(crate) fn books_kept(&mut self) -> Option<&mut R> {
+        self.end.apart.as_mut().map(|apart| &mut apart.books)
+    }
+
+    /// The same, made if it was not.
+    pub(crate) fn books(&mut self) -> &mut R
+    where
+        R: Default,
+    {
+        &mut self.apart().books
+    }
+
+    fn apart(&mut self) -> &mut Apart<T, R>
+    where
+        R: Default,
+    {
+        let end = &mut *self.end;
+        end.apart.get_or_insert_with(|| Box::new(Apart { taken: 0, back: end.at, books: R::default() }))
+    }
+
+    /// How many were taken whose places are still in use.
+    #[inline(always)]
+    fn taken_apart(&self) -> usize {
+        self.end.apart.as_ref().map_or(0, |apart| apart.taken)
+    }
+
+    #[inline(always)]
+    fn head(&self) -> usize {
+        // Relaxed: only the receive role, which we hold, writes it.
+        self.queue.head().load(Ordering::Relaxed)
     }
 
     /// How many messages were taken: the number of the next one.
+    #[inline(always)]
     pub(crate) fn taken(&self) -> usize {
-        self.end.taken
+        self.head().wrapping_add(self.taken_apart()) & INDEX
     }
 
     fn pushed(&self) -> usize {
@@ -360,18 +440,24 @@ impl<T, R> Consumer<'_, T, R> {
     /// Is there a message to take? A no is not an answer yet: see `has_next_for_sure`.
     #[inline(always)]
     pub(crate) fn has_next(&mut self) -> bool {
-        let queue = self.queue;
-        let end = &mut *self.end;
-        match &queue.store {
-            Store::Ring(ring) => ring.is_full(&end.at.ring),
+        match &self.queue.store {
+            // SAFETY: the cursor of a ring.
+            Store::Ring(ring) => ring.is_full(unsafe { &self.end.at.ring }),
             Store::Blocks(_) => {
-                if end.seen_pushed == end.taken {
-                    // Acquire: pairs with the Release in `push_by`; the messages counted are in their slots.
-                    end.seen_pushed = queue.tail().load(Ordering::Acquire) / ONE;
+                let taken = self.taken();
+                if self.end.seen_pushed == taken {
+                    // The messages counted are in their slots.
+                    self.end.seen_pushed = self.pushed();
                 }
-                end.seen_pushed != end.taken
+                self.end.seen_pushed != taken
             }
         }
+    }
+
+    /// Whether those who only look see the next message, too: it is in its slot before it is in the index.
+    #[inline]
+    pub(crate) fn shows_next(&self) -> bool {
+        self.pushed() != self.taken()
     }
 
     /// A no is true at one moment within the call, in an order common to all queues.
@@ -380,79 +466,109 @@ impl<T, R> Consumer<'_, T, R> {
         if self.has_next() {
             return true;
         }
-        // SeqCst: with the same fence in every other queue's answer, two threads that each publish in one queue and look
-        // into the other cannot both see nothing (contract, rule 4).
-        fence(Ordering::SeqCst);
+        answer::before_no();
         self.has_next()
     }
 
-    /// Reads with `read` from the next slot, whose place stays in use.
+    /// Reads with `read` from the next slot, whose place stays in use, and moves on; where it was is returned.
     ///
     /// # Safety
     /// There is a message, as `has_next` has said. `read` empties the slot.
     #[inline(always)]
-    unsafe fn take_by<M>(&mut self, read: impl FnOnce(&Slot<T>) -> M) -> M {
+    unsafe fn take_by<M>(&mut self, read: impl FnOnce(&Slot<T>) -> M) -> (M, Cursor<T>) {
         let queue = self.queue;
-        let end = &mut *self.end;
-        end.taken = end.taken.wrapping_add(1) & INDEX;
-        match &queue.store {
+        let at = &mut self.end.at;
+        let before = *at;
+        let message = match &queue.store {
             Store::Ring(ring) => {
-                let message = read(ring.slot(&end.at.ring));
-                ring.move_on(&mut end.at.ring);
+                // SAFETY: the cursor of a ring.
+                let at = unsafe { &mut at.ring };
+                let message = read(ring.slot(at));
+                ring.move_on(at);
                 message
             }
-            // SAFETY: we hold the receive role, so the cursor is ours; there is a message, and the Acquire in `has_next`
-            // ordered its write before us.
-            Store::Blocks(blocks) => read(unsafe { blocks.next_to_read(&mut end.at.block) }),
-        }
+            // SAFETY: the cursor of blocks; we hold the receive role, so it is ours. There is a message, and the Acquire in
+            // `has_next` ordered its write before us.
+            Store::Blocks(blocks) => read(unsafe { blocks.next_to_read(&mut at.block) }),
+        };
+        (message, before)
     }
 
-    /// Takes the oldest message, and gives back its place. The caller has seen that there is one.
+    /// Takes the oldest message, and gives back a place. The caller has seen that there is one.
     #[inline(always)]
     pub(crate) fn take(&mut self) -> T {
         debug_assert!(MODELLED || self.has_next(), "taken from an empty queue");
-        // SAFETY: the caller has seen it. We hold the receive role, and the Acquire in `has_next` ordered the write of the message before us.
-        let message = unsafe { self.take_by(|slot| slot.take()) };
-        self.give_back();
+        // SAFETY: the caller has seen it. We hold the receive role, and the Acquire in `has_next` ordered the write of the
+        // message before us.
+        let (message, place) = unsafe { self.take_by(|slot| slot.take()) };
+        self.give_back_after(place);
         message
     }
 
-    /// Takes the oldest message into `into`, which is empty; its place stays in use until [`Consumer::give_back`]. False
-    /// only if the queue was empty at one moment within the call, in an order common to all queues.
+    /// The same into `into`, which is empty. False only if the queue was empty at one moment within the call, in an order
+    /// common to all queues.
     pub(crate) fn take_into(&mut self, into: &mut Option<T>) -> bool {
         let has_next = self.has_next_for_sure();
         if has_next {
             // SAFETY: as in `take`.
-            unsafe { self.take_by(|slot| slot.empty(into)) };
+            let ((), place) = unsafe { self.take_by(|slot| slot.empty(into)) };
+            self.give_back_after(place);
         }
         has_next
     }
 
-    /// Gives back the place of a taken message.
+    /// After the message in `place` was taken. Places are given back in order, so it is the oldest that goes.
     #[inline(always)]
-    pub(crate) fn give_back(&mut self) {
-        if let Store::Ring(ring) = &self.queue.store {
-            let back = &mut self.end.back;
-            ring.mark_empty(back);
-            ring.move_on(back);
+    fn give_back_after(&mut self, mut place: Cursor<T>) {
+        if let Some(apart) = self.end.apart.as_deref_mut().filter(|apart| apart.taken > 0) {
+            place = self.queue.store.after(&mut apart.back);
         }
-        // Relaxed: only the receive role, which we hold, writes it.
-        let head = self.queue.head().load(Ordering::Relaxed);
+        self.place_is_free(&place);
+    }
+
+    /// Takes the oldest message, whose place stays in use until [`Consumer::give_back`]. The caller has seen that there is one.
+    pub(crate) fn take_apart(&mut self) -> T
+    where
+        R: Default,
+    {
+        // SAFETY: as in `take`.
+        let (message, place) = unsafe { self.take_by(|slot| slot.take()) };
+        let apart = self.apart();
+        if apart.taken == 0 {
+            apart.back = place;
+        }
+        apart.taken += 1;
+        message
+    }
+
+    /// Gives back the place of a message that was taken apart.
+    pub(crate) fn give_back(&mut self) {
+        let apart = self.end.apart.as_deref_mut().expect("something was taken apart");
+        apart.taken = apart.taken.checked_sub(1).expect("what was taken apart is counted");
+        let place = self.queue.store.after(&mut apart.back);
+        self.place_is_free(&place);
+    }
+
+    #[inline(always)]
+    fn place_is_free(&mut self, place: &Cursor<T>) {
+        if let Store::Ring(ring) = &self.queue.store {
+            // SAFETY: the cursor of a ring.
+            ring.mark_empty(unsafe { &place.ring });
+        }
         // Release: pairs with the Acquire in `Producer::used`; the message is out of its slot.
-        self.queue.head().store(head.wrapping_add(1) & INDEX, Ordering::Release);
+        self.queue.head().store(self.head().wrapping_add(1) & INDEX, Ordering::Release);
+        answer::acted();
     }
 
     /// Places in use, exactly: of taken messages and of those still inside.
     pub(crate) fn used(&self) -> usize {
-        // Relaxed: only the receive role, which we hold, writes it.
-        let head = self.queue.head().load(Ordering::Relaxed);
-        distance(self.pushed(), head)
+        distance(self.pushed(), self.head())
     }
 
     /// Closed, and every message taken.
     pub(crate) fn is_drained(&self) -> bool {
         // Acquire: as in `pushed`.
         let tail = self.queue.tail().load(Ordering::Acquire);
-        tail & CLOSED != 0 && tail / ONE == self.end.taken
+        tail & CLOSED != 0 && tail / ONE == self.taken()
     }
 }

@@ -9,7 +9,7 @@ use crate::explore::{explore, spawn, turn};
 type Mark = std::sync::Arc<()>;
 
 fn queue<T>(capacity: usize) -> Arc<Queue<T, ()>> {
-    Arc::new(Queue::new(capacity, ()))
+    Arc::new(Queue::new(capacity))
 }
 
 fn push_if_room<T>(queue: &Queue<T, ()>, capacity: usize, message: T) -> bool {
@@ -24,9 +24,7 @@ fn push_if_room<T>(queue: &Queue<T, ()>, capacity: usize, message: T) -> bool {
 fn take<T>(queue: &Queue<T, ()>) -> Option<T> {
     let mut end = queue.consumer();
     let mut message = None;
-    if end.take_into(&mut message) {
-        end.give_back();
-    }
+    end.take_into(&mut message);
     message
 }
 

@@ -23,10 +23,14 @@ struct Cell<T> {
 pub(super) struct Ring<T>(Box<[Cell<T>]>);
 
 /// Where an end stands in the ring: always a valid slot number, and the stamp of a slot that is empty for this lap.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct RingCursor {
     slot: usize,
     stamp: usize,
+}
+
+impl RingCursor {
+    pub(super) const START: RingCursor = RingCursor { slot: 0, stamp: 0 };
 }
 
 impl<T> Ring<T> {
@@ -41,6 +45,7 @@ impl<T> Ring<T> {
         capacity.checked_mul(size_of::<Cell<T>>())
     }
 
+    #[inline(always)]
     pub(super) fn new(capacity: usize) -> Ring<T> {
         Ring((0..capacity).map(|_| Cell { stamp: AtomicUsize::new(0), slot: Slot::new() }).collect())
     }

@@ -45,27 +45,30 @@ use std::{
     marker::PhantomData,
     ops::{Deref, DerefMut},
     ptr,
-    time::{Duration, Instant},
 };
 
 pub(crate) use self::barrier::prepare;
 use self::owner::Owner;
 use crate::{
+    late::Late,
     park,
-    sync::{Arc, AtomicPtr, AtomicUsize, MODELLED, Mutex, Ordering, Thread, UnsafeCell, current, fence, lock},
-    time::Deadline,
+    sync::{
+        Arc, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, MODELLED, Mutex, Ordering, Thread, UnsafeCell, current,
+        fence, lock,
+    },
+    time::{self, Deadline},
 };
 
-const SOME: usize = 1;
-const HUNGRY: usize = 2;
+const SOME: u8 = 1;
+const HUNGRY: u8 = 2;
 
 /// How often a sleeper finds the role taken again before it is given it. Handing over each time would cost a switch of
 /// threads per message; this bound is what the contract's rule 10 states.
 const OVERTAKES: usize = 8;
 
 /// So many entries by one thread in a row earn the bias. Each time it is taken away the price doubles, up to the longest.
-const RUN: usize = if MODELLED { 1 } else { 32 };
-const LONGEST_RUN: usize = if MODELLED { 1 } else { 1 << 16 };
+const RUN: u32 = if MODELLED { 1 } else { 32 };
+const LONGEST_RUN: u32 = if MODELLED { 1 } else { 1 << 16 };
 
 /// What fences cost in so many entries is about what a membarrier costs.
 const WORTH: usize = if MODELLED { 1 } else { 128 };
@@ -90,7 +93,7 @@ struct Queued {
     overtaken: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Sleepers {
     queue: VecDeque<Queued>,
     /// Who waits in R3.
@@ -101,23 +104,19 @@ struct Sleepers {
 #[derive(Debug)]
 struct Run {
     /// So many entries by one thread in a row.
-    count: usize,
-    /// So many by any since the last heavy fence.
-    all: usize,
+    count: u32,
+    /// So many by any since the last heavy fence. Wrapped around it is wrong once, and harmless.
+    all: u32,
     /// So many earn the bias, or quiet.
-    wanted: usize,
-    /// Who came last.
-    last: usize,
-    /// As `Role::loud`.
-    loud: bool,
-    /// When another thread than the last came.
-    changed: Option<Instant>,
+    wanted: u32,
+    /// When another thread than the last came, by `time::nanoseconds`; 0 for never.
+    changed: u32,
 }
 
 /// Two that come by turns move the state from core to core for each message. So if threads change more often than this, each
 /// may have a run of entries, for which the others wait while they see that they go on.
-const HASTE: Duration = Duration::from_micros(1);
-const TURN: usize = 64;
+const HASTE: u32 = 1_000;
+const TURN: u8 = 64;
 const RESTS: usize = 8;
 const PAUSES_A_REST: usize = 12;
 
@@ -129,41 +128,56 @@ fn sleep_unnoticed(done: impl Fn() -> bool) {
 }
 
 /// The right to use one end, with the state that only its holder may touch.
+///
+/// What is seldom written stands first, what each use writes last: see `queue::Queue`.
 #[derive(Debug)]
-#[repr(C)] // what is used often first
+#[repr(C)]
 pub(crate) struct Role<S> {
-    bias: AtomicPtr<Owner>,
-    held: AtomicUsize,
-    sleeping: AtomicUsize,
-    /// 1 if who leaves with a fence has to do it; 0 if `fence_against` does it for both, as with an owner.
-    loud: AtomicUsize,
-    /// Hints for others: who came last, and how many entries it may have before they come.
-    last: AtomicUsize,
-    turn: AtomicUsize,
-    run: UnsafeCell<Run>,
-    state: UnsafeCell<S>,
-    sleepers: Mutex<Sleepers>,
+    sleepers: Late<Mutex<Sleepers>>,
     /// At the last heavy fence.
     done: AtomicUsize,
+    /// Who came last: written under the lock, and a hint for others.
+    last: AtomicUsize,
+    bias: AtomicPtr<Owner>,
+    state: UnsafeCell<S>,
+    run: UnsafeCell<Run>,
+    held: AtomicU32,
+    sleeping: AtomicU8,
+    /// 1 if who leaves with a fence has to do it; 0 if `fence_against` does it for both, as with an owner.
+    loud: AtomicU8,
+    /// A hint for others: how many entries who came last may have before they come.
+    turn: AtomicU8,
 }
 
 // SAFETY: the state is touched by the holder alone, one thread at a time, so it is moved between threads, not shared.
 unsafe impl<S: Send> Sync for Role<S> {}
 
 impl<S> Role<S> {
+    /// Quiet from the first, if that is possible: the first that waits ends it at the price of one entry.
+    #[inline(always)]
     pub(crate) fn new(state: S) -> Role<S> {
         Role {
-            bias: AtomicPtr::new(NONE),
-            held: AtomicUsize::new(0),
-            sleeping: AtomicUsize::new(0),
-            loud: AtomicUsize::new(1),
-            last: AtomicUsize::new(0),
-            turn: AtomicUsize::new(0),
-            run: UnsafeCell::new(Run { count: 0, all: 0, wanted: RUN, last: 0, loud: true, changed: None }),
-            state: UnsafeCell::new(state),
-            sleepers: Mutex::new(Sleepers { queue: VecDeque::new(), revoker: None }),
+            sleepers: Late::new(),
             done: AtomicUsize::new(0),
+            last: AtomicUsize::new(0),
+            bias: AtomicPtr::new(NONE),
+            state: UnsafeCell::new(state),
+            run: UnsafeCell::new(Run { count: 0, all: 0, wanted: RUN, changed: 0 }),
+            held: AtomicU32::new(0),
+            sleeping: AtomicU8::new(0),
+            loud: AtomicU8::new((!barrier::is_asymmetric()).into()),
+            turn: AtomicU8::new(0),
         }
+    }
+
+    /// Without entering: the caller has the role to itself.
+    pub(crate) fn state_mut(&mut self) -> &mut S {
+        // SAFETY: nobody else has the role, and so its state.
+        self.state.with_mut(|state| unsafe { &mut *state })
+    }
+
+    fn sleepers(&self) -> &Mutex<Sleepers> {
+        self.sleepers.get_or_make(Mutex::default)
     }
 
     fn address(&self) -> usize {
@@ -225,7 +239,7 @@ impl<S> Role<S> {
     #[cold]
     fn tell_revoker(&self) {
         // Left in place: we may be an owner of long ago, whom this revoker does not wait for.
-        if let Some(revoker) = &lock(&self.sleepers).revoker {
+        if let Some(revoker) = &lock(self.sleepers()).revoker {
             revoker.unpark();
         }
     }
@@ -245,39 +259,44 @@ impl<S> Role<S> {
         if bias != NONE {
             self.revoke(bias);
         }
+        // Relaxed: written under the lock, which we hold.
+        let last = self.last.load(Ordering::Relaxed);
         // SAFETY: under the lock, which we hold.
-        let is_last = self.run.with_mut(|run| unsafe {
-            (*run).all += 1;
-            (*run).count = if (*run).last == name { (*run).count + 1 } else { 0 };
-            std::mem::replace(&mut (*run).last, name) == name
+        self.run.with_mut(|run| unsafe {
+            (*run).all = (*run).all.wrapping_add(1);
+            (*run).count = if last == name { (*run).count.saturating_add(1) } else { 0 };
         });
+        if last != name {
+            // Relaxed: as above.
+            self.last.store(name, Ordering::Relaxed);
+        }
         if !MODELLED {
-            self.take_turn(is_last, name);
+            self.take_turn(last, name);
         }
     }
 
     /// Under the lock.
     #[inline]
-    fn take_turn(&self, is_last: bool, name: usize) {
+    fn take_turn(&self, last: usize, name: usize) {
         // Relaxed: a hint.
         let turn = self.turn.load(Ordering::Relaxed);
-        let turn = if is_last { turn.saturating_sub(1) } else { self.begin_turn(name) };
+        if last == name && turn == 0 {
+            return;
+        }
+        let turn = if last == name { turn - 1 } else { self.begin_turn(last) };
         // Relaxed: a hint.
         self.turn.store(turn, Ordering::Relaxed);
     }
 
     /// Under the lock, by another thread than the last: how many entries it may have in a row.
-    fn begin_turn(&self, name: usize) -> usize {
-        // Relaxed, both: a hint.
-        let is_first = self.last.load(Ordering::Relaxed) == 0;
-        self.last.store(name, Ordering::Relaxed);
-        if is_first {
+    fn begin_turn(&self, last: usize) -> u8 {
+        if last == 0 {
             return 0;
         }
-        let now = Instant::now();
+        let now = time::nanoseconds();
         // SAFETY: under the lock, which we hold.
-        let before = self.run.with_mut(|run| unsafe { (*run).changed.replace(now) });
-        if before.is_some_and(|before| now - before < HASTE) { TURN } else { 0 }
+        let before = self.run.with_mut(|run| unsafe { std::mem::replace(&mut (*run).changed, now) });
+        if before != 0 && now.wrapping_sub(before) < HASTE { TURN } else { 0 }
     }
 
     /// Waits a little while another thread has its run.
@@ -309,11 +328,11 @@ impl<S> Role<S> {
         let mut spin = park::Spin::new();
         while !is_out() {
             if !spin.turn() {
-                lock(&self.sleepers).revoker = Some(current());
+                lock(self.sleepers()).revoker = Some(current());
                 // SeqCst: half of store buffering; the other half is O4 to O6.
                 barrier::heavy();
                 sleep_unnoticed(is_out);
-                lock(&self.sleepers).revoker = None;
+                lock(self.sleepers()).revoker = None;
                 break;
             }
         }
@@ -321,6 +340,13 @@ impl<S> Role<S> {
         self.run.with_mut(|run| unsafe { (*run).wanted = LONGEST_RUN.min((*run).wanted * 2) });
         // Release: pairs with the Acquire in `fence_against`.
         self.bias.store(NONE, Ordering::Release);
+    }
+
+    /// Under the lock.
+    #[inline(always)]
+    fn is_loud(&self) -> bool {
+        // Relaxed: written under the lock, which the caller holds.
+        self.loud.load(Ordering::Relaxed) == 1
     }
 
     /// Before the lock is given back: makes its holder the owner, and the role quiet, if that has been earned.
@@ -331,9 +357,7 @@ impl<S> Role<S> {
             self.run.with_mut(|run| unsafe { ((*run).count >= (*run).wanted, (*run).all == (*run).wanted) });
         if earns_bias {
             self.grant();
-        } else if earns_quiet && barrier::is_asymmetric() {
-            // SAFETY: under the lock, which the caller holds.
-            self.run.with_mut(|run| unsafe { (*run).loud = false });
+        } else if earns_quiet && self.is_loud() && barrier::is_asymmetric() {
             // Relaxed: as with a bias.
             self.loud.store(0, Ordering::Relaxed);
             // SeqCst: pairs with the fence in `fence_against`.
@@ -393,7 +417,6 @@ impl<S> Role<S> {
         self.run.with_mut(|run| unsafe {
             (*run).all = 0;
             (*run).wanted = LONGEST_RUN.min((*run).wanted * 2);
-            (*run).loud = true;
         });
         // Release: pairs with the Acquire in `fence_against`.
         self.loud.store(1, Ordering::Release);
@@ -427,7 +450,7 @@ impl<S> Role<S> {
             // Relaxed: the lock on the queue stands between this and whoever wakes us.
             sleeper.state.store(WAITING, Ordering::Relaxed);
             let queued = Queued { sleeper: sleeper.clone(), overtaken };
-            let mut sleepers = lock(&self.sleepers);
+            let mut sleepers = lock(self.sleepers());
             if overtaken == 0 {
                 sleepers.queue.push_back(queued);
             } else {
@@ -459,7 +482,7 @@ impl<S> Role<S> {
             Some(first) if first.overtaken < OVERTAKES => SOME,
             Some(_) => HUNGRY,
         };
-        // Relaxed: L and S have their barriers; written under the lock on the queue.
+        // Relaxed: L and S have their barriers, also for the queue's own memory; written under the lock on the queue.
         self.sleeping.store(sleeping, Ordering::Relaxed);
     }
 
@@ -472,8 +495,7 @@ impl<S> Role<S> {
     /// L1 to L3, and the publisher's half of `fence_against`.
     #[inline(always)]
     fn give_back(&self) {
-        // SAFETY: under the lock, which we hold.
-        let is_loud = self.run.with_mut(|run| unsafe { (*run).loud });
+        let is_loud = self.is_loud();
         // Relaxed: who is not seen now is seen in L3.
         let is_handed_over = self.sleeping.load(Ordering::Relaxed) == HUNGRY && self.wake(GRANTED);
         if !is_handed_over {
@@ -495,7 +517,7 @@ impl<S> Role<S> {
     /// Wakes the first sleeper, with the lock if it is GRANTED. False if there is none.
     #[cold]
     fn wake(&self, state: usize) -> bool {
-        let mut sleepers = lock(&self.sleepers);
+        let mut sleepers = lock(self.sleepers());
         let first = sleepers.queue.pop_front();
         self.show(&sleepers);
         drop(sleepers);

@@ -67,7 +67,14 @@ mod thread {
     pub(crate) fn take_on() -> Option<&'static Owner> {
         LEAVING.try_with(|_| {}).ok()?;
         if ME.get().is_null() {
-            ME.set(lock(&LEFT).pop().unwrap_or_else(Owner::new));
+            // The lock is given back before memory is asked for: an allocator may use channels, and come here.
+            let left = lock(&LEFT).pop();
+            let me = left.unwrap_or_else(Owner::new);
+            if ME.get().is_null() {
+                ME.set(me);
+            } else {
+                lock(&LEFT).push(me);
+            }
         }
         // SAFETY: as in `drop`.
         unsafe { ME.get().as_ref() }

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use super::waiter::{Offer, Waiter};
 use crate::{
     arm::{Seat, Stance, Ticket, Token},
+    late::Late,
     sync::{Arc, AtomicUsize, Mutex, Ordering, fence, lock},
 };
 
@@ -302,22 +303,24 @@ impl Woken {
     }
 }
 
-/// A list behind a lock, with a count that lets the other side see without the lock that nobody waits.
+/// A list behind a lock, made when the first comes to wait, with a count that lets the other side see without the lock that
+/// nobody waits.
 #[derive(Debug)]
 pub(crate) struct WaitList {
     waiting: AtomicUsize,
-    list: Mutex<List<()>>,
+    list: Late<Mutex<List<()>>>,
 }
 
 impl WaitList {
+    #[inline(always)]
     pub(crate) fn new() -> WaitList {
-        WaitList { waiting: AtomicUsize::new(0), list: Mutex::new(List::new()) }
+        WaitList { waiting: AtomicUsize::new(0), list: Late::new() }
     }
 
     /// Runs `f` on the list and wakes, afterwards and without the lock, whom it claimed.
     fn with<R>(&self, f: impl FnOnce(&mut List<()>, &mut Woken) -> R) -> R {
         let mut woken = Woken::default();
-        let mut list = lock(&self.list);
+        let mut list = lock(self.list.get_or_make(|| Mutex::new(List::new())));
         let result = f(&mut list, &mut woken);
         // Relaxed: stands before the waiter's fence, and is read behind the publisher's (wait/README.md, "Dekker").
         self.waiting.store(list.linked(), Ordering::Relaxed);
@@ -404,10 +407,8 @@ impl WaitList {
         }
     }
 
-    /// Wakes every waiter.
-    pub(crate) fn notify_all(&self) {
-        // SeqCst: as in `notify`.
-        fence(Ordering::SeqCst);
+    /// Wakes every waiter, after the caller's own fence.
+    pub(crate) fn notify_all_fenced(&self) {
         if self.is_waited_on() {
             self.with(List::hand_out_to_all);
         }

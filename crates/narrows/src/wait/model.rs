@@ -2,7 +2,7 @@
 
 use loom::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicUsize, Ordering, fence},
 };
 
 use super::{list::WaitList, waiter::Waiter};
@@ -166,7 +166,9 @@ fn wait_all() {
         let waiting = [spawn(move || first.wait()), spawn_twin(move || second.wait())];
         turn(0);
         shop.stock.store(2, Ordering::Relaxed);
-        shop.list.notify_all();
+        // SeqCst: between what was published and the look at who waits.
+        fence(Ordering::SeqCst);
+        shop.list.notify_all_fenced();
         for one in waiting {
             one.join().unwrap();
         }

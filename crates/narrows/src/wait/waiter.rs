@@ -201,7 +201,9 @@ impl Waiter {
                 let task = std::mem::replace(&mut *wake, Wake::Nobody);
                 drop(wake);
                 if let Wake::Task(waker) = task {
-                    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
+                    let woken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
+                    // Not dropped: that, too, may panic.
+                    let _ = woken.map_err(std::mem::forget);
                 }
             }
         }

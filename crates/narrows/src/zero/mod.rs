@@ -26,6 +26,7 @@ mod state;
 
 use self::state::{Found, Offer, State, Want, settle};
 use crate::{
+    answer,
     arm::{Look, Seat, Stance, Ticket, Token, Who},
     error::TryRecvError,
     exchange::{Cell, Sight},
@@ -52,9 +53,7 @@ impl<T> Zero<T> {
     /// Runs `f` under the lock; whom it claimed is woken after it. The cell is shut while there is something in the state.
     fn with<R>(&self, f: impl FnOnce(&mut State<T>, &mut Woken) -> R) -> R {
         let mut woken = Woken::default();
-        // SeqCst: an answer must be true in the one order of all channels (contract, rule 4), and what this thread did in
-        // another channel before may not be visible yet.
-        fence(Ordering::SeqCst);
+        answer::before_no();
         let mut state = lock(&self.state);
         let result = f(&mut state, &mut woken);
         let is_idle = state.is_idle();
@@ -62,6 +61,7 @@ impl<T> Zero<T> {
             if is_idle { self.cell.open() } else { self.cell.shut() }
         }
         drop(state);
+        answer::acted();
         woken.wake();
         result
     }
@@ -293,7 +293,7 @@ impl<T> Inlet<T> for Zero<T> {
     }
 
     fn close(&self) -> bool {
-        self.with(|state, woken| {
+        let closed = self.with(|state, woken| {
             if std::mem::replace(&mut state.closed, true) {
                 return false;
             }
@@ -306,7 +306,10 @@ impl<T> Inlet<T> for Zero<T> {
                 }
             });
             true
-        })
+        });
+        // SeqCst: as in `WaitList::notify`, for our caller's list.
+        fence(Ordering::SeqCst);
+        closed
     }
 
     fn clear_one(&self, into: &mut Option<T>) -> bool {

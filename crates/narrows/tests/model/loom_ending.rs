@@ -41,12 +41,12 @@ fn close_and_send_0() {
 
 #[test]
 fn close_and_send_1() {
-    a_send_meets_close("close_and_send_1", Some(1), 12_550);
+    a_send_meets_close("close_and_send_1", Some(1), 23_447);
 }
 
 #[test]
 fn close_and_send_unbounded() {
-    a_send_meets_close("close_and_send_unbounded", None, 13_824);
+    a_send_meets_close("close_and_send_unbounded", None, 25_711);
 }
 
 /// Rule 6: the last sender's drop wakes every receiver (postage 44).
@@ -70,12 +70,12 @@ fn last_sender_goes_0() {
 
 #[test]
 fn last_sender_goes_1() {
-    receivers_meet_the_last_senders_drop("last_sender_goes_1", Some(1), 23_671);
+    receivers_meet_the_last_senders_drop("last_sender_goes_1", Some(1), 31_543);
 }
 
 #[test]
 fn last_sender_goes_unbounded() {
-    receivers_meet_the_last_senders_drop("last_sender_goes_unbounded", None, 31_796);
+    receivers_meet_the_last_senders_drop("last_sender_goes_unbounded", None, 41_838);
 }
 
 /// Rule 4: between a send and its sender's drop `try_recv` never says Disconnected with a message inside (crossfire 70).
@@ -124,12 +124,12 @@ fn last_receiver_goes_0() {
 
 #[test]
 fn last_receiver_goes_1() {
-    senders_meet_the_last_receivers_drop("last_receiver_goes_1", Some(1), 565);
+    senders_meet_the_last_receivers_drop("last_receiver_goes_1", Some(1), 478);
 }
 
 #[test]
 fn last_receiver_goes_unbounded() {
-    senders_meet_the_last_receivers_drop("last_receiver_goes_unbounded", None, 186);
+    senders_meet_the_last_receivers_drop("last_receiver_goes_unbounded", None, 256);
 }
 
 /// Rule 8: who waits for the end hears of it.
@@ -149,7 +149,7 @@ fn closed_is_heard() {
 /// Rule 23: a permit's send is received or returned when it meets close, and nobody is told the end too early.
 #[test]
 fn permit_meets_close() {
-    explore("permit_meets_close", 23_094, || {
+    explore("permit_meets_close", 40_977, || {
         let (s, r) = channel(Some(1));
         let other = s.clone();
         let closer = spawn(move || other.close());

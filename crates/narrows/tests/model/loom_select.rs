@@ -1,5 +1,7 @@
 //! Select: exactly one arm happens, and nobody sleeps beside an arm that is ready.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use narrows::Select;
 
 use crate::{
@@ -78,7 +80,7 @@ fn selector_again_0() {
 
 #[test]
 fn selector_again_1() {
-    a_selector_is_used_again("selector_again_1", Some(1), false, 747);
+    a_selector_is_used_again("selector_again_1", Some(1), false, 993);
 }
 
 #[test]
@@ -193,7 +195,7 @@ fn none_is_true(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn none_is_true_1() {
-    none_is_true("none_is_true_1", Some(1), 73);
+    none_is_true("none_is_true_1", Some(1), 104);
 }
 
 #[test]
@@ -216,5 +218,45 @@ fn select_meets_close() {
         }
         closer.join().unwrap();
         drop((keep, s2));
+    });
+}
+
+/// Rule 5: a message that a select has chosen keeps its place; given back, it is there.
+#[test]
+fn chosen_is_full_and_given_back_is_there() {
+    explore("chosen_is_full_and_given_back_is_there", 8, || {
+        let (s, r) = channel::<u32>(Some(1));
+        let other = s.clone();
+        let sender = spawn(move || other.try_send(1).unwrap());
+        turn(0);
+        let mut select = Select::new();
+        select.recv(&r);
+        if let Ok(op) = select.try_select() {
+            assert!(s.is_full(), "chosen, not finished, and not full");
+            // Dropped unfinished: that is a panic, and gives the message back.
+            catch_unwind(AssertUnwindSafe(|| drop(op))).unwrap_err();
+            assert!(!r.is_empty(), "given back, and empty");
+        }
+        drop(select);
+        sender.join().unwrap();
+    });
+}
+
+/// Rule 5: who has chosen the only place sees no message in it.
+#[test]
+fn a_chosen_place_is_empty() {
+    explore("a_chosen_place_is_empty", 175, || {
+        let (s, r) = channel::<u32>(Some(1));
+        s.try_send(7).unwrap();
+        let other = r.clone();
+        let receiver = spawn(move || other.try_recv().unwrap());
+        turn(0);
+        let mut select = Select::new();
+        select.send(&s);
+        let op = select.select();
+        assert_eq!(s.len(), 0, "the only place is ours, and there is a message");
+        op.send(&s, 8).unwrap();
+        drop(select);
+        receiver.join().unwrap();
     });
 }

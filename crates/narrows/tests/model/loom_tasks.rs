@@ -66,13 +66,13 @@ fn receive_cancelled_1() {
 
 #[test]
 fn receive_cancelled_unbounded() {
-    a_receive_is_cancelled("receive_cancelled_unbounded", None, 19_319);
+    a_receive_is_cancelled("receive_cancelled_unbounded", None, 25_222);
 }
 
 /// Rules 9, 13: the same for a send that waits for a place.
 #[test]
 fn send_cancelled_1() {
-    explore("send_cancelled_1", 18_820, || {
+    explore("send_cancelled_1", 32_240, || {
         let (s, r) = channel(Some(1));
         s.send(0).unwrap();
         let (other_s, other_r) = (s.clone(), r.clone());
@@ -114,7 +114,7 @@ fn send_cancelled_0() {
 /// Rule 13: reserving and being cancelled takes no place.
 #[test]
 fn reserve_cancelled() {
-    explore("reserve_cancelled", 12_662, || {
+    explore("reserve_cancelled", 25_245, || {
         let (s, r) = channel(Some(1));
         s.send(0).unwrap();
         let other = s.clone();
@@ -136,7 +136,7 @@ fn reserve_cancelled() {
 /// Rule 14: a task that was polled and then forgotten keeps one wake-up and no more (async-channel 45).
 #[test]
 fn forgotten_task() {
-    explore("forgotten_task", 585, || {
+    explore("forgotten_task", 349, || {
         let (s, r) = channel(Some(2));
         let other = r.clone();
         // Never polled again; dropped at the end, for loom counts what is left behind.
