@@ -149,6 +149,11 @@ pub trait Arm {
     /// Whether an attempt would succeed.
     fn is_ready(&self, who: Who<'_>) -> bool;
 
+    /// Whether a look without a ticket can find what a peer has left. If not, two that both only look never meet.
+    fn may_find_stored(&self) -> bool {
+        true
+    }
+
     /// Keeps the ticket where the peer looks (again, if `seat` names it), notes in `seat` where that is, and then looks
     /// once more. The order matters: what happens after the look must find the ticket.
     fn enlist(&self, ticket: Ticket, seat: &mut Seat) -> Look;

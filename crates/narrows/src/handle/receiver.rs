@@ -304,6 +304,10 @@ impl<T> Arm for RecvArm<T> {
         self.chan().is_some_and(|chan| chan.outlet().can_recv(who))
     }
 
+    fn may_find_stored(&self) -> bool {
+        self.chan().is_none_or(|chan| chan.outlet().capacity() != Some(0))
+    }
+
     fn enlist(&self, ticket: Ticket, seat: &mut Seat) -> Look {
         self.chan().map_or_else(Look::default, |chan| chan.outlet().enlist_recv(ticket, seat))
     }

@@ -413,6 +413,10 @@ impl<T> Arm for SendArm<T> {
         self.chan().inlet().can_send(1, who)
     }
 
+    fn may_find_stored(&self) -> bool {
+        self.0.may_find_stored()
+    }
+
     fn enlist(&self, ticket: Ticket, seat: &mut Seat) -> Look {
         self.chan().inlet().enlist_send(ticket, seat, Offering::Later)
     }
@@ -450,6 +454,10 @@ impl<T> Arm for PermitArm<T> {
 
     fn is_ready(&self, who: Who<'_>) -> bool {
         self.0.inlet().can_send(1, who)
+    }
+
+    fn may_find_stored(&self) -> bool {
+        self.0.outlet().capacity() != Some(0)
     }
 
     fn enlist(&self, ticket: Ticket, seat: &mut Seat) -> Look {

@@ -79,6 +79,10 @@ impl<'a> Op for SelectOp<'_, 'a> {
         ready
     }
 
+    fn may_find_stored(&self) -> bool {
+        self.select.slots.iter().flatten().all(|slot| slot.entry.arm.may_find_stored())
+    }
+
     fn waiter(&mut self) -> Arc<Waiter> {
         let waiter = self.select.waiter(false);
         waiter.set_thread(); // a selector may move from thread to thread
