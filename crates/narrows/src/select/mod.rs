@@ -8,13 +8,14 @@ mod run;
 
 use std::{
     fmt,
+    mem::ManuallyDrop,
     time::{Duration, Instant},
 };
 
 pub use self::operation::{ReadyFuture, SelectFuture, SelectedOperation};
 use self::run::{Aim, SelectOp, Selector};
 use crate::{
-    arm::{Arm, Entry},
+    arm::{Arm, Entry, Token},
     error::{ReadyTimeoutError, SelectTimeoutError, TryReadyError, TrySelectError},
     handle::{Receiver, Sender},
     time::Deadline,
@@ -126,19 +127,20 @@ impl<'a> Select<'a> {
     ///
     /// # Panics
     /// If there are no operations.
-    #[inline]
+    #[inline(always)]
     pub fn select(&mut self) -> SelectedOperation<'a> {
-        if let Some(chosen) = self.0.choose_as_usual() {
-            return SelectedOperation::new(chosen);
-        }
-        self.select_slow()
+        let token = match self.0.choose_as_usual() {
+            Some(token) => token,
+            None => self.select_slow(),
+        };
+        SelectedOperation::new(self.0.of_served(token).expect("what was chosen was added"))
     }
 
     #[cold]
-    fn select_slow(&mut self) -> SelectedOperation<'a> {
+    fn select_slow(&mut self) -> Token {
         self.assert_has_arms();
         let chosen = self.0.run(Aim::Choose, Deadline::Never);
-        SelectedOperation::new(chosen.expect("without a deadline a select ends with a choice"))
+        ManuallyDrop::new(chosen.expect("without a deadline a select ends with a choice")).token
     }
 
     /// Chooses an operation, waiting for at most `timeout`.

@@ -2,13 +2,14 @@
 
 use std::{
     fmt,
+    mem::ManuallyDrop,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use super::run::{Chosen, SelectOp};
 use crate::{
-    arm::{Target, Token},
+    arm::{Entry, Target, Token},
     error::{RecvError, SendError},
     handle::{Receiver, Sender},
     permit::Permit,
@@ -35,13 +36,15 @@ impl<'a> SelectedOperation<'a> {
         self.0.index
     }
 
-    /// Passes the token on to who completes it, if that is the operation that was chosen.
-    #[inline]
-    fn complete(&mut self, target: Option<Target>, what: &str) -> Token {
-        let is_same = self.0.entry.is_some_and(|entry| entry.target == target);
-        assert!(is_same, "passed a {what} that wasn't selected");
-        self.0.entry = None;
-        self.0.token
+    /// Passes the token on to who completes it, if that is the operation that was chosen. Nothing is then left to give
+    /// back, and what is not dropped need not be in memory.
+    #[inline(always)]
+    fn complete(self, target: Option<Target>, what: &str) -> Token {
+        let operation = ManuallyDrop::new(self);
+        if operation.0.entry.is_none_or(|entry| entry.target != target) {
+            refuse(operation.0.entry, operation.0.token, what);
+        }
+        operation.0.token
     }
 
     /// Completes a send.
@@ -51,8 +54,8 @@ impl<'a> SelectedOperation<'a> {
     ///
     /// # Panics
     /// If the operation is not a send that was added with a sender of this channel.
-    #[inline]
-    pub fn send<T>(mut self, s: &Sender<T>, msg: T) -> Result<(), SendError<T>> {
+    #[inline(always)]
+    pub fn send<T>(self, s: &Sender<T>, msg: T) -> Result<(), SendError<T>> {
         let token = self.complete(s.send_arm().target, "sender");
         s.complete_send(token, msg)
     }
@@ -64,8 +67,8 @@ impl<'a> SelectedOperation<'a> {
     ///
     /// # Panics
     /// If the operation is not a receive that was added with a receiver of this channel.
-    #[inline]
-    pub fn recv<T>(mut self, r: &Receiver<T>) -> Result<T, RecvError> {
+    #[inline(always)]
+    pub fn recv<T>(self, r: &Receiver<T>) -> Result<T, RecvError> {
         let token = self.complete(r.recv_arm().target, "receiver");
         r.complete_recv(token)
     }
@@ -77,7 +80,7 @@ impl<'a> SelectedOperation<'a> {
     ///
     /// # Panics
     /// If the operation is not a reservation that was added with a sender of this channel.
-    pub fn reserve<T>(mut self, s: &Sender<T>) -> Result<Permit<'_, T>, SendError<()>> {
+    pub fn reserve<T>(self, s: &Sender<T>) -> Result<Permit<'_, T>, SendError<()>> {
         match self.complete(s.permit_arm().target, "sender") {
             Token::DISCONNECTED => Err(SendError(())),
             _ => Ok(Permit::new(s)),
@@ -89,9 +92,16 @@ impl<'a> SelectedOperation<'a> {
     ///
     /// # Panics
     /// If the operation was added otherwise.
-    pub fn finish(mut self) -> Token {
+    pub fn finish(self) -> Token {
         self.complete(None, "way to complete")
     }
+}
+
+/// Gives it back.
+#[cold]
+fn refuse(entry: Option<Entry<'_>>, token: Token, what: &str) -> ! {
+    drop(Chosen { entry, index: 0, token });
+    panic!("passed a {what} that wasn't selected");
 }
 
 impl Drop for SelectedOperation<'_> {

@@ -101,6 +101,8 @@ pub(super) struct Selector<'a> {
     free: Vec<usize>,
     next_index: usize,
     is_biased: bool,
+    /// Every arm may find what is stored.
+    may_find_stored: bool,
     run: Run,
 }
 
@@ -113,7 +115,14 @@ unsafe impl Sync for Selector<'_> {}
 
 impl<'a> Selector<'a> {
     pub(super) fn new(is_biased: bool) -> Selector<'a> {
-        Selector { slots: Vec::new(), free: Vec::new(), next_index: 0, is_biased, run: Run::default() }
+        Selector {
+            slots: Vec::new(),
+            free: Vec::new(),
+            next_index: 0,
+            is_biased,
+            may_find_stored: true,
+            run: Run::default(),
+        }
     }
 
     /// Uses up an index without an arm.
@@ -124,6 +133,7 @@ impl<'a> Selector<'a> {
     pub(super) fn add(&mut self, entry: Entry<'a>) -> usize {
         let index = self.next_index;
         self.next_index += 1;
+        self.may_find_stored &= entry.arm.may_find_stored();
         let slot = Some(Slot { entry, index, standing: Standing::Candidate, seat: None });
         let at = if let Some(at) = self.free.pop() {
             self.slots[at] = slot;
@@ -417,9 +427,9 @@ impl<'a> Selector<'a> {
         chosen
     }
 
-    /// A choice in the usual state: one try. `None` is no answer.
-    #[inline]
-    pub(super) fn choose_as_usual(&mut self) -> Option<Chosen<'a>> {
+    /// A choice in the usual state: one try, of the arm that is then the one `served`. `None` is no answer.
+    #[inline(always)]
+    pub(super) fn choose_as_usual(&mut self) -> Option<Token> {
         let run = &mut self.run;
         if !run.is_usual || run.waiter.as_ref().is_some_and(|waiter| waiter.may_have_marks()) {
             return None;
@@ -431,9 +441,16 @@ impl<'a> Selector<'a> {
         run.row -= 1;
         let slot = self.slots[run.served].as_mut()?;
         let token = slot.entry.arm.attempt_lightly(Who::THREAD)?;
-        let chosen = Chosen { entry: Some(slot.entry), index: slot.index, token };
         slot.serve();
-        Some(chosen)
+        Some(token)
+    }
+
+    /// What was chosen of the arm served last. Whoever lets go of a `Chosen` for this passes on its token alone, so that
+    /// a choice is put together where it is used: copied through memory it cost as much as making it.
+    #[inline(always)]
+    pub(super) fn of_served(&self, token: Token) -> Option<Chosen<'a>> {
+        let slot = self.slots[self.run.served].as_ref()?;
+        Some(Chosen { entry: Some(slot.entry), index: slot.index, token })
     }
 
     /// Whether the next use may begin with [`Selector::choose_as_usual`], as this one has served an arm.

@@ -80,7 +80,7 @@ impl<'a> Op for SelectOp<'_, 'a> {
     }
 
     fn may_find_stored(&self) -> bool {
-        self.select.slots.iter().flatten().all(|slot| slot.entry.arm.may_find_stored())
+        self.select.may_find_stored
     }
 
     fn waiter(&mut self) -> Arc<Waiter> {
