@@ -149,6 +149,11 @@ pub trait Arm {
     /// Whether an attempt would succeed.
     fn is_ready(&self, who: Who<'_>) -> bool;
 
+    /// A cheap guess of the same, for who asks again and again.
+    fn may_be_ready(&self) -> bool {
+        self.is_ready(Who::THREAD)
+    }
+
     /// Whether a look without a ticket can find what a peer has left. If not, two that both only look never meet.
     fn may_find_stored(&self) -> bool {
         true

@@ -304,6 +304,10 @@ impl<T> Arm for RecvArm<T> {
         self.chan().is_some_and(|chan| chan.outlet().can_recv(who))
     }
 
+    fn may_be_ready(&self) -> bool {
+        self.chan().is_some_and(|chan| chan.outlet().may_recv())
+    }
+
     fn may_find_stored(&self) -> bool {
         self.chan().is_none_or(|chan| chan.outlet().capacity() != Some(0))
     }

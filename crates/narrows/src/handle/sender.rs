@@ -413,6 +413,10 @@ impl<T> Arm for SendArm<T> {
         self.chan().inlet().can_send(1, who)
     }
 
+    fn may_be_ready(&self) -> bool {
+        self.chan().inlet().may_send()
+    }
+
     fn may_find_stored(&self) -> bool {
         self.0.may_find_stored()
     }

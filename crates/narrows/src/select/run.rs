@@ -338,6 +338,9 @@ impl<'a> Selector<'a> {
     fn attempt(&mut self, who: Who<'_>, lightly: bool) -> Option<Chosen<'a>> {
         self.glance_at_notices();
         let aim = self.run.aim.unwrap_or(Aim::Choose);
+        // With a ticket out it is no longer a guess that decides: a peer may have stopped where guess and truth differ, and
+        // only whoever enters the role waits for that peer.
+        let looks_first = lightly && who.waiter.is_none() && self.may_find_stored;
         if self.is_biased {
             let slots = &self.slots;
             let index = |at: &usize| slots[*at].as_ref().map(|slot| slot.index);
@@ -352,8 +355,8 @@ impl<'a> Selector<'a> {
                 self.run.candidates.swap(claimed.unwrap_or_else(|| pick(left)), left - 1);
             }
             let at = self.run.candidates[left - 1];
-            chosen =
-                self.slots[at].as_ref().and_then(|slot| slot.attempt(aim, who, lightly)).map(|chosen| (at, chosen));
+            let slot = self.slots[at].as_ref().filter(|slot| !looks_first || slot.entry.arm.may_be_ready());
+            chosen = slot.and_then(|slot| slot.attempt(aim, who, lightly)).map(|chosen| (at, chosen));
             if chosen.is_none() {
                 left -= 1;
             }
@@ -435,7 +438,11 @@ impl<'a> Selector<'a> {
             return None;
         }
         if run.row == 0 {
-            run.served = run.candidates[pick(run.candidates.len())];
+            let at = run.candidates[pick(run.candidates.len())];
+            // One that is not ready is passed over for the one served so far.
+            if self.slots[at].as_ref()?.entry.arm.may_be_ready() {
+                run.served = at;
+            }
             run.row = ROW;
         }
         run.row -= 1;

@@ -70,7 +70,7 @@ impl<'a> Op for SelectOp<'_, 'a> {
         }
         let looks_ready = |at: &usize| {
             let slot = select.slots[*at].as_ref();
-            slot.is_some_and(|slot| slot.entry.arm.is_ready(Who::THREAD))
+            slot.is_some_and(|slot| slot.entry.arm.may_be_ready())
         };
         let ready = select.run.cold.iter().any(looks_ready);
         if ready {
