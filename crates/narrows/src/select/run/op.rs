@@ -104,3 +104,24 @@ impl<'a> Op for SelectOp<'_, 'a> {
         }
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    /// Two selects that both only looked spun in vain, all their yields, before each message.
+    #[test]
+    fn with_a_rendezvous_it_waits_with_its_tickets_out() {
+        let (s, r) = crate::bounded::<u32>(0);
+        let (s1, r1) = crate::bounded::<u32>(1);
+        let mut select = Selector::new(false);
+        select.add(s1.send_arm());
+        select.add(r1.recv_arm());
+        assert!(SelectOp { select: &mut select }.may_find_stored());
+        for entry in [s.send_arm(), s.permit_arm(), r.recv_arm()] {
+            let mut select = select.copy();
+            select.add(entry);
+            assert!(!SelectOp { select: &mut select }.may_find_stored());
+        }
+    }
+}
