@@ -135,7 +135,7 @@ fn last_receiver_goes_unbounded() {
 /// Rule 8: who waits for the end hears of it.
 #[test]
 fn closed_is_heard() {
-    explore("closed_is_heard", 353, || {
+    explore("closed_is_heard", 331, || {
         for bound in [Some(0), Some(1)] {
             let (s, r) = channel::<()>(bound);
             let waits = spawn(move || s.closed().wait());
