@@ -81,8 +81,13 @@ impl<'a, T> Future for ReserveFuture<'a, T> {
     type Output = Result<Permit<'a, T>, SendError<()>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let sender = self.sender;
-        Pin::new(&mut self.wait).poll(cx).map_ok(|()| Permit::new(sender))
+        let (sender, wait) = (self.sender, &mut self.wait);
+        let tried = wait.is_fresh();
+        if tried && wait.op().reserve_quickly() {
+            wait.skip();
+            return Poll::Ready(Ok(Permit::new(sender)));
+        }
+        wait.poll_on(cx, tried).map_ok(|()| Permit::new(sender))
     }
 }
 

@@ -227,6 +227,12 @@ impl<T, H: Borrow<Sender<T>>> PlaceOp<T, H> {
     pub(crate) fn chan(&self) -> &Chan<T> {
         self.handle.borrow().chan()
     }
+
+    /// The usual reservation of one place, if it is possible at once.
+    #[inline]
+    pub(crate) fn reserve_quickly(&self) -> bool {
+        self.chan().reserve_quickly()
+    }
 }
 
 impl<T, H: Borrow<Sender<T>>> Op for PlaceOp<T, H> {

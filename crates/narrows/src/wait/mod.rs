@@ -15,7 +15,7 @@ use std::{
 use self::waiter::Waiter;
 use crate::{
     arm::{Look, Who},
-    park,
+    park::{self, Turns},
     sync::Arc,
     time::{Alarm, Deadline},
 };
@@ -185,6 +185,8 @@ pub(crate) struct Wait<O: Op> {
     /// Claimed since the waiter got its waker, which the claimer has taken or is about to take.
     is_woken: bool,
     done: bool,
+    /// Of a task without a ticket: how often it still gives way.
+    turns: Option<Turns>,
 }
 
 impl<O: Op> Unpin for Wait<O> {}
@@ -192,7 +194,7 @@ impl<O: Op> Unpin for Wait<O> {}
 impl<O: Op> Wait<O> {
     #[inline]
     pub(crate) fn new(op: O) -> Wait<O> {
-        Wait { op, waiter: None, alarm: None, claim: None, is_woken: false, done: false }
+        Wait { op, waiter: None, alarm: None, claim: None, is_woken: false, done: false, turns: None }
     }
 
     #[inline]
@@ -215,6 +217,9 @@ impl<O: Op> Wait<O> {
     #[inline]
     pub(crate) fn skip(&mut self) {
         self.done = true;
+        if let Some(turns) = self.turns.take() {
+            turns.helped();
+        }
     }
 
     /// Makes a finished wait ready for the next one of its kind.
@@ -262,6 +267,7 @@ impl<O: Op> Wait<O> {
     /// Ends the wait: nothing of it is left in any list.
     fn finish(&mut self) {
         self.done = true;
+        self.turns = None;
         self.alarm = None;
         let Some(waiter) = self.waiter.take() else { return };
         self.op.retract();
@@ -309,16 +315,25 @@ impl<O: Op> Wait<O> {
         }
     }
 
-    /// Polls; `tried` says that a quick attempt has just failed.
+    /// Polls; `tried` says that a quick attempt has just failed, of a fresh operation. Where a peer may leave something, such
+    /// a one first gives way a few times: most often the peer is a task that only waits for its turn.
     #[inline(never)]
     pub(crate) fn poll_on(&mut self, cx: &mut Context<'_>, tried: bool) -> Poll<O::Output> {
         assert!(!self.done, "polled after it was finished");
-        match self.poll_once(cx, tried) {
+        let gives_way = tried && self.op.may_find_stored() && self.turns.get_or_insert_with(Turns::new).turn();
+        // That it is pending must be as true as if it had left a ticket (contract, rule 4).
+        let output = if gives_way { self.op.attempt(Who::TASK) } else { self.poll_once(cx, tried) };
+        match output {
             Some(output) => {
                 self.finish();
                 Poll::Ready(output)
             }
-            None => Poll::Pending,
+            None => {
+                if gives_way {
+                    cx.waker().wake_by_ref();
+                }
+                Poll::Pending
+            }
         }
     }
 
