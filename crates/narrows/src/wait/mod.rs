@@ -323,18 +323,14 @@ impl<O: Op> Wait<O> {
         let gives_way = tried && self.op.may_find_stored() && self.turns.get_or_insert_with(Turns::new).turn();
         // That it is pending must be as true as if it had left a ticket (contract, rule 4).
         let output = if gives_way { self.op.attempt(Who::TASK) } else { self.poll_once(cx, tried) };
-        match output {
-            Some(output) => {
-                self.finish();
-                Poll::Ready(output)
-            }
-            None => {
-                if gives_way {
-                    cx.waker().wake_by_ref();
-                }
-                Poll::Pending
-            }
+        if let Some(output) = output {
+            self.finish();
+            return Poll::Ready(output);
         }
+        if gives_way {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
     }
 
     #[cold]
