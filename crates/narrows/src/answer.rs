@@ -23,6 +23,12 @@ pub(crate) fn acted() {
     }
 }
 
+/// The calling thread has heard no, and has done nothing since: it asks again and again, and owes no fence.
+#[inline(always)]
+pub(crate) fn is_asking_again() -> bool {
+    IS_ONE_FOR_ALL && !HAS_ACTED.get()
+}
+
 /// Stands before the look whose answer may be no.
 #[inline(always)]
 pub(crate) fn before_no() {

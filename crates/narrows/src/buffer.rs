@@ -71,6 +71,10 @@ impl<T> Buffer<T> {
 
     /// The same with the answer, if there is no place. `Err(None)`: there are permits, which `send` reckons with.
     pub(crate) fn place_or_why(&self) -> Result<Place<'_, T>, Option<Stop>> {
+        // Who sends on looks at what receivers write as seldom as may be; who has heard no expects it again.
+        if answer::is_asking_again() && self.queue.is_surely_full(self.capacity) {
+            return Err(Some(Stop::Full));
+        }
         let mut end = self.queue.producer();
         if end.is_closed() {
             return Err(Some(Stop::Closed));
@@ -98,6 +102,10 @@ impl<T> Buffer<T> {
 
     /// The same with the answer, if there is no message. `Err(None)`: one was given back, which `recv` serves.
     pub(crate) fn front_or_why(&self) -> Result<Front<'_, T>, Option<TryRecvError>> {
+        // As in `place_or_why`.
+        if answer::is_asking_again() && self.queue.is_surely_empty() {
+            return Err(Some(TryRecvError::Empty));
+        }
         let mut end = self.queue.consumer();
         if !are_plain(&mut end) {
             return Err(None);

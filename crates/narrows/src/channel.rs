@@ -16,7 +16,7 @@ use crate::{
     handle::{Receiver, Sender},
     queue::drop_each,
     shared::Shared,
-    sync::{AtomicUsize, Ordering},
+    sync::{AtomicUsize, MODELLED, Ordering},
     timer::Timer,
     wait::list::WaitList,
     zero::Zero,
@@ -65,7 +65,11 @@ impl<T> Chan<T> {
     /// The same, or why not; `Err(None)` where the flavour has to be asked.
     #[inline(always)]
     pub(crate) fn place_or_why(&self) -> Result<Place<'_, T>, Option<Stop>> {
-        if let Flavor::Buffer(buffer) = &self.flavor { buffer.place_or_why() } else { Err(None) }
+        match &self.flavor {
+            Flavor::Buffer(buffer) => buffer.place_or_why(),
+            Flavor::Zero(zero) if zero.has_no_receiver() => Err(Some(Stop::Full)),
+            _ => Err(None),
+        }
     }
 
     /// The usual receive, if it is possible at once.
@@ -77,7 +81,11 @@ impl<T> Chan<T> {
     /// The same, or why not; `Err(None)` where the flavour has to be asked.
     #[inline(always)]
     pub(crate) fn front_or_why(&self) -> Result<Front<'_, T>, Option<TryRecvError>> {
-        if let Flavor::Buffer(buffer) = &self.flavor { buffer.front_or_why() } else { Err(None) }
+        match &self.flavor {
+            Flavor::Buffer(buffer) => buffer.front_or_why(),
+            Flavor::Zero(zero) if zero.has_no_sender() => Err(Some(TryRecvError::Empty)),
+            _ => Err(None),
+        }
     }
 
     /// The usual reservation of one place, if it is possible at once.
@@ -167,9 +175,11 @@ impl<T> Chan<T> {
 impl<T> UnwindSafe for Chan<T> {}
 impl<T> RefUnwindSafe for Chan<T> {}
 
-/// How many handles one side has.
+/// How many handles one side has; and whether there was ever a weak one, from which another may come at any time.
 #[derive(Debug)]
 pub(crate) struct Holders(AtomicUsize);
+
+const WEAK: usize = 1 << (usize::BITS - 1);
 
 impl Holders {
     fn one() -> Holders {
@@ -178,24 +188,30 @@ impl Holders {
 
     pub(crate) fn count(&self) -> usize {
         // Acquire: pairs with the Release in `leave`, so that a count of 0 shows what was done before.
-        self.0.load(Ordering::Acquire)
+        self.0.load(Ordering::Acquire) & !WEAK
     }
 
     /// One more, of one that is there.
     pub(crate) fn join(&self) {
         // Relaxed: whoever clones a handle holds the channel already.
-        let before = self.0.fetch_add(1, Ordering::Relaxed);
-        if before > usize::MAX / 2 {
+        let before = self.0.fetch_add(1, Ordering::Relaxed) & !WEAK;
+        if before > usize::MAX / 4 {
             // So many handles can only have been forgotten, and a wrapped count would end the channel under the rest.
             std::process::abort();
         }
+    }
+
+    /// A weak one is made of one that is there.
+    pub(crate) fn lend(&self) {
+        // Relaxed: the handle it is made of is dropped later, by a thread that has seen this.
+        self.0.fetch_or(WEAK, Ordering::Relaxed);
     }
 
     /// One more, unless there is none.
     pub(crate) fn rejoin(&self) -> bool {
         // Relaxed, thrice: as in `join`; nothing is read on the strength of this count.
         let mut count = self.0.load(Ordering::Relaxed);
-        while count != 0 {
+        while count & !WEAK != 0 {
             match self.0.compare_exchange_weak(count, count + 1, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => count = now,
@@ -206,8 +222,14 @@ impl Holders {
 
     /// One less; true if that was the last.
     fn leave(&self) -> bool {
+        // Acquire: as below. The only handle is ours, and there is no weak one: nobody else can change the count.
+        if !MODELLED && self.0.load(Ordering::Acquire) == 1 {
+            // Release: as below.
+            self.0.store(0, Ordering::Release);
+            return true;
+        }
         // AcqRel: the last to leave sees all that the others did before they left.
-        self.0.fetch_sub(1, Ordering::AcqRel) == 1
+        self.0.fetch_sub(1, Ordering::AcqRel) & !WEAK == 1
     }
 }
 

@@ -193,6 +193,11 @@ impl<T> Cell<T> {
         self.pass(BUSY, DONE);
     }
 
+    /// Is a receiver shown?
+    pub(crate) fn look_for_receiver(&self) -> Sight {
+        self.look(WANT)
+    }
+
     /// Is a sender shown?
     pub(crate) fn look_for_sender(&self) -> Sight {
         self.look(OFFER)

@@ -349,6 +349,7 @@ impl<T> Sender<T> {
 
     /// A handle that does not keep the channel open.
     pub fn downgrade(&self) -> WeakSender<T> {
+        self.chan().senders.lend();
         WeakSender { chan: self.shared().clone() }
     }
 }

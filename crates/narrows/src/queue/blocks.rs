@@ -127,16 +127,17 @@ impl<T> Blocks<T> {
 
     /// A block of so many slots at least, if they are not too large.
     fn take_block(&self, len: u32) -> *mut Block<T> {
+        // Relaxed: only the writer, who calls this, takes a block away.
+        if self.spare.load(Ordering::Relaxed).is_null() {
+            return Block::new(len);
+        }
         // Acquire: pairs with the Release in `give_block`; the reader was done with the block's slots and link.
         let spare = self.spare.swap(ptr::null_mut(), Ordering::Acquire);
         // SAFETY: a spare block is live, and ours now.
-        if spare.is_null() || unsafe { (*spare).len } < len {
-            let block = Block::new(len);
-            if !spare.is_null() {
-                // SAFETY: every slot of it was read, and nobody else knows of it.
-                unsafe { Block::free(spare) };
-            }
-            return block;
+        if unsafe { (*spare).len } < len {
+            // SAFETY: every slot of it was read, and nobody else knows of it.
+            unsafe { Block::free(spare) };
+            return Block::new(len);
         }
         spare
     }
@@ -227,7 +228,7 @@ impl<T> Blocks<T> {
     /// `at` is the reading cursor, every message was read, and neither cursor is used again.
     pub(super) unsafe fn free(&self, at: &BlockCursor<T>) {
         // Relaxed, all: nobody else uses the list any more.
-        let spare = self.spare.swap(ptr::null_mut(), Ordering::Relaxed);
+        let spare = self.spare.load(Ordering::Relaxed);
         let first = if at.block.is_null() { self.first.load(Ordering::Relaxed) } else { at.block };
         for start in [spare, first] {
             let mut block = start;

@@ -230,6 +230,22 @@ impl<T, R> Queue<T, R> {
         self.head().load(Ordering::Acquire)
     }
 
+    /// Open and empty, for sure, at one moment within the call: no message was pushed beyond the places given back before.
+    #[inline(always)]
+    pub(crate) fn is_surely_empty(&self) -> bool {
+        let head = self.given_back();
+        // Acquire: after the head. Then as many were pushed as places had been given back, so the rest is none.
+        self.tail().load(Ordering::Acquire) == head * ONE
+    }
+
+    /// Open and full, for sure, at one moment within the call.
+    #[inline(always)]
+    pub(crate) fn is_surely_full(&self, capacity: usize) -> bool {
+        // Acquire: before the head. Places that were given back since do not count.
+        let tail = self.tail().load(Ordering::Acquire);
+        tail & CLOSED == 0 && distance(tail / ONE, self.given_back()) >= capacity
+    }
+
     /// Whether a producer would find a place, as a guess that leaves what consumers write alone, if it can.
     pub(crate) fn looks_free(&self, capacity: usize) -> bool {
         match &self.store {

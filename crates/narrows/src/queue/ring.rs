@@ -45,7 +45,20 @@ impl<T> Ring<T> {
         capacity.checked_mul(size_of::<Cell<T>>())
     }
 
+    /// All at once: one by one costs more than all else in making a channel.
+    #[cfg(not(any(loom, shuttle)))]
     #[inline(always)]
+    pub(super) fn new(capacity: usize) -> Ring<T> {
+        let mut cells = Box::<[Cell<T>]>::new_uninit_slice(capacity);
+        // SAFETY: so many cells are in the box. Zeros are the first stamp, and any bytes make a slot.
+        let cells = unsafe {
+            std::ptr::write_bytes(cells.as_mut_ptr(), 0, capacity);
+            cells.assume_init()
+        };
+        Ring(cells)
+    }
+
+    #[cfg(any(loom, shuttle))]
     pub(super) fn new(capacity: usize) -> Ring<T> {
         Ring((0..capacity).map(|_| Cell { stamp: AtomicUsize::new(0), slot: Slot::new() }).collect())
     }

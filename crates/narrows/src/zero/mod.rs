@@ -50,6 +50,16 @@ impl<T> Zero<T> {
         Zero { cell: Cell::new(), state: Mutex::new(State::new()) }
     }
 
+    /// Open, and nobody waits to receive, at one moment within the call. A no is no answer.
+    pub(crate) fn has_no_receiver(&self) -> bool {
+        self.cell.look_for_receiver() == Sight::Nobody
+    }
+
+    /// The same with senders.
+    pub(crate) fn has_no_sender(&self) -> bool {
+        self.cell.look_for_sender() == Sight::Nobody
+    }
+
     /// Runs `f` under the lock; whom it claimed is woken after it. The cell is shut while there is something in the state.
     fn with<R>(&self, f: impl FnOnce(&mut State<T>, &mut Woken) -> R) -> R {
         let mut woken = Woken::default();
