@@ -98,7 +98,9 @@ impl Harness {
             Self::Loom => {
                 flags(as_model(cmd), "--cfg loom").env_default("LOOM_MAX_PREEMPTIONS", depth.loom_preemptions())
             }
-            Self::Shuttle => flags(as_model(cmd), "--cfg shuttle").env_default("NARROWS_SCHEDULES", depth.schedules()),
+            Self::Shuttle => flags(as_model(cmd), "--cfg shuttle")
+                .env_default("NARROWS_SCHEDULES", depth.schedules())
+                .env_default("NARROWS_SEED", &depth.seed()),
             Self::Miri => {
                 let seeds = depth.miri_seeds();
                 let wanted = format!("-Zmiri-disable-isolation -Zmiri-many-seeds=0..{seeds}");

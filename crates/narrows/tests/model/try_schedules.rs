@@ -1,7 +1,8 @@
 //! Runs a model under shuttle, half of the schedules random and half by PCT with few or many switches, and says how many
 //! there were.
 //!
-//! `NARROWS_SCHEDULES` sets how many; a model that is costly asks for a part of that. The environment of one schedule is
+//! `NARROWS_SCHEDULES` sets how many; a model that is costly asks for a part of that. `NARROWS_SEED` sets which: without a
+//! word they are the same each time, so that a red check is about the change it is run for. The environment of one schedule is
 //! deterministic: chance comes from shuttle, and a time-out is a choice of the scheduler.
 
 use std::sync::{
@@ -24,11 +25,12 @@ pub(crate) fn try_schedules(name: &str, part: usize, body: impl Fn() -> usize + 
     let wanted = std::env::var("NARROWS_SCHEDULES").ok();
     let wanted: usize = wanted.map_or(USUAL, |text| text.parse().expect("NARROWS_SCHEDULES is a number"));
     let each = (wanted / part / 4).max(1);
+    let seed = std::env::var("NARROWS_SEED").map_or(1, |text| text.parse().expect("NARROWS_SEED is a number"));
     let histories = Arc::new(AtomicUsize::new(0));
     let body = Arc::new(body);
-    run(RandomScheduler::new(2 * each), &body, &histories);
+    run(RandomScheduler::new_from_seed(seed, 2 * each), &body, &histories);
     for depth in DEPTHS {
-        run(PctScheduler::new(depth, each), &body, &histories);
+        run(PctScheduler::new_from_seed(seed, depth, each), &body, &histories);
     }
     println!("model {name}: {} schedules, {} histories", 4 * each, histories.load(Ordering::Relaxed));
 }
