@@ -93,7 +93,7 @@ fn send_cancelled_1() {
 /// Rule 13: at capacity 0 a dropped send was received, or was not sent at all.
 #[test]
 fn send_cancelled_0() {
-    explore("send_cancelled_0", 25, || {
+    explore("send_cancelled_0", 36, || {
         let (s, r) = channel(Some(0));
         let keep = s.clone();
         let receiver = spawn(move || (r.try_recv().ok(), r));
