@@ -430,13 +430,17 @@ impl<T> Outlet<T> for Buffer<T> {
 
     #[expect(clippy::cast_possible_truncation, reason = "only small differences count")]
     fn recv_patience(&self) -> usize {
+        let patience = self.patience();
+        if patience == 0 {
+            return 0; // and nothing is written, where the sender looks, too
+        }
         let taken = self.queue.given_back() as u32;
         // Relaxed, both: a guess.
         let before = self.last_wait.load(Ordering::Relaxed);
         self.last_wait.store(taken, Ordering::Relaxed);
         // One message a wait may be a question and an answer, which are not to be delayed, or the two ends may have fallen
         // into step: now and then that is tried.
-        if taken.wrapping_sub(before) > 1 || taken.is_multiple_of(8) { self.patience() } else { 0 }
+        if taken.wrapping_sub(before) > 1 || taken.is_multiple_of(8) { patience } else { 0 }
     }
 
     fn is_closed(&self) -> bool {
