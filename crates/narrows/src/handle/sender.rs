@@ -171,6 +171,9 @@ impl<T> Sender<T> {
 
     /// Takes a place if there is one now.
     ///
+    /// With capacity 0 a place is a receiver that waits. One that has just come, and spins before it sleeps, is there for
+    /// `try_send` alone; whoever tries again and again to reserve should expect some tries more.
+    ///
     /// # Errors
     /// If the channel is full or disconnected.
     pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {

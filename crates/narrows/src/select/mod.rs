@@ -109,6 +109,8 @@ impl<'a> Select<'a> {
 
     /// Chooses an operation that can proceed at once.
     ///
+    /// A send with capacity 0 may miss a receiver that has just come, and spins before it sleeps; `try_send` finds it.
+    ///
     /// # Errors
     /// If none can.
     ///
