@@ -155,6 +155,30 @@ pub fn rule_10_a_task_that_found_nothing_keeps_its_place(kind: Kind) {
     assert_eq!(first.ready(), Ok(3));
 }
 
+/// Tasks that never rest cannot keep one that waits in line from its turn for good, though all share one worker.
+pub fn rule_10_no_task_is_passed_over_for_good(kind: Kind) {
+    const ROUNDS: usize = 100_000;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let (s, r) = kind.pair::<usize>();
+    let runs = runtime.block_on(async {
+        for name in 0..2 {
+            let s = s.clone();
+            tokio::spawn(async move { while s.send_async(name).await.is_ok() {} });
+        }
+        let receiver = tokio::spawn(async move {
+            let (mut runs, mut before) = ([0; 2], [0; 2]);
+            for round in 1..=ROUNDS {
+                let name = r.recv_async().await.expect("the senders go on");
+                runs[name] = runs[name].max(round - before[name]);
+                before[name] = round;
+            }
+            [0, 1].map(|name| runs[name].max(ROUNDS - before[name]))
+        });
+        receiver.await.expect("no panic")
+    });
+    assert!(runs.iter().all(|&run| run < ROUNDS / 10), "longest times without a message of each: {runs:?}");
+}
+
 /// The same for a sender.
 pub fn rule_10_a_sender_that_found_no_room_keeps_its_place(kind: Kind) {
     let (s, r) = kind.pair();

@@ -27,6 +27,7 @@ every_thread_way! {
 every_kind! {
     waiting::rule_09_threads_and_tasks_wait_side_by_side: EVERY;
     waiting::rule_10_tasks_are_woken_in_order: EVERY;
+    waiting::rule_10_no_task_is_passed_over_for_good: BOUNDED;
     waiting::rule_10_senders_are_woken_in_order: BOUNDED;
     waiting::rule_10_a_task_that_found_nothing_keeps_its_place: EVERY;
     waiting::rule_10_a_sender_that_found_no_room_keeps_its_place: FINITE;

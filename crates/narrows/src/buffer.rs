@@ -320,6 +320,10 @@ impl<T> Inlet<T> for Buffer<T> {
         self.patience()
     }
 
+    fn was_a_sender_overtaken(&self) -> bool {
+        self.senders.was_overtaken()
+    }
+
     fn close(&self) -> bool {
         if self.queue.is_closed() {
             return false;
@@ -426,6 +430,10 @@ impl<T> Outlet<T> for Buffer<T> {
     fn may_recv(&self) -> bool {
         // Relaxed: a guess.
         self.queue.looks_filled() || self.closed.load(Ordering::Relaxed) != 0
+    }
+
+    fn was_a_receiver_overtaken(&self) -> bool {
+        self.receivers.was_overtaken()
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "only small differences count")]

@@ -102,6 +102,11 @@ pub(crate) trait Inlet<T> {
         self.can_send(1, Who::THREAD)
     }
 
+    /// Was one of those that wait for a place overtaken, since this was asked last, by one without a ticket?
+    fn was_a_sender_overtaken(&self) -> bool {
+        false
+    }
+
     /// How many pauses a sender that found no place had better make before it looks again.
     fn send_patience(&self) -> usize {
         0
@@ -147,6 +152,11 @@ pub(crate) trait Outlet<T> {
     /// The same for a thread that asks again and again, as a guess.
     fn may_recv(&self) -> bool {
         self.can_recv(Who::THREAD)
+    }
+
+    /// Was one of those that wait for a message overtaken, since this was asked last, by one without a ticket?
+    fn was_a_receiver_overtaken(&self) -> bool {
+        false
     }
 
     /// How many pauses a receiver that found no message had better make before it looks again.

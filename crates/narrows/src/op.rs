@@ -100,6 +100,10 @@ impl<T> Op for SendOp<'_, T> {
         self.chan.inlet().offer(&mut self.message, deadline).then_some(Ok(()))
     }
 
+    fn was_one_overtaken(&self) -> bool {
+        self.chan.inlet().was_a_sender_overtaken()
+    }
+
     fn may_find_stored(&self) -> bool {
         self.chan.outlet().capacity() != Some(0)
     }
@@ -190,6 +194,10 @@ impl<T, H: Borrow<Receiver<T>>> Op for RecvOp<T, H> {
         chan.outlet().want(&mut self.message, deadline).then_some(Ok(()))
     }
 
+    fn was_one_overtaken(&self) -> bool {
+        self.handle.borrow().chan().is_some_and(|chan| chan.outlet().was_a_receiver_overtaken())
+    }
+
     fn may_find_stored(&self) -> bool {
         self.handle.borrow().capacity() != Some(0)
     }
@@ -275,6 +283,10 @@ impl<T, H: Borrow<Sender<T>>> Op for PlaceOp<T, H> {
 
     fn looks_ready(&mut self) -> bool {
         self.chan().inlet().can_send(self.n, Who::THREAD)
+    }
+
+    fn was_one_overtaken(&self) -> bool {
+        self.chan().inlet().was_a_sender_overtaken()
     }
 
     fn may_find_stored(&self) -> bool {

@@ -226,16 +226,29 @@ impl Turns {
         }
         self.left -= 1;
         if self.left == 0 {
-            let hope = HOPE_OF_TURNS.get() - 1;
-            HOPE_OF_TURNS.set(if hope <= 0 { -ANOTHER_TURN } else { hope });
+            Turns::were_in_vain();
         }
         self.left != 0
     }
 
+    fn were_in_vain() {
+        let hope = HOPE_OF_TURNS.get() - 1;
+        HOPE_OF_TURNS.set(if hope <= 0 { -ANOTHER_TURN } else { hope });
+    }
+
     /// What was waited for has come in time.
-    pub(crate) fn helped(&self) {
-        if self.left != 0 {
+    pub(crate) fn helped(mut self) {
+        if std::mem::take(&mut self.left) != 0 {
             HOPE_OF_TURNS.set(HOPES.min(HOPE_OF_TURNS.get().max(0) + 1));
+        }
+    }
+}
+
+/// Given up in between they were in vain, too: a task that makes a new future for each look would be woken by its own looks.
+impl Drop for Turns {
+    fn drop(&mut self) {
+        if self.left != 0 {
+            Turns::were_in_vain();
         }
     }
 }
@@ -269,6 +282,13 @@ mod tests {
         assert_eq!(waits[0], 0, "before anything is known");
         assert!(waits.iter().all(|&turns| turns < FIRST_TURNS));
         assert!(waits.iter().sum::<u32>() < 2000, "less than two a wait");
+    }
+
+    /// A task that makes a future for each look, and drops it, is not to be woken by its own looks for ever.
+    #[test]
+    fn turns_given_up_are_in_vain() {
+        let turns = (0..10_000).filter(|_| Turns::new().turn()).count();
+        assert!(turns < 1000, "{turns} of 10000");
     }
 
     #[test]

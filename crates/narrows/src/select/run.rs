@@ -340,7 +340,8 @@ impl<'a> Selector<'a> {
         let aim = self.run.aim.unwrap_or(Aim::Choose);
         // With a ticket out it is no longer a guess that decides: a peer may have stopped where guess and truth differ, and
         // only whoever enters the role waits for that peer.
-        let looks_first = lightly && who.waiter.is_none() && self.may_find_stored;
+        // The first ready arm is the one to take if the select is biased, so no guess passes over it.
+        let looks_first = lightly && who.waiter.is_none() && self.may_find_stored && !self.is_biased;
         if self.is_biased {
             let slots = &self.slots;
             let index = |at: &usize| slots[*at].as_ref().map(|slot| slot.index);

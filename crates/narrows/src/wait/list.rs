@@ -13,7 +13,7 @@ use super::waiter::{Offer, Waiter};
 use crate::{
     arm::{Seat, Stance, Ticket, Token},
     late::Late,
-    sync::{Arc, AtomicUsize, Mutex, Ordering, fence, lock},
+    sync::{Arc, AtomicUsize, Mutex, Ordering, fence, lock, unmodelled::AtomicBool},
 };
 
 /// What a ticket shows to the peer.
@@ -176,6 +176,10 @@ impl<P: Payload> List<P> {
         Some(entry)
     }
 
+    fn is_linked(&mut self, key: Token) -> bool {
+        self.get(key).is_some_and(|entry| entry.linked)
+    }
+
     fn get(&mut self, key: Token) -> Option<&mut Entry<P>> {
         self.slots.get_mut(key.slot)?.as_mut().filter(|entry| entry.number == key.number)
     }
@@ -308,19 +312,30 @@ impl Woken {
 #[derive(Debug)]
 pub(crate) struct WaitList {
     waiting: AtomicUsize,
-    list: Late<Mutex<List<()>>>,
+    line: Late<Line>,
+}
+
+#[derive(Debug)]
+struct Line {
+    /// One that was woken found nothing, for somebody without a ticket was faster. A hint.
+    was_overtaken: AtomicBool,
+    list: Mutex<List<()>>,
 }
 
 impl WaitList {
     #[inline(always)]
     pub(crate) fn new() -> WaitList {
-        WaitList { waiting: AtomicUsize::new(0), list: Late::new() }
+        WaitList { waiting: AtomicUsize::new(0), line: Late::new() }
+    }
+
+    fn line(&self) -> &Line {
+        self.line.get_or_make(|| Line { was_overtaken: AtomicBool::new(false), list: Mutex::new(List::new()) })
     }
 
     /// Runs `f` on the list and wakes, afterwards and without the lock, whom it claimed.
     fn with<R>(&self, f: impl FnOnce(&mut List<()>, &mut Woken) -> R) -> R {
         let mut woken = Woken::default();
-        let mut list = lock(self.list.get_or_make(|| Mutex::new(List::new())));
+        let mut list = lock(&self.line().list);
         let result = f(&mut list, &mut woken);
         // Relaxed: stands before the waiter's fence, and is read behind the publisher's (wait/README.md, "Dekker").
         self.waiting.store(list.linked(), Ordering::Relaxed);
@@ -341,9 +356,20 @@ impl WaitList {
                 Some(key) => list.add_as(key.number, ticket, (), woken),
                 None => list.add(ticket, (), woken),
             };
+            if key.is_some() && !list.is_linked(shown) {
+                // Relaxed: a hint.
+                self.line().was_overtaken.store(true, Ordering::Relaxed);
+            }
             list.link(shown);
             *key = Some(shown);
         });
+    }
+
+    /// Whether one of those who stand in line was overtaken since this was asked last.
+    pub(crate) fn was_overtaken(&self) -> bool {
+        // Relaxed, both: a hint.
+        let flag = self.line.get().map(|line| &line.was_overtaken).filter(|flag| flag.load(Ordering::Relaxed));
+        flag.inspect(|flag| flag.store(false, Ordering::Relaxed)).is_some()
     }
 
     /// Notes that the ticket of a single operation was claimed, and so is no longer here: `retract` then needs no lock.

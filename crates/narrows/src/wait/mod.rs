@@ -60,6 +60,11 @@ pub(crate) trait Op {
         true
     }
 
+    /// Was one of those in line overtaken lately by one without a ticket? Then it is time to stand in line.
+    fn was_one_overtaken(&self) -> bool {
+        false
+    }
+
     /// Spins, where that is not so, in sight of the peer: it may finish the operation.
     fn meet(&mut self, _deadline: Deadline) -> Option<Self::Output> {
         None
@@ -118,6 +123,10 @@ impl<O: Op> Op for &mut O {
 
     fn may_find_stored(&self) -> bool {
         (**self).may_find_stored()
+    }
+
+    fn was_one_overtaken(&self) -> bool {
+        (**self).was_one_overtaken()
     }
 
     fn meet(&mut self, deadline: Deadline) -> Option<O::Output> {
@@ -267,7 +276,9 @@ impl<O: Op> Wait<O> {
     /// Ends the wait: nothing of it is left in any list.
     fn finish(&mut self) {
         self.done = true;
-        self.turns = None;
+        if let Some(turns) = self.turns.take() {
+            turns.helped();
+        }
         self.alarm = None;
         let Some(waiter) = self.waiter.take() else { return };
         self.op.retract();
@@ -320,7 +331,10 @@ impl<O: Op> Wait<O> {
     #[inline(never)]
     pub(crate) fn poll_on(&mut self, cx: &mut Context<'_>, tried: bool) -> Poll<O::Output> {
         assert!(!self.done, "polled after it was finished");
-        let gives_way = tried && self.op.may_find_stored() && self.turns.get_or_insert_with(Turns::new).turn();
+        let gives_way = tried
+            && self.op.may_find_stored()
+            && !self.op.was_one_overtaken()
+            && self.turns.get_or_insert_with(Turns::new).turn();
         // That it is pending must be as true as if it had left a ticket (contract, rule 4).
         let output = if gives_way { self.op.attempt(Who::TASK) } else { self.poll_once(cx, tried) };
         if let Some(output) = output {

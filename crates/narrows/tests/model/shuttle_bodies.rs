@@ -463,3 +463,30 @@ fn roles_change_hands() {
         0
     });
 }
+
+/// Rule 16: who has seen that the first channel is closed is told so by a biased select, though the second has a message.
+#[test]
+fn biased_takes_the_first_that_is_ready() {
+    try_schedules("biased_takes_the_first_that_is_ready", 1, || {
+        let (s, first) = channel::<u32>(Some(1));
+        let (other, second) = channel(Some(1));
+        other.try_send(1).unwrap();
+        let closer = thread::spawn(move || s.close());
+        for _ in 0..8 {
+            let is_closed = first.is_closed();
+            let mut select = Select::new_biased();
+            let index = select.recv(&first);
+            select.recv(&second);
+            let operation = select.select();
+            if operation.index() == index {
+                operation.recv(&first).unwrap_err();
+            } else {
+                assert!(!is_closed, "passed over");
+                operation.recv(&second).unwrap();
+                other.try_send(1).unwrap();
+            }
+        }
+        closer.join().unwrap();
+        0
+    });
+}
