@@ -70,7 +70,7 @@ fn last_sender_goes_0() {
 
 #[test]
 fn last_sender_goes_1() {
-    receivers_meet_the_last_senders_drop("last_sender_goes_1", Some(1), 31_543);
+    receivers_meet_the_last_senders_drop("last_sender_goes_1", Some(1), 29_611);
 }
 
 #[test]
