@@ -45,6 +45,8 @@ pub(crate) struct Channel {
     receivers_gone: bool,
     /// Chosen and not finished: these hold a place, or at capacity 0 perhaps a receiver.
     sending: Vec<usize>,
+    /// Those of them that have met a task, at capacity 0: it may have gone when the message comes, which is then left.
+    met: Vec<usize>,
     /// Chosen and not finished: these have their message, and still hold its place.
     receiving: Vec<usize>,
     /// Sends known to wait, in order.
@@ -63,6 +65,7 @@ impl Channel {
             senders_gone: false,
             receivers_gone: false,
             sending: Vec::new(),
+            met: Vec::new(),
             receiving: Vec::new(),
             senders: Vec::new(),
             receivers: Vec::new(),
@@ -87,7 +90,7 @@ impl Channel {
     }
 
     fn held(&self) -> usize {
-        self.permits + self.sending.len() + self.receiving.len()
+        self.permits + self.sending.len() - self.met.len() + self.receiving.len()
     }
 
     fn free_receivers(&self) -> usize {
@@ -104,6 +107,7 @@ impl Channel {
     fn without(&self, op: usize) -> Self {
         let mut next = self.clone();
         next.sending.retain(|&s| s != op);
+        next.met.retain(|&s| s != op);
         next.receiving.retain(|&r| r != op);
         next.senders.retain(|&s| s != op);
         next.receivers.retain(|r| r.0 != op);
@@ -143,6 +147,7 @@ impl Channel {
         let open = self.takes_messages();
         let permit = self.permits > 0;
         match *event {
+            Event::Sent(m) if self.met.contains(&op) => self.without(op).changed(open, |next| next.queue.push_back(m)),
             Event::Sent(m) => self.without(op).put(m),
             Event::SendFull(_) => self.if_so(open && !self.has_room(1), op),
             Event::SendClosed(_) | Event::ReserveClosed => self.if_so(!open, op),
@@ -196,7 +201,11 @@ impl Channel {
         let mut all = match *event {
             Event::Sent(_) | Event::SendClosed(_) => {
                 let room = self.capacity == Some(0) || self.has_room(1);
-                return self.changed(self.takes_messages() && room, |next| next.sending.push(op));
+                let mut all = self.changed(self.takes_messages() && room, |next| next.sending.push(op));
+                if self.takes_messages() && self.capacity == Some(0) {
+                    all.extend(self.meetings(op));
+                }
+                return all;
             }
             Event::Received(m) => self.take(m, op),
             _ => Vec::new(),
@@ -205,6 +214,17 @@ impl Channel {
             next.receiving.push(op);
         }
         all
+    }
+
+    /// Operation `op` has chosen to send to a task that waits.
+    fn meetings(&self, op: usize) -> impl Iterator<Item = Self> {
+        (0..self.receivers.len()).filter(|i| self.receivers[*i].1 != Claim::Claimed).map(move |i| {
+            let mut next = self.clone();
+            next.sending.push(op);
+            next.met.push(op);
+            next.receivers[i].1 = Claim::Unknown;
+            next
+        })
     }
 
     /// A message goes in: to a free place, or at capacity 0 to a task that waits.

@@ -285,3 +285,15 @@ fn a_refusal_shows_the_history_and_what_it_cannot_explain() {
     assert!(text.contains("? [  2   3] process 0: RecvEmpty"), "{text}");
     assert!(text.contains("Sent(1)"), "{text}");
 }
+
+/// A select that has met a task brings its message though the task has gone, and leaves it; but it must have met one.
+#[test]
+fn what_a_task_was_promised_is_left_when_it_has_gone() {
+    let history = |met| {
+        let gone = pending(1, 2, 4, RecvDropped);
+        let left = [op(5, 6, RecvEmpty), op(10, 11, ClosedNow(vec![1]))];
+        [vec![gone, op(if met { 0 } else { 5 }, 8, Sent(1)).in_two()], left.to_vec()].concat()
+    };
+    accepts(&[Some(0)], &history(true));
+    refuses(&[Some(0)], &history(false));
+}
