@@ -88,6 +88,12 @@ impl<T> Chan<T> {
         }
     }
 
+    /// Whether a message may lie in it, or a place be free, while nobody is there.
+    #[inline]
+    pub(crate) fn stores(&self) -> bool {
+        !matches!(self.flavor, Flavor::Zero(_))
+    }
+
     /// The usual reservation of one place, if it is possible at once.
     #[inline]
     pub(crate) fn reserve_quickly(&self) -> bool {

@@ -83,7 +83,7 @@ impl<'a, T> Future for ReserveFuture<'a, T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (sender, wait) = (self.sender, &mut self.wait);
         let tried = wait.is_fresh();
-        if tried && wait.op().reserve_quickly() {
+        if tried && wait.op().chan().reserve_quickly() {
             wait.skip();
             return Poll::Ready(Ok(Permit::new(sender)));
         }

@@ -105,7 +105,7 @@ impl<T> Op for SendOp<'_, T> {
     }
 
     fn may_find_stored(&self) -> bool {
-        self.chan.outlet().capacity() != Some(0)
+        self.chan.stores()
     }
 }
 
@@ -199,7 +199,7 @@ impl<T, H: Borrow<Receiver<T>>> Op for RecvOp<T, H> {
     }
 
     fn may_find_stored(&self) -> bool {
-        self.handle.borrow().capacity() != Some(0)
+        self.handle.borrow().chan().is_none_or(Chan::stores)
     }
 }
 
@@ -234,12 +234,6 @@ impl<T, H: Borrow<Sender<T>>> PlaceOp<T, H> {
 
     pub(crate) fn chan(&self) -> &Chan<T> {
         self.handle.borrow().chan()
-    }
-
-    /// The usual reservation of one place, if it is possible at once.
-    #[inline]
-    pub(crate) fn reserve_quickly(&self) -> bool {
-        self.chan().reserve_quickly()
     }
 }
 
@@ -290,7 +284,7 @@ impl<T, H: Borrow<Sender<T>>> Op for PlaceOp<T, H> {
     }
 
     fn may_find_stored(&self) -> bool {
-        self.chan().outlet().capacity() != Some(0)
+        self.chan().stores()
     }
 }
 

@@ -42,16 +42,10 @@ impl<T> Default for Books<T> {
 /// The next message to receive is that of the queue, and nobody has chosen it.
 #[inline(always)]
 pub(super) fn are_plain<T>(end: &mut End<'_, T>) -> bool {
-    end.books_kept().is_none_or(|books| books.are_plain())
+    end.books_kept().is_none_or(|books| books.next_is_chosen.is_none() && books.returned.is_empty())
 }
 
 impl<T> Books<T> {
-    /// The next message to receive is that of the queue, and nobody has chosen it.
-    #[inline]
-    pub(super) fn are_plain(&self) -> bool {
-        self.next_is_chosen.is_none() && self.returned.is_empty()
-    }
-
     /// A token that is not out.
     pub(super) fn free_token(&self) -> usize {
         self.chosen.iter().position(Option::is_none).unwrap_or(self.chosen.len())

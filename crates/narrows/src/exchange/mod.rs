@@ -274,12 +274,12 @@ impl<T> Cell<T> {
 
     /// Waits until the caller's publication is DONE or RETURNED; returns it itself when the spinning is over.
     fn outcome(&self, shown: usize, spin: &mut park::Spin, deadline: Deadline) -> usize {
-        let mut busy = park::Spin::new();
+        let mut busy = None;
         loop {
             // Acquire: gets the slot back.
             match self.word.load(Ordering::Acquire) & STATE {
                 state @ (DONE | RETURNED) => return state,
-                BUSY if busy.turn() => {}
+                BUSY if busy.get_or_insert_with(park::Spin::new).turn() => {}
                 BUSY => park::nap(),
                 _ if deadline.has_passed() || !spin.turn() => {
                     self.leave(shown, RETURNED);

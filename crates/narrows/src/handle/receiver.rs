@@ -312,7 +312,7 @@ impl<T> Arm for RecvArm<T> {
     }
 
     fn may_find_stored(&self) -> bool {
-        self.chan().is_none_or(|chan| chan.outlet().capacity() != Some(0))
+        self.chan().is_none_or(Chan::stores)
     }
 
     fn enlist(&self, ticket: Ticket, seat: &mut Seat) -> Look {

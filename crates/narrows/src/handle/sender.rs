@@ -465,7 +465,7 @@ impl<T> Arm for PermitArm<T> {
     }
 
     fn may_find_stored(&self) -> bool {
-        self.0.outlet().capacity() != Some(0)
+        self.0.stores()
     }
 
     fn enlist(&self, ticket: Ticket, seat: &mut Seat) -> Look {

@@ -159,28 +159,34 @@ pub(crate) fn block<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Output> 
 /// The same after a look at what is stored.
 #[cold]
 pub(crate) fn block_slow<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Output> {
-    if !op.may_find_stored() {
-        let met = op.meet(deadline);
-        let output = met.or_else(|| op.attempt(Who::THREAD));
-        if output.is_some() {
-            return output;
-        }
-    }
-    let mut spin = park::Spin::new();
-    spin.pause(op.patience());
-    // Where nothing is stored, two that both only look never meet; then the spinning is done with the ticket out.
-    while op.may_find_stored() && spin.turn() && !deadline.has_passed() {
-        if op.looks_ready()
-            && let Some(output) = op.attempt(Who::THREAD)
-        {
-            return Some(output);
-        }
+    let output = if op.may_find_stored() {
+        spin_for(op, deadline)
+    } else {
+        // Two that both only look never meet; then the spinning is done in sight of the peer.
+        op.meet(deadline).or_else(|| op.attempt(Who::THREAD))
+    };
+    if output.is_some() {
+        return output;
     }
     // Dropped, also by a panic of the hook, it cancels as a future does.
     let mut wait = Wait::new(op);
     let output = wait.block(deadline);
     wait.finish();
     output
+}
+
+/// Looks again and again for a short while, for what a peer may leave.
+fn spin_for<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Output> {
+    let mut spin = park::Spin::new();
+    spin.pause(op.patience());
+    while spin.turn() && !deadline.has_passed() {
+        if op.looks_ready()
+            && let Some(output) = op.attempt(Who::THREAD)
+        {
+            return Some(output);
+        }
+    }
+    None
 }
 
 /// An operation under way. Dropping it cancels: tickets back, an unused wake-up passed on.
