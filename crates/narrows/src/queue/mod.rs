@@ -226,7 +226,7 @@ impl<T, R> Queue<T, R> {
 
     /// Places given back so far; with [`Queue::used`] on both sides of a look at other state, shows that nothing moved.
     pub(crate) fn given_back(&self) -> usize {
-        // Acquire: pairs with the Release in `give_back`.
+        // Acquire: pairs with the Release in `place_is_free`.
         self.head().load(Ordering::Acquire)
     }
 
@@ -347,7 +347,7 @@ impl<T, R> Producer<'_, T, R> {
     /// Places in use; only the consumer can change it meanwhile, and only downwards.
     #[inline(always)]
     pub(crate) fn used(&mut self) -> usize {
-        // Acquire: pairs with the Release in `give_back`; the message that had the place is out of its slot.
+        // Acquire: pairs with the Release in `place_is_free`; the message that had the place is out of its slot.
         self.end.seen_head = self.queue.head().load(Ordering::Acquire);
         self.used_at_most()
     }
