@@ -22,7 +22,7 @@ use crate::{
     flavor::{Inlet, Offering, Outlet, Stop},
     queue::{Consumer, Producer, Queue},
     role,
-    sync::{AtomicU8, AtomicU32, AtomicUsize, MODELLED, Ordering, fence},
+    sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering, fence},
     wait::list::WaitList,
 };
 
@@ -275,7 +275,7 @@ impl<T> Inlet<T> for Buffer<T> {
     }
 
     fn was_sent(&self, seat: &mut Seat) -> bool {
-        note_claim(seat);
+        WaitList::was_claimed(seat);
         false
     }
 
@@ -367,7 +367,7 @@ impl<T> Outlet<T> for Buffer<T> {
     }
 
     fn was_received(&self, seat: &mut Seat, _: &mut Option<T>) -> bool {
-        note_claim(seat);
+        WaitList::was_claimed(seat);
         false
     }
 
@@ -502,13 +502,5 @@ fn truly(look: impl Fn() -> bool) -> bool {
     look() || {
         answer::before_no();
         look()
-    }
-}
-
-/// Left out under a model: loom's join takes a late unpark, meant for a wait that is over, for its own. What it does is
-/// shown by the models of `wait` alone.
-fn note_claim(seat: &mut Seat) {
-    if !MODELLED {
-        WaitList::was_claimed(seat);
     }
 }

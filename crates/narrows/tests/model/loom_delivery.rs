@@ -34,7 +34,7 @@ fn in_order_0() {
 
 #[test]
 fn in_order_1() {
-    messages_arrive_in_order("in_order_1", Some(1), 3211);
+    messages_arrive_in_order("in_order_1", Some(1), 2449);
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn in_order_2() {
 
 #[test]
 fn in_order_unbounded() {
-    messages_arrive_in_order("in_order_unbounded", None, 1957);
+    messages_arrive_in_order("in_order_unbounded", None, 1599);
 }
 
 /// Rules 1, 9: two senders; the second waits for a place where there is one.
@@ -69,12 +69,12 @@ fn two_senders_0() {
 
 #[test]
 fn two_senders_1() {
-    two_senders("two_senders_1", Some(1), 30_403);
+    two_senders("two_senders_1", Some(1), 24_738);
 }
 
 #[test]
 fn two_senders_unbounded() {
-    two_senders("two_senders_unbounded", None, 16_473);
+    two_senders("two_senders_unbounded", None, 13_829);
 }
 
 /// Rules 1, 9: two receivers that both wait are both woken.
@@ -98,12 +98,12 @@ fn two_receivers_0() {
 
 #[test]
 fn two_receivers_1() {
-    two_receivers("two_receivers_1", Some(1), 287_812);
+    two_receivers("two_receivers_1", Some(1), 159_085);
 }
 
 #[test]
 fn two_receivers_2() {
-    two_receivers("two_receivers_2", Some(2), 69_703);
+    two_receivers("two_receivers_2", Some(2), 101_984);
 }
 
 /// Rule 4: what was sent before is found, even while another sender is in the middle of its send (tokio 3263).
@@ -237,12 +237,12 @@ fn happens_before_back_0() {
 
 #[test]
 fn happens_before_back_1() {
-    a_receive_is_seen_by_the_sender("happens_before_back_1", 1, 1515);
+    a_receive_is_seen_by_the_sender("happens_before_back_1", 1, 892);
 }
 
 #[test]
 fn happens_before_back_2() {
-    a_receive_is_seen_by_the_sender("happens_before_back_2", 2, 1989);
+    a_receive_is_seen_by_the_sender("happens_before_back_2", 2, 1019);
 }
 
 /// Rule 3: what a sender did before it sent is visible to the receiver.
@@ -270,18 +270,18 @@ fn happens_before_there_0() {
 
 #[test]
 fn happens_before_there_1() {
-    a_send_is_seen_by_the_receiver("happens_before_there_1", Some(1), 332);
+    a_send_is_seen_by_the_receiver("happens_before_there_1", Some(1), 292);
 }
 
 #[test]
 fn happens_before_there_unbounded() {
-    a_send_is_seen_by_the_receiver("happens_before_there_unbounded", None, 476);
+    a_send_is_seen_by_the_receiver("happens_before_there_unbounded", None, 418);
 }
 
 /// Rule 5: what an onlooker sees is within the bound, whatever the others do.
 #[test]
 fn len_is_within_the_bound() {
-    explore("len_is_within_the_bound", 10_191, || {
+    explore("len_is_within_the_bound", 7102, || {
         let (s, r) = channel(Some(1));
         let onlooker = s.clone();
         let sender = spawn(move || {

@@ -149,7 +149,7 @@ fn closed_is_heard() {
 /// Rule 23: a permit's send is received or returned when it meets close, and nobody is told the end too early.
 #[test]
 fn permit_meets_close() {
-    explore("permit_meets_close", 40_977, || {
+    explore("permit_meets_close", 37_878, || {
         let (s, r) = channel(Some(1));
         let other = s.clone();
         let closer = spawn(move || other.close());
@@ -166,7 +166,7 @@ fn permit_meets_close() {
 /// Rules 9, 23: a permit given back wakes the sender that waits for its place (tokio 8260).
 #[test]
 fn permit_dropped_wakes() {
-    explore("permit_dropped_wakes", 1396, || {
+    explore("permit_dropped_wakes", 938, || {
         let (s, r) = channel(Some(1));
         let other = s.clone();
         let permit = s.reserve().unwrap();

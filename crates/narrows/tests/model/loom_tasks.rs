@@ -29,7 +29,7 @@ fn tasks_0() {
 
 #[test]
 fn tasks_1() {
-    tasks_on_both_sides("tasks_1", Some(1), 2211);
+    tasks_on_both_sides("tasks_1", Some(1), 1625);
 }
 
 /// Rules 9, 13: a receive that was polled and then dropped loses neither a message nor a wake-up (async-std 452).
@@ -154,7 +154,7 @@ fn forgotten_task() {
 /// Rule 10: of two tasks that wait the second is woken too, when the first finds nothing.
 #[test]
 fn two_tasks_wait() {
-    explore("two_tasks_wait", 242_282, || {
+    explore("two_tasks_wait", 157_422, || {
         let (s, r) = channel(Some(1));
         let other = r.clone();
         let receivers = [spawn(move || block_on(r.recv_async())), spawn_twin(move || block_on(other.recv_async()))];
