@@ -24,18 +24,36 @@ pub(crate) enum Harness {
     Tsan,
 }
 
-/// Which tests: a package, one of its test programs or all, and a part of the test's name.
+/// Which tests: a package, some of its test programs, and what their names have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Tests {
-    pub(crate) package: String,
-    pub(crate) binary: Option<String>,
-    pub(crate) filter: Option<String>,
+    package: String,
+    /// `lib` is the library with its unit tests. None named means all of them.
+    programs: Vec<String>,
+    names: Names,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Names {
+    All,
+    With(String),
+    /// The one test of that name, the path to it included.
+    Whole(String),
 }
 
 impl Tests {
-    pub(crate) fn new(package: &str, binary: Option<&str>, filter: Option<&str>) -> Self {
-        let owned = |text: Option<&str>| text.map(str::to_owned);
-        Self { package: package.to_owned(), binary: owned(binary), filter: owned(filter) }
+    /// The tests of some programs, or those of them that have `part` in their names.
+    fn new(package: &str, programs: &[&str], part: Option<&str>) -> Self {
+        let programs = programs.iter().map(|&name| name.to_owned()).collect();
+        let names = part.map_or(Names::All, |part| Names::With(part.to_owned()));
+        Self { package: package.to_owned(), programs, names }
+    }
+
+    /// One test of one program.
+    pub(crate) fn one(package: &str, program: &str, name: &str) -> Self {
+        let mut tests = Self::new(package, &[program], None);
+        tests.names = Names::Whole(name.to_owned());
+        tests
     }
 }
 
@@ -52,12 +70,14 @@ impl Harness {
         })
     }
 
-    /// The package and the test program that a filter alone is about.
-    pub(crate) fn tests(self, filter: Option<&str>) -> Tests {
+    /// The tests of its layer, or those of them that have `part` in their names.
+    pub(crate) fn tests(self, part: Option<&str>) -> Tests {
         match self {
-            Self::Loom | Self::Shuttle => Tests::new("narrows", Some("model"), filter),
-            Self::Miri => Tests::new("narrows", Some("miri"), filter),
-            Self::Plain | Self::Leak | Self::Tsan => Tests::new("narrows-test", None, filter),
+            // What is private to the crate is modelled beside its code.
+            Self::Loom => Tests::new("narrows", &["lib", "model"], part),
+            Self::Shuttle => Tests::new("narrows", &["model"], part),
+            Self::Miri => Tests::new("narrows", &["miri"], part),
+            Self::Plain | Self::Leak | Self::Tsan => Tests::new("narrows-test", &[], part),
         }
     }
 
@@ -74,7 +94,7 @@ impl Harness {
         }
     }
 
-    /// The command up to the filter.
+    /// The command up to the names of the tests.
     fn cargo_test(self, ws: &Workspace, depth: Depth, tests: &Tests) -> Cmd {
         let toolchain = match self {
             Self::Plain | Self::Loom | Self::Shuttle => &[][..],
@@ -83,14 +103,12 @@ impl Harness {
         };
         let mut cmd = Cmd::new("cargo", toolchain.iter().copied());
         cmd = cmd.args(["test", "--package", &tests.package]).dir(&ws.root);
-        cmd = match &tests.binary {
-            Some(name) => cmd.args(["--test", name]),
+        for program in &tests.programs {
+            cmd = if program == "lib" { cmd.args(["--lib"]) } else { cmd.args(["--test", program]) };
+        }
+        if tests.programs.is_empty() {
             // Documentation tests are left out: they would need the flags a second time.
-            None => cmd.args(["--tests"]),
-        };
-        if self == Self::Loom && *tests == self.tests(tests.filter.as_deref()) {
-            // What is private to the crate is modelled beside its code.
-            cmd = cmd.args(["--lib"]);
+            cmd = cmd.args(["--tests"]);
         }
         let flags = |cmd: Cmd, flags: &str| cmd.env("RUSTFLAGS", flags);
         match self {
@@ -134,14 +152,14 @@ impl Harness {
         self.cargo_test(ws, depth, tests).args(["--no-run"]).limit(Duration::from_secs(8 * 60))
     }
 
-    /// `one_by_one` lets a crash be told from the name of the test before it.
-    pub(crate) fn run(self, ws: &Workspace, depth: Depth, tests: &Tests, one_by_one: bool) -> Cmd {
-        let mut cmd = self.cargo_test(ws, depth, tests);
-        if let Some(filter) = &tests.filter {
-            cmd = cmd.args([filter.as_str()]);
+    pub(crate) fn run(self, ws: &Workspace, depth: Depth, tests: &Tests) -> Cmd {
+        let cmd = self.cargo_test(ws, depth, tests);
+        match &tests.names {
+            Names::All => cmd.args(["--", "--show-output"]),
+            Names::With(part) => cmd.args([part.as_str(), "--", "--show-output"]),
+            // The name is then printed before the test begins, so that a crash can be told from it.
+            Names::Whole(name) => cmd.args([name.as_str(), "--", "--exact", "--show-output", "--test-threads=1"]),
         }
-        cmd = cmd.args(["--", "--show-output"]);
-        if one_by_one { cmd.args(["--test-threads=1"]) } else { cmd }
     }
 }
 

@@ -45,7 +45,7 @@ fn run(
     if !harness.build(ws, depth, &tests).run()?.ok {
         return Ok(Outcome::Failed("the tests do not build".to_owned()));
     }
-    let done = harness.run(ws, depth, &tests, false).limit(depth.limit(5)).run()?;
+    let done = harness.run(ws, depth, &tests).limit(depth.limit(5)).run()?;
     Ok(match passed(&done.output) {
         _ if done.timed_out => Outcome::Failed("no end within its time limit".to_owned()),
         _ if !done.ok => Outcome::Failed(first_failure(&done.output)),

@@ -123,6 +123,22 @@ fn blocks_are_used_again() {
     }
 }
 
+/// A thread that used both ends long enough to be favoured by them is gone when another comes.
+#[test]
+fn favoured_thread_goes() {
+    let (s, r) = channel(None);
+    let (s_there, r_there) = (s.clone(), r.clone());
+    let there = thread::spawn(move || {
+        for i in 0..200 {
+            s_there.send(Box::new(i)).unwrap();
+            assert_eq!(*r_there.recv().unwrap(), i);
+        }
+    });
+    there.join().unwrap();
+    s.send(Box::new(200)).unwrap();
+    assert_eq!(*r.recv().unwrap(), 200);
+}
+
 struct Panics<'a>(&'a AtomicUsize);
 
 impl Drop for Panics<'_> {

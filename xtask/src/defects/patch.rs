@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::harness::{Harness, Tests};
 
-/// One check that a defect names: the checker, and the tests to run under it.
+/// The check that a defect names: one test, and the checker to run it under.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Check {
     pub(crate) harness: Harness,
@@ -22,24 +22,17 @@ pub(crate) struct Defect {
     pub(crate) path: PathBuf,
     pub(crate) check: Check,
     /// What the red run must print, so that it is red for the right reason.
-    pub(crate) says: Option<String>,
+    pub(crate) says: String,
 }
 
 impl Check {
-    /// `LAYER [PACKAGE[/PROGRAM]] FILTER`, as in `loom queue_publish`.
-    fn parse(text: &str) -> Result<Self> {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let (&layer, rest) = words.split_first().context("`catches` names no layer")?;
+    /// `LAYER PACKAGE/PROGRAM TEST`, as in `loom narrows/lib queue::model::queue_publish_1`.
+    fn parse(line: &str) -> Result<Self> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [layer, place, test] = *words else { bail!("`catches` reads LAYER PACKAGE/PROGRAM TEST, not `{line}`") };
         let Some(harness) = Harness::named(layer) else { bail!("there is no check `{layer}`") };
-        let tests = match *rest {
-            [filter] => harness.tests(Some(filter)),
-            [place, filter] => match place.split_once('/') {
-                Some((package, program)) => Tests::new(package, Some(program), Some(filter)),
-                None => Tests::new(place, None, Some(filter)),
-            },
-            _ => bail!("`catches` reads LAYER [PACKAGE[/PROGRAM]] FILTER, not `{text}`"),
-        };
-        Ok(Self { harness, tests, text: words.join(" ") })
+        let (package, program) = place.split_once('/').with_context(|| format!("`{place}` is no PACKAGE/PROGRAM"))?;
+        Ok(Self { harness, tests: Tests::one(package, program, test), text: words.join(" ") })
     }
 }
 
@@ -53,7 +46,7 @@ impl Defect {
         ensure!(name.starts_with(&*stem), "the head names `{name}`, the file is {stem}");
         let check = Check::parse(value("catches").context("the head has no `# catches: CHECK`")?)?;
         ensure!(text.contains("\n--- a/") && text.contains("\n+++ b/"), "holds no unified diff");
-        let says = value("says").map(str::to_owned);
+        let says = value("says").context("the head has no `# says: WORDS`")?.to_owned();
         Ok(Self { name: stem.into_owned(), path: path.to_owned(), check, says })
     }
 
@@ -79,7 +72,7 @@ impl Defect {
 mod tests {
     use std::path::Path;
 
-    use super::{Check, Defect};
+    use super::Defect;
     use crate::harness::{Harness, Tests};
 
     const BODY: &str = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n";
@@ -90,31 +83,26 @@ mod tests {
 
     #[test]
     fn the_head_names_the_defect_and_its_check() {
-        let head = "# defect: leak, the last block stays\n# catches: leak stress_drop\n# says: LeakSanitizer\n\n";
+        let head =
+            "# defect: leak, the last block stays\n# catches: leak narrows-test/stress drop\n# says: LeakSanitizer\n\n";
         let defect = parse(head).unwrap();
         assert_eq!(defect.name, "leak");
         assert_eq!(defect.check.harness, Harness::Leak);
-        assert_eq!(defect.check.tests, Tests::new("narrows-test", None, Some("stress_drop")));
-        assert_eq!(defect.says.as_deref(), Some("LeakSanitizer"));
-    }
-
-    #[test]
-    fn a_check_may_name_the_package_and_the_program() {
-        let tests = |text| Check::parse(text).unwrap().tests;
-        assert_eq!(tests("loom spsc"), Tests::new("narrows", Some("model"), Some("spsc")));
-        assert_eq!(tests("test narrows-test/close x"), Tests::new("narrows-test", Some("close"), Some("x")));
-        assert_eq!(tests("test narrows x"), Tests::new("narrows", None, Some("x")));
+        assert_eq!(defect.check.tests, Tests::one("narrows-test", "stress", "drop"));
+        assert_eq!(defect.says, "LeakSanitizer");
     }
 
     #[test]
     fn a_head_that_says_too_little_is_refused() {
         for head in [
             "",
-            "# defect: leak\n\n",
-            "# defect: other\n# catches: loom x\n\n",
-            "# defect: leak\n# catches: helgrind x\n\n",
-            "# defect: leak\n# catches: loom\n\n",
-            "# defect: leak\n# catches: loom a b c\n\n",
+            "# defect: leak\n# says: x\n\n",
+            "# defect: leak\n# catches: loom a/b c\n\n",
+            "# defect: other\n# catches: loom a/b c\n# says: x\n\n",
+            "# defect: leak\n# catches: helgrind a/b c\n# says: x\n\n",
+            "# defect: leak\n# catches: loom c\n# says: x\n\n",
+            "# defect: leak\n# catches: loom a c\n# says: x\n\n",
+            "# defect: leak\n# catches: loom a/b c d\n# says: x\n\n",
         ] {
             assert!(parse(head).is_err(), "{head}");
         }

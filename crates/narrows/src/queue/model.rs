@@ -76,7 +76,7 @@ fn dropped(name: &str, capacity: usize, fill: usize, floor: usize) {
         drop(take(&ours));
         producer.join().unwrap();
         drop(ours);
-        assert_eq!(Mark::strong_count(&mark), 1);
+        assert_eq!(Mark::strong_count(&mark), 1, "a message was not dropped");
     });
 }
 

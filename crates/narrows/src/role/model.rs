@@ -43,6 +43,26 @@ fn role_three() {
     });
 }
 
+/// An owner that enters a second role inside the first, as an allocator that uses channels does, is still in the first.
+#[test]
+fn role_within() {
+    explore("role_within", 102, || {
+        let roles = Arc::new((Role::new(0), Role::new(0)));
+        let (outer, inner) = &*roles;
+        add(outer, 3);
+        add(inner, 3);
+        let other = roles.clone();
+        let thread = spawn(move || add(&other.0, 1));
+        turn(0);
+        let mut holder = outer.enter();
+        add(inner, 1);
+        *holder += 1;
+        drop(holder);
+        thread.join().unwrap();
+        assert_eq!((*outer.enter(), *inner.enter()), (5, 4));
+    });
+}
+
 /// Store buffering against an owner: what it left is seen behind `fence_against`, or it sees what was shown before.
 #[test]
 fn role_fence() {
