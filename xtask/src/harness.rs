@@ -2,7 +2,6 @@
 //! Invariant: a build folder holds builds with one set of flags, so no layer undoes another's.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::layers::Depth;
 use crate::shell::{Cmd, probe};
@@ -149,7 +148,7 @@ impl Harness {
     }
 
     pub(crate) fn build(self, ws: &Workspace, depth: Depth, tests: &Tests) -> Cmd {
-        self.cargo_test(ws, depth, tests).args(["--no-run"]).limit(Duration::from_secs(8 * 60))
+        self.cargo_test(ws, depth, tests).args(["--no-run"]).limit(depth.limit(8))
     }
 
     pub(crate) fn run(self, ws: &Workspace, depth: Depth, tests: &Tests) -> Cmd {

@@ -21,7 +21,7 @@ fn run(harness: Harness, ws: &Workspace, depth: Depth) -> Result<Outcome> {
     if !built.ok {
         return Ok(Outcome::Failed("the models do not build".to_owned()));
     }
-    let done = harness.run(ws, depth, &tests).limit(depth.limit(6)).run()?;
+    let done = harness.run(ws, depth, &tests).limit(depth.limit(10)).run()?;
     if done.timed_out {
         return Ok(Outcome::Failed("no end within its time limit".to_owned()));
     }
