@@ -19,7 +19,7 @@ std::thread_local! {
 #[inline(always)]
 pub(crate) fn acted() {
     if IS_ONE_FOR_ALL {
-        HAS_ACTED.set(true);
+        HAS_ACTED.with(|has| has.set(true));
     }
 }
 
