@@ -146,6 +146,12 @@ pub trait Arm {
         self.attempt(who)
     }
 
+    /// The same where it is simple: the first number of the token, whose second is 0. So little comes back in registers; a
+    /// token did in memory, which cost as much as the choice. `None` is no answer.
+    fn attempt_plainly(&self) -> Option<usize> {
+        None
+    }
+
     /// Whether an attempt would succeed.
     fn is_ready(&self, who: Who<'_>) -> bool;
 

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! used  = messages inside + held + given back         head and tail of the queue
-//! held  = chosen by a select, not finished            written under the receive role
+//! held  = chosen by a select, not finished            written under the receive role (`chosen.rs` says how)
 //! reserved = permits out                              written under the send role
 //! ```
 //! Invariants: `used + reserved <= capacity`; `len = used - held`. What a select has chosen is received; given back, it is there
@@ -14,7 +14,7 @@
 
 mod chosen;
 
-use self::chosen::{Books, Numbered, are_plain};
+use self::chosen::{Books, MOVED, Numbered, held_in};
 use crate::{
     answer,
     arm::{Look, Seat, Ticket, Token, Who},
@@ -96,7 +96,7 @@ impl<T> Buffer<T> {
     #[inline(always)]
     pub(crate) fn front(&self) -> Option<Front<'_, T>> {
         let mut end = self.queue.consumer();
-        let is_there = are_plain(&mut end) && end.has_next();
+        let is_there = self.is_plain(&mut end) && end.has_next();
         is_there.then_some(Front { buffer: self, end })
     }
 
@@ -107,7 +107,7 @@ impl<T> Buffer<T> {
             return Err(Some(TryRecvError::Empty));
         }
         let mut end = self.queue.consumer();
-        if !are_plain(&mut end) {
+        if !self.is_plain(&mut end) {
             return Err(None);
         }
         if end.has_next_for_sure() {
@@ -146,7 +146,7 @@ impl<T> Buffer<T> {
 
     fn held(&self) -> usize {
         // Acquire: pairs with the Release of the receive role's changes, in the order argued in `len`.
-        self.queue.recv_count().load(Ordering::Acquire)
+        held_in(self.queue.recv_count().load(Ordering::Acquire))
     }
 
     /// The only way to a place: under the send role, open, and with a fence before the answer "full".
@@ -178,9 +178,10 @@ impl<T> Buffer<T> {
         answer::acted();
     }
 
-    fn set_held(&self, held: usize) {
+    #[inline(always)]
+    fn set_held(&self, word: usize) {
         // Release: pairs with the Acquire in `held`.
-        self.queue.recv_count().store(held, Ordering::Release);
+        self.queue.recv_count().store(word, Ordering::Release);
         answer::acted();
     }
 
@@ -288,7 +289,14 @@ impl<T> Inlet<T> for Buffer<T> {
     }
 
     fn choose_send(&self, who: Who<'_>) -> Option<Token> {
-        match self.reserve(1, who) {
+        let chosen = if self.is_bounded {
+            self.reserve(1, who)
+        } else if self.queue.is_closed() {
+            Err(Stop::Closed)
+        } else {
+            Ok(())
+        };
+        match chosen {
             Ok(()) => Some(Token::new(0, 0)),
             Err(Stop::Closed) => Some(Token::DISCONNECTED),
             Err(Stop::Full) => None,
@@ -300,11 +308,17 @@ impl<T> Inlet<T> for Buffer<T> {
     }
 
     fn complete_send(&self, _: Token, message: &mut Option<T>) -> Result<(), Stop> {
-        self.send_reserved(message)
+        let sent = self.fill_chosen(message.take().expect("a message to send"));
+        sent.map_err(|back| {
+            *message = Some(back);
+            Stop::Closed
+        })
     }
 
     fn abandon_send(&self, _: Token) {
-        self.unreserve(1);
+        if self.is_bounded {
+            self.unreserve(1);
+        }
     }
 
     fn can_send(&self, n: usize, _: Who<'_>) -> bool {
@@ -382,13 +396,13 @@ impl<T> Outlet<T> for Buffer<T> {
     fn choose_recv(&self, _: Who<'_>) -> Option<Token> {
         let mut end = self.consumer();
         if let Some(message) = end.books_kept().and_then(|books| books.returned.pop_front()) {
-            let token = end.books().free_token();
-            end.books().keep(token, message);
-            self.set_held(self.held() + 1);
-            return Some(Token::new(token, 0));
+            let number = message.number;
+            end.books().chosen.push(message);
+            self.set_held(self.held_word() + MOVED);
+            return Some(Token::new(number, 0));
         }
         if end.has_next_for_sure() && end.shows_next() {
-            return Some(self.choose_next(&mut end));
+            return Some(Token::new(self.choose_next(&mut end), 0));
         }
         Self::drained(&mut end).then_some(Token::DISCONNECTED)
     }
@@ -403,7 +417,7 @@ impl<T> Outlet<T> for Buffer<T> {
         *into = Some(message);
         // In this order as in `take_chosen`.
         end.give_back();
-        self.set_held(self.held() - 1);
+        self.set_held(self.held_word() - MOVED);
         drop(end);
         self.places_are_free(1);
         true
@@ -411,14 +425,14 @@ impl<T> Outlet<T> for Buffer<T> {
 
     fn abandon_recv(&self, token: Token) {
         let mut end = self.queue.consumer();
-        let books = end.books();
-        if books.next_is_chosen.take_if(|next| *next == token.slot()).is_none() {
+        if !self.leave_chosen(&end, token) {
+            let books = end.books();
             let Some(numbered) = books.unchoose(token) else { return };
             let returned = &mut books.returned;
             let at = returned.partition_point(|other| other.number < numbered.number);
             returned.insert(at, numbered);
+            self.set_held(self.held_word() - MOVED);
         }
-        self.set_held(self.held() - 1);
         drop(end);
         self.receivers.notify_fenced(1);
     }

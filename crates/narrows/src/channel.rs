@@ -97,34 +97,49 @@ impl<T> Chan<T> {
     /// The usual reservation of one place, if it is possible at once.
     #[inline]
     pub(crate) fn reserve_quickly(&self) -> bool {
-        if let Flavor::Buffer(buffer) = &self.flavor { buffer.choose_place() == Some(Token::new(0, 0)) } else { false }
+        if let Flavor::Buffer(buffer) = &self.flavor { buffer.reserve_place() } else { false }
+    }
+
+    /// First step of a selected send, where it is the usual one: what its token begins with.
+    #[inline(always)]
+    pub(crate) fn choose_place(&self) -> Option<usize> {
+        let Flavor::Buffer(buffer) = &self.flavor else { return None };
+        buffer.choose_place().then_some(0)
     }
 
     /// First step of a selected send; a no is no answer.
-    #[inline]
-    pub(crate) fn choose_place(&self, who: Who<'_>) -> Option<Token> {
-        if let Flavor::Buffer(buffer) = &self.flavor { buffer.choose_place() } else { self.inlet().choose_send(who) }
+    pub(crate) fn choose_send_lightly(&self, who: Who<'_>) -> Option<Token> {
+        if let Flavor::Buffer(buffer) = &self.flavor {
+            buffer.choose_place_or_end()
+        } else {
+            self.inlet().choose_send(who)
+        }
     }
 
     /// The second step. Gives the message back if the channel is closed.
     #[inline]
     pub(crate) fn complete_send(&self, token: Token, message: T) -> Result<(), T> {
         if let Flavor::Buffer(buffer) = &self.flavor {
-            return buffer.fill_reserved(message);
+            return buffer.fill_chosen(message);
         }
         let mut message = Some(message);
         let sent = self.inlet().complete_send(token, &mut message);
         sent.map_err(|_| message.expect("a send that did not happen has its message"))
     }
 
+    /// First step of a selected receive, where it is the usual one: what its token begins with.
+    #[inline(always)]
+    pub(crate) fn choose_front(&self) -> Option<usize> {
+        if let Flavor::Buffer(buffer) = &self.flavor { buffer.choose_front() } else { None }
+    }
+
     /// First step of a selected receive; a no is no answer.
-    #[inline]
-    pub(crate) fn choose_front(&self, who: Who<'_>) -> Option<Token> {
-        if let Flavor::Buffer(buffer) = &self.flavor { buffer.choose_front() } else { self.outlet().choose_recv(who) }
+    pub(crate) fn choose_recv_lightly(&self, who: Who<'_>) -> Option<Token> {
+        if let Flavor::Buffer(buffer) = &self.flavor { buffer.choose_lightly() } else { self.outlet().choose_recv(who) }
     }
 
     /// The second step, where it is the usual one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_chosen(&self, token: Token) -> Option<T> {
         if let Flavor::Buffer(buffer) = &self.flavor { buffer.take_chosen(token) } else { None }
     }

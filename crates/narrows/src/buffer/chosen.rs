@@ -1,7 +1,7 @@
 //! What a select does with a buffer: the usual ways to choose and to finish, and the books on what is chosen.
 //!
-//! A chosen message stays in the queue, the next in line, until it is finished; then nothing but a count is written to choose it.
-//! Whoever else comes for the next message moves it out first.
+//! A chosen message stays in the queue, the next in line, until it is finished; then nothing but the count of what is held is
+//! written to choose it, whose lowest bit says so. Whoever else comes for the next message moves it out first.
 //!
 //! Who chooses and does not take goes by the indices, as those do who look: a slot may say so a moment earlier, and then a
 //! channel whose only message is chosen would not be full.
@@ -15,6 +15,16 @@ use crate::{
     sync::Ordering,
 };
 
+/// In the count of what is held: the next message of the queue is chosen by a select.
+const NEXT: usize = 1;
+/// One that was chosen and then moved out of the queue.
+pub(super) const MOVED: usize = 2;
+
+/// How many are held.
+pub(super) fn held_in(word: usize) -> usize {
+    word / MOVED + word % MOVED
+}
+
 /// A message out of the queue, with its number in the stream.
 #[derive(Debug)]
 pub(super) struct Numbered<T> {
@@ -22,90 +32,102 @@ pub(super) struct Numbered<T> {
     pub(super) message: T,
 }
 
-/// What the receive role guards beside the queue.
+/// What the receive role guards beside the queue. A chosen message is named by its number.
 #[derive(Debug)]
 pub(super) struct Books<T> {
-    /// The next message of the queue is chosen by a select, with this token.
-    pub(super) next_is_chosen: Option<usize>,
-    /// Messages chosen by a select and moved out of the queue; the token is the index.
-    chosen: Vec<Option<Numbered<T>>>,
+    /// Messages chosen by a select and moved out of the queue.
+    pub(super) chosen: Vec<Numbered<T>>,
     /// Given back, oldest first.
     pub(super) returned: VecDeque<Numbered<T>>,
 }
 
 impl<T> Default for Books<T> {
     fn default() -> Self {
-        Books { next_is_chosen: None, chosen: Vec::new(), returned: VecDeque::new() }
+        Books { chosen: Vec::new(), returned: VecDeque::new() }
     }
-}
-
-/// The next message to receive is that of the queue, and nobody has chosen it.
-#[inline(always)]
-pub(super) fn are_plain<T>(end: &mut End<'_, T>) -> bool {
-    end.books_kept().is_none_or(|books| books.next_is_chosen.is_none() && books.returned.is_empty())
 }
 
 impl<T> Books<T> {
-    /// A token that is not out.
-    pub(super) fn free_token(&self) -> usize {
-        self.chosen.iter().position(Option::is_none).unwrap_or(self.chosen.len())
-    }
-
-    pub(super) fn keep(&mut self, token: usize, message: Numbered<T>) {
-        if token == self.chosen.len() {
-            self.chosen.push(None);
-        }
-        self.chosen[token] = Some(message);
-    }
-
     /// A chosen message that was moved out of the queue; its place is still in use.
     pub(super) fn unchoose(&mut self, token: Token) -> Option<Numbered<T>> {
-        self.chosen.get_mut(token.slot())?.take()
+        let at = self.chosen.iter().position(|chosen| chosen.number == token.slot())?;
+        Some(self.chosen.swap_remove(at))
     }
 }
 
 impl<T> Buffer<T> {
-    /// The usual choice of a send. `None` is no answer, only no place.
-    #[inline]
-    pub(crate) fn choose_place(&self) -> Option<Token> {
+    /// The usual reservation of one place. False is no answer, only no place.
+    #[inline(always)]
+    pub(crate) fn reserve_place(&self) -> bool {
         let mut end = self.queue.producer();
-        if end.is_closed() {
-            return Some(Token::DISCONNECTED);
-        }
         // Relaxed: as in `place`.
         let reserved = self.reserved().load(Ordering::Relaxed);
-        let is_free = end.used() < self.capacity - reserved;
-        if !is_free {
-            return None;
+        let is_free = !end.is_closed() && end.used() < self.capacity - reserved;
+        if is_free {
+            self.set_reserved(reserved + 1);
         }
-        self.set_reserved(reserved + 1);
-        Some(Token::new(0, 0))
+        is_free
+    }
+
+    /// The usual choice of a send. False is no answer. Where there is no bound, nothing need be kept for it.
+    #[inline(always)]
+    pub(crate) fn choose_place(&self) -> bool {
+        if self.is_bounded { self.reserve_place() } else { !self.queue.is_closed() }
+    }
+
+    /// The same with the end, which is one more way to go on.
+    pub(crate) fn choose_place_or_end(&self) -> Option<Token> {
+        if self.choose_place() {
+            return Some(Token::new(0, 0));
+        }
+        self.queue.is_closed().then_some(Token::DISCONNECTED)
+    }
+
+    /// Sends what was chosen to be sent; gives the message back if the channel is closed.
+    #[inline(always)]
+    pub(crate) fn fill_chosen(&self, message: T) -> Result<(), T> {
+        self.fill(message, self.is_bounded)
     }
 
     /// Sends into a reserved place, which is used up in any case; gives the message back if the channel is closed.
-    #[inline]
     pub(crate) fn fill_reserved(&self, message: T) -> Result<(), T> {
+        self.fill(message, true)
+    }
+
+    #[inline(always)]
+    fn fill(&self, message: T, is_reserved: bool) -> Result<(), T> {
         let mut end = self.queue.producer();
-        let reserved = self.sub_reserved(1);
+        let reserved = is_reserved.then(|| self.sub_reserved(1));
         if end.is_closed() {
-            self.set_reserved(reserved);
+            if let Some(reserved) = reserved {
+                self.set_reserved(reserved);
+            }
             return Err(message);
         }
         end.push(message);
         // After the push, so that whoever sees no permit sees the message.
-        self.set_reserved(reserved);
+        if let Some(reserved) = reserved {
+            self.set_reserved(reserved);
+        }
         drop(end);
         self.receivers.notify_fenced(1);
         Ok(())
     }
 
-    /// The usual choice of a receive. `None` is no answer, only no message.
-    #[inline]
-    pub(crate) fn choose_front(&self) -> Option<Token> {
+    /// The usual choice of a receive: the number of the message. `None` is no answer, only no message.
+    #[inline(always)]
+    pub(crate) fn choose_front(&self) -> Option<usize> {
         let mut end = self.queue.consumer();
-        if are_plain(&mut end) {
+        let is_there = self.is_plain(&mut end) && end.has_next() && end.shows_next();
+        is_there.then(|| self.choose_next(&mut end))
+    }
+
+    /// The same also where it is not the usual one.
+    pub(crate) fn choose_lightly(&self) -> Option<Token> {
+        let mut end = self.queue.consumer();
+        if self.is_plain(&mut end) {
             if end.has_next() && end.shows_next() {
-                return Some(self.choose_next(&mut end));
+                return Some(Token::new(self.choose_next(&mut end), 0));
             }
             if !end.is_drained() {
                 return None;
@@ -116,13 +138,16 @@ impl<T> Buffer<T> {
     }
 
     /// Receives what was chosen, if it is still in the queue.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_chosen(&self, token: Token) -> Option<T> {
         let mut end = self.queue.consumer();
-        end.books_kept()?.next_is_chosen.take_if(|next| *next == token.slot())?;
+        let word = self.held_word();
+        if !Self::is_next(&end, word, token) {
+            return None;
+        }
         let message = end.take();
         // The place first, then the count: a reader between the two sees `held` and takes the role (see `len`).
-        self.set_held(self.held() - 1);
+        self.set_held(word - NEXT);
         drop(end);
         if self.is_bounded {
             self.senders.notify_fenced(1);
@@ -130,23 +155,51 @@ impl<T> Buffer<T> {
         Some(message)
     }
 
-    /// The message of the queue that is there.
-    #[inline]
-    pub(super) fn choose_next(&self, end: &mut End<'_, T>) -> Token {
-        let books = end.books();
-        let token = books.free_token();
-        books.next_is_chosen = Some(token);
-        self.set_held(self.held() + 1);
-        Token::new(token, 0)
+    /// Gives back what was chosen, if it is still in the queue.
+    pub(super) fn leave_chosen(&self, end: &End<'_, T>, token: Token) -> bool {
+        let word = self.held_word();
+        let is_next = Self::is_next(end, word, token);
+        if is_next {
+            self.set_held(word - NEXT);
+        }
+        is_next
+    }
+
+    #[inline(always)]
+    fn is_next(end: &End<'_, T>, word: usize, token: Token) -> bool {
+        word & NEXT != 0 && end.taken() == token.slot()
+    }
+
+    /// Under the receive role: the next message to receive is that of the queue, and nobody has chosen it.
+    #[inline(always)]
+    pub(super) fn is_plain(&self, end: &mut End<'_, T>) -> bool {
+        end.books_kept().is_none_or(|books| self.held_word() & NEXT == 0 && books.returned.is_empty())
+    }
+
+    /// The message of the queue that is there; its number.
+    #[inline(always)]
+    pub(super) fn choose_next(&self, end: &mut End<'_, T>) -> usize {
+        end.books(); // whose being there says that there may be something chosen
+        self.set_held(self.held_word() + NEXT);
+        end.taken()
     }
 
     /// The receive role, for those who want the next message that nobody has chosen.
     pub(super) fn consumer(&self) -> End<'_, T> {
         let mut end = self.queue.consumer();
-        if let Some(token) = end.books_kept().and_then(|books| books.next_is_chosen.take()) {
+        let word = self.held_word();
+        if word & NEXT != 0 {
             let (number, message) = (end.taken(), end.take_apart());
-            end.books().keep(token, Numbered { number, message });
+            end.books().chosen.push(Numbered { number, message });
+            self.set_held(word - NEXT + MOVED);
         }
         end
+    }
+
+    /// Under the receive role.
+    #[inline(always)]
+    pub(super) fn held_word(&self) -> usize {
+        // Relaxed: only the receive role, which the caller holds, writes it.
+        self.queue.recv_count().load(Ordering::Relaxed)
     }
 }

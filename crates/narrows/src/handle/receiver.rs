@@ -52,7 +52,7 @@ impl<T> Receiver<T> {
     }
 
     /// For a select that has chosen to receive.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn complete_recv(&self, token: Token) -> Result<T, RecvError> {
         if let Some(message) = self.chan().and_then(|chan| chan.take_chosen(token)) {
             return Ok(message);
@@ -300,7 +300,11 @@ impl<T> Arm for RecvArm<T> {
     }
 
     fn attempt_lightly(&self, who: Who<'_>) -> Option<Token> {
-        self.chan()?.choose_front(who)
+        self.chan()?.choose_recv_lightly(who)
+    }
+
+    fn attempt_plainly(&self) -> Option<usize> {
+        self.chan()?.choose_front()
     }
 
     fn is_ready(&self, who: Who<'_>) -> bool {

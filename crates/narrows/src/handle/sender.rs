@@ -410,7 +410,11 @@ impl<T> Arm for SendArm<T> {
     }
 
     fn attempt_lightly(&self, who: Who<'_>) -> Option<Token> {
-        self.chan().choose_place(who)
+        self.chan().choose_send_lightly(who)
+    }
+
+    fn attempt_plainly(&self) -> Option<usize> {
+        self.chan().choose_place()
     }
 
     fn is_ready(&self, who: Who<'_>) -> bool {

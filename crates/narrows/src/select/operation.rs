@@ -105,7 +105,7 @@ fn refuse(entry: Option<Entry<'_>>, token: Token, what: &str) -> ! {
 }
 
 impl Drop for SelectedOperation<'_> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         // What was chosen is given back when `Chosen` is dropped, after this.
         let is_completed = self.0.entry.is_none();

@@ -448,7 +448,11 @@ impl<'a> Selector<'a> {
         }
         run.row -= 1;
         let slot = self.slots[run.served].as_mut()?;
-        let token = slot.entry.arm.attempt_lightly(Who::THREAD)?;
+        let token = match slot.entry.arm.attempt_plainly() {
+            Some(number) => Token::new(number, 0),
+            None if self.may_find_stored => return None,
+            None => slot.entry.arm.attempt_lightly(Who::THREAD)?,
+        };
         slot.serve();
         Some(token)
     }
