@@ -210,7 +210,7 @@ impl<T> Cell<T> {
 
     /// Shows the message for a short while, or gives it to a receiver that shows itself; true if it has gone.
     pub(crate) fn offer(&self, message: &mut Option<T>, deadline: Deadline) -> bool {
-        let mut spin = park::Spin::new();
+        let mut spin = park::Spin::of_wait();
         match self.arrive(WRITING, WANT, &mut spin, deadline) {
             Arrival::Gone => return false,
             Arrival::Peer => {
@@ -234,7 +234,7 @@ impl<T> Cell<T> {
 
     /// Shows that a message is wanted for a short while, or takes that of a sender that shows itself; true if one came.
     pub(crate) fn want(&self, into: &mut Option<T>, deadline: Deadline) -> bool {
-        let mut spin = park::Spin::new();
+        let mut spin = park::Spin::of_wait();
         match self.arrive(WANT, OFFER, &mut spin, deadline) {
             Arrival::Gone => return false,
             Arrival::Peer => {

@@ -177,7 +177,7 @@ pub(crate) fn block_slow<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Out
 
 /// Looks again and again for a short while, for what a peer may leave.
 fn spin_for<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Output> {
-    let mut spin = park::Spin::new();
+    let mut spin = park::Spin::of_wait();
     spin.pause(op.patience());
     while spin.turn() && !deadline.has_passed() {
         if op.looks_ready()
