@@ -111,17 +111,18 @@ const ANOTHER_TRY: i32 = 32;
 struct Hope {
     /// Above 0, pausing may help; below, so many waits go by before it is tried again.
     left: i32,
-    /// How often it was lost since pausing last helped.
+    /// How often it was lost.
     losses: u32,
     /// So many spins of waits to leave out.
     left_out: u8,
 }
 
-/// Two threads that yield to each other are never moved by the scheduler, though another processor be idle: neither
+/// Two threads that yield to each other are seldom moved by the scheduler, though another processor be idle: neither
 /// waits long enough for its processor. Who sleeps is placed anew when it is woken. So who loses hope leaves out the two
-/// spins of one wait, without a ticket and with it; less and less often, for on busy processors it is waste. With four
+/// spins of one wait, without a ticket and with it; soon only seldom, for on busy processors it is waste. With four
 /// senders, capacity 1 and samples of 25 ms that was 160 instead of 1,000 to 1,600 ns a message.
 const SPINS_OF_A_WAIT: u8 = 2;
+const SELDOM: u32 = 64;
 
 thread_local! {
     static HOPE: Cell<Hope> = const { Cell::new(Hope { left: FIRST_HOPES, losses: 0, left_out: 0 }) };
@@ -132,8 +133,8 @@ impl Hope {
         if self.left > 1 {
             return Hope { left: self.left - 1, ..self };
         }
-        let losses = self.losses.saturating_add(1);
-        let sleeps = losses.is_power_of_two() && has_several_processors();
+        let losses = self.losses.wrapping_add(1);
+        let sleeps = (losses.is_power_of_two() || losses.is_multiple_of(SELDOM)) && has_several_processors();
         Hope { left: -ANOTHER_TRY, losses, left_out: if sleeps { SPINS_OF_A_WAIT } else { 0 } }
     }
 }
@@ -225,7 +226,7 @@ impl Spin {
 impl Drop for Spin {
     fn drop(&mut self) {
         if (1..=PAUSES).contains(&self.turns) && self.pauses {
-            HOPE.set(Hope { left: HOPES, losses: 0, left_out: 0 });
+            HOPE.set(Hope { left: HOPES, left_out: 0, ..HOPE.get() });
         }
     }
 }
@@ -329,8 +330,8 @@ mod tests {
             }
             turns == 0
         };
-        let waits = (0..100_000).filter(|_| sleeps_at_once()).count();
-        assert!(waits < 50, "{waits} of 100000");
+        let waits = (0..20_000).filter(|_| sleeps_at_once()).count();
+        assert!(waits < 100, "{waits} of 20000");
         assert_eq!(waits > 0, has_several_processors());
     }
 
