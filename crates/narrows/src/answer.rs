@@ -29,6 +29,19 @@ pub(crate) fn is_asking_again() -> bool {
     IS_ONE_FOR_ALL && !HAS_ACTED.get()
 }
 
+/// Stands behind a lock just taken, and before looks whose answers may be no.
+#[inline(always)]
+pub(crate) fn locked() {
+    if cfg!(target_arch = "x86_64") && IS_ONE_FOR_ALL {
+        // A locked instruction took the lock: there it is a fence for all that comes before, so what is left to do is
+        // to keep the compiler from moving stores behind it.
+        std::sync::atomic::compiler_fence(Ordering::SeqCst);
+        HAS_ACTED.set(false);
+    } else {
+        before_no();
+    }
+}
+
 /// Stands before the look whose answer may be no.
 #[inline(always)]
 pub(crate) fn before_no() {

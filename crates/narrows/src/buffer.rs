@@ -275,9 +275,8 @@ impl<T> Inlet<T> for Buffer<T> {
         Look::ready(self.queue.is_closed() || !self.looks_short_of(n))
     }
 
-    fn was_sent(&self, seat: &mut Seat) -> bool {
+    fn note_claim(&self, seat: &mut Seat) {
         WaitList::was_claimed(seat);
-        false
     }
 
     fn retract_send(&self, seat: &mut Seat, _: &mut Option<T>) {

@@ -79,8 +79,8 @@ pub(crate) trait Inlet<T> {
 
     /// Leaves a ticket, then looks whether the sender could go on.
     fn enlist_send(&self, ticket: Ticket, seat: &mut Seat, offering: Offering<'_, T>) -> Look;
-    /// After a claim: did a receiver take the message from the ticket? Then the ticket has gone, too.
-    fn was_sent(&self, seat: &mut Seat) -> bool;
+    /// After a claim that was a mere wake-up.
+    fn note_claim(&self, _seat: &mut Seat) {}
     /// Takes the ticket back, and the message if it is still in it.
     fn retract_send(&self, seat: &mut Seat, message: &mut Option<T>);
     /// Gives an unused wake-up to the next sender, behind `after`, if there is a place.

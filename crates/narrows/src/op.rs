@@ -15,7 +15,10 @@ use crate::{
     handle::{Receiver, Sender},
     sync::Arc,
     time::Deadline,
-    wait::{Op, Wait, waiter::Waiter},
+    wait::{
+        Op, Wait,
+        waiter::{FINISHED, Waiter},
+    },
 };
 
 /// Sends one message.
@@ -76,8 +79,13 @@ impl<T> Op for SendOp<'_, T> {
         self.chan.inlet().enlist_send(Ticket::single(waiter), &mut self.seat, offering)
     }
 
-    fn claimed(&mut self, _: usize) -> Option<Self::Output> {
-        self.chan.inlet().was_sent(&mut self.seat).then_some(Ok(()))
+    fn claimed(&mut self, arm: usize) -> Option<Self::Output> {
+        if arm == FINISHED {
+            self.seat = None;
+            return Some(Ok(()));
+        }
+        self.chan.inlet().note_claim(&mut self.seat);
+        None
     }
 
     fn retract(&mut self) {
@@ -106,6 +114,10 @@ impl<T> Op for SendOp<'_, T> {
 
     fn may_find_stored(&self) -> bool {
         self.chan.stores()
+    }
+
+    fn is_worth_a_try(&self) -> bool {
+        self.chan.stores() || self.chan.inlet().may_send()
     }
 }
 
@@ -169,6 +181,11 @@ impl<T, H: Borrow<Receiver<T>>> Op for RecvOp<T, H> {
         chan.outlet().was_received(&mut self.seat, &mut self.message).then_some(Ok(()))
     }
 
+    /// What is in the ticket goes back with it, what was handed to a task is the channel's.
+    fn disclaim(&mut self, _: usize) -> bool {
+        false
+    }
+
     fn retract(&mut self) {
         if let Some(chan) = self.handle.borrow().chan() {
             chan.outlet().retract_recv(&mut self.seat);
@@ -200,6 +217,10 @@ impl<T, H: Borrow<Receiver<T>>> Op for RecvOp<T, H> {
 
     fn may_find_stored(&self) -> bool {
         self.handle.borrow().chan().is_none_or(Chan::stores)
+    }
+
+    fn is_worth_a_try(&self) -> bool {
+        self.handle.borrow().chan().is_none_or(|chan| chan.stores() || chan.outlet().may_recv())
     }
 }
 

@@ -153,14 +153,21 @@ impl<T> Cell<T> {
 
     /// Looks for a publication of that kind.
     fn look(&self, shown: usize) -> Sight {
-        answer::before_no();
-        // Acquire: what was done under the lock until the cell was opened.
-        let word = self.word.load(Ordering::Acquire);
-        match word & STATE {
-            _ if word & SHUT != 0 => Sight::Shut,
-            state if state == shown => Sight::Peer,
-            _ => Sight::Nobody,
+        let look = || {
+            // Acquire: what was done under the lock until the cell was opened.
+            let word = self.word.load(Ordering::Acquire);
+            match word & STATE {
+                _ if word & SHUT != 0 => Sight::Shut,
+                state if state == shown => Sight::Peer,
+                _ => Sight::Nobody,
+            }
+        };
+        let sight = look();
+        if sight != Sight::Nobody {
+            return sight;
         }
+        answer::before_no();
+        look()
     }
 
     /// Gives the message to a receiver that is shown.
@@ -201,6 +208,21 @@ impl<T> Cell<T> {
     /// Is a sender shown?
     pub(crate) fn look_for_sender(&self) -> Sight {
         self.look(OFFER)
+    }
+
+    /// The same as a guess.
+    pub(crate) fn shows_receiver(&self) -> bool {
+        self.shows(WANT)
+    }
+
+    /// The same as a guess.
+    pub(crate) fn shows_sender(&self) -> bool {
+        self.shows(OFFER)
+    }
+
+    fn shows(&self, shown: usize) -> bool {
+        // Relaxed: a guess.
+        self.word.load(Ordering::Relaxed) == shown
     }
 
     /// Does the locked state have something to say?

@@ -166,6 +166,14 @@ impl<P: Payload> List<P> {
         self.take(key.slot).map(|entry| entry.payload)
     }
 
+    /// The same with whom to wake.
+    pub(crate) fn remove_claimed(&mut self, key: Token, woken: &mut Woken) -> Option<P> {
+        self.get(key)?;
+        let entry = self.take(key.slot)?;
+        woken.push(entry.ticket.waiter);
+        Some(entry.payload)
+    }
+
     fn take(&mut self, slot: usize) -> Option<Entry<P>> {
         self.unlink(slot);
         let entry = self.slots[slot].take()?;
@@ -190,13 +198,9 @@ impl<P: Payload> List<P> {
     }
 
     /// A ticket, if it is still there.
-    pub(crate) fn ticket(&mut self, key: Token) -> Option<Ticket> {
-        self.get(key).map(|entry| entry.ticket.clone())
-    }
-
-    /// The waiter of a ticket, if it is still there.
-    pub(crate) fn waiter(&mut self, key: Token) -> Option<Arc<Waiter>> {
-        self.get(key).map(|entry| entry.ticket.waiter.clone())
+    pub(crate) fn look_at(&self, key: Token) -> Option<&Ticket> {
+        let entry = self.slots.get(key.slot)?.as_ref()?;
+        (entry.number == key.number).then_some(&entry.ticket)
     }
 
     /// Where to start a walk over the linked tickets.

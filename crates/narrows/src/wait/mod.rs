@@ -40,6 +40,11 @@ pub(crate) trait Op {
     /// After a claim of `arm`: the result, if the peer finished the operation; else it was a mere wake-up.
     fn claimed(&mut self, arm: usize) -> Option<Self::Output>;
 
+    /// After a claim of `arm` that came too late, for the operation is given up: true if it was more than a wake-up.
+    fn disclaim(&mut self, arm: usize) -> bool {
+        self.claimed(arm).is_some()
+    }
+
     /// Takes every ticket back.
     fn retract(&mut self);
 
@@ -63,6 +68,11 @@ pub(crate) trait Op {
     /// Was one of those in line overtaken lately by one without a ticket? Then it is time to stand in line.
     fn was_one_overtaken(&self) -> bool {
         false
+    }
+
+    /// May an attempt succeed? A guess, before a ticket goes out, whose look will see the same for sure.
+    fn is_worth_a_try(&self) -> bool {
+        true
     }
 
     /// Spins, where that is not so, in sight of the peer: it may finish the operation.
@@ -105,6 +115,10 @@ impl<O: Op> Op for &mut O {
         (**self).claimed(arm)
     }
 
+    fn disclaim(&mut self, arm: usize) -> bool {
+        (**self).disclaim(arm)
+    }
+
     fn retract(&mut self) {
         (**self).retract();
     }
@@ -127,6 +141,10 @@ impl<O: Op> Op for &mut O {
 
     fn was_one_overtaken(&self) -> bool {
         (**self).was_one_overtaken()
+    }
+
+    fn is_worth_a_try(&self) -> bool {
+        (**self).is_worth_a_try()
     }
 
     fn meet(&mut self, deadline: Deadline) -> Option<O::Output> {
@@ -163,7 +181,7 @@ pub(crate) fn block_slow<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Out
         spin_for(op, deadline)
     } else {
         // Two that both only look never meet; then the spinning is done in sight of the peer.
-        op.meet(deadline).or_else(|| op.attempt(Who::THREAD))
+        op.meet(deadline).or_else(|| if op.is_worth_a_try() { op.attempt(Who::THREAD) } else { None })
     };
     if output.is_some() {
         return output;
@@ -301,7 +319,7 @@ impl<O: Op> Wait<O> {
     /// what a peer has left.
     fn poll_once(&mut self, cx: &mut Context<'_>, tried: bool) -> Option<O::Output> {
         let mut output = self.settle();
-        if output.is_none() && !(tried && self.op.may_find_stored()) {
+        if output.is_none() && !(tried && self.op.may_find_stored()) && self.op.is_worth_a_try() {
             let who = self.waiter.as_ref().map_or(Who::TASK, Who::waiter);
             output = self.op.attempt(who);
         }
@@ -355,8 +373,11 @@ impl<O: Op> Wait<O> {
 
     #[cold]
     fn cancel(&mut self) {
-        // What a peer took is gone; what it handed to a task stays the channel's.
-        drop(self.settle());
+        if let Some(arm) = self.waiter.as_ref().and_then(|waiter| waiter.close()) {
+            self.is_woken = true;
+            // What a peer took is gone; what it gave goes back to the channel.
+            self.claim = (!self.op.disclaim(arm)).then_some(arm);
+        }
         self.finish();
     }
 }

@@ -18,6 +18,9 @@ const OPEN: usize = 1;
 const ENDED: usize = 2;
 const CLAIMED: usize = 3; // CLAIMED + arm
 
+/// The arm by which a single operation is claimed that its peer has finished: its ticket is gone, it has nothing left to do.
+pub(crate) const FINISHED: usize = 1;
+
 /// Whom a claim wakes.
 #[derive(Debug)]
 enum Wake {

@@ -2,7 +2,7 @@
 //! sleeps, is a task or a select waits in one of two lists under one lock, and the message rides in a ticket.
 //!
 //! ```text
-//! a sender's ticket     Message --receiver claims--> Taken
+//! a sender's ticket     Message --receiver claims--> gone                it has the message
 //!                       Later   --receiver claims--> Met(receiver)      a two-step select, which sends when completed
 //! a receiver's ticket   Waiting --sender claims----> Filled             into a thread's ticket
 //!                       Waiting --sender claims----> Waiting            a task: its message goes to `handed`
@@ -19,12 +19,12 @@
 //! time-out: it may be taken back at any moment, and its thread comes to the lists later.
 //!
 //! Invariants: the lists and all that belongs to them change under the one lock; nothing is woken, cloned or dropped under
-//! it. The cell is open only while they say nothing (`State::is_idle`), so it overtakes nobody. Receivers are served
+//! it. The cell is open only while they say nothing (`State::summarize`), so it overtakes nobody. Receivers are served
 //! from `handed` before anything else, so order is kept. After `close` nothing is met any more.
 
 mod state;
 
-use self::state::{Found, Offer, State, Want, settle};
+use self::state::{CLOSED, Found, MESSAGES, Offer, RECEIVERS, State, Want, settle};
 use crate::{
     answer,
     arm::{Look, Seat, Stance, Ticket, Token, Who},
@@ -32,7 +32,7 @@ use crate::{
     exchange::{Cell, Sight},
     flavor::{Inlet, Offering, Outlet, Stop},
     park,
-    sync::{Mutex, Ordering, fence, lock},
+    sync::{Mutex, Ordering, fence, lock, unmodelled::AtomicU8},
     time::Deadline,
     wait::list::Woken,
 };
@@ -43,11 +43,13 @@ pub(crate) struct Zero<T> {
     /// Boxed: it is as large as a message.
     cell: Box<Cell<T>>,
     state: Mutex<State<T>>,
+    /// Of the state when the lock was last released: a hint.
+    summary: AtomicU8,
 }
 
 impl<T> Zero<T> {
     pub(crate) fn new() -> Zero<T> {
-        Zero { cell: Cell::new(), state: Mutex::new(State::new()) }
+        Zero { cell: Cell::new(), state: Mutex::new(State::new()), summary: AtomicU8::new(0) }
     }
 
     /// Open, and nobody waits to receive, at one moment within the call. A no is no answer.
@@ -63,17 +65,33 @@ impl<T> Zero<T> {
     /// Runs `f` under the lock; whom it claimed is woken after it. The cell is shut while there is something in the state.
     fn with<R>(&self, f: impl FnOnce(&mut State<T>, &mut Woken) -> R) -> R {
         let mut woken = Woken::default();
-        answer::before_no();
         let mut state = lock(&self.state);
+        answer::locked();
         let result = f(&mut state, &mut woken);
-        let is_idle = state.is_idle();
-        if is_idle != std::mem::replace(&mut state.was_idle, is_idle) {
-            if is_idle { self.cell.open() } else { self.cell.shut() }
+        let summary = state.summarize();
+        let before = std::mem::replace(&mut state.summary, summary);
+        if summary != before {
+            // Relaxed: a hint.
+            self.summary.store(summary, Ordering::Relaxed);
+            if summary != 0 && !std::mem::replace(&mut state.is_shut, true) {
+                self.cell.shut();
+            }
+            // Tasks do not meet in the cell: left shut after one, it need not be opened and shut for each message.
+            if summary == 0 && !state.is_used_by_tasks {
+                state.is_shut = false;
+                self.cell.open();
+            }
         }
         drop(state);
         answer::acted();
         woken.wake();
         result
+    }
+
+    /// Was there one of these when the lock was last released? A guess.
+    fn shows(&self, bits: u8) -> bool {
+        // Relaxed: a hint.
+        self.summary.load(Ordering::Relaxed) & bits != 0
     }
 
     /// What became of the select that met `key`: true if its message is now in `into`, false if it withdrew or saw the
@@ -212,33 +230,20 @@ impl<T> Inlet<T> for Zero<T> {
             }
             let n = if let Offering::Places(n) = offering { n } else { 1 };
             let (offer, is_observer) = match offering {
-                Offering::Message(message) => (message.take().map_or(Offer::Taken, Offer::Message), false),
-                Offering::Later => (Offer::Later, ticket.stance == Stance::Observer),
-                Offering::Places(_) => (Offer::Places, true),
+                // Polled in vain, it has left its message in the ticket.
+                Offering::Message(message) => (message.take().map(Offer::Message), false),
+                Offering::Later => (Some(Offer::Later), ticket.stance == Stance::Observer),
+                Offering::Places(_) => (Some(Offer::Places), true),
             };
+            state.is_used_by_tasks = ticket.waiter.is_task();
             let open = state.show_to_receivers(&ticket, is_observer, woken);
             let key = *seat.get_or_insert_with(|| state.senders.add(ticket, Offer::Taken, woken));
-            if let Some(shown) = state.senders.payload(key) {
+            if let Some((shown, offer)) = state.senders.payload(key).zip(offer) {
                 *shown = offer;
             }
             state.senders.link(key);
             Look::ready(state.closed || open >= state.reserved.saturating_add(n))
         })
-    }
-
-    fn was_sent(&self, seat: &mut Seat) -> bool {
-        let Some(key) = *seat else { return false };
-        let was_sent = self.with(|state, _| {
-            let was_sent = matches!(state.senders.payload(key), Some(Offer::Taken));
-            if was_sent {
-                state.senders.remove(key);
-            }
-            was_sent
-        });
-        if was_sent {
-            *seat = None;
-        }
-        was_sent
     }
 
     fn retract_send(&self, seat: &mut Seat, message: &mut Option<T>) {
@@ -302,6 +307,10 @@ impl<T> Inlet<T> for Zero<T> {
             && self.with(|state, _| state.closed || state.open_receivers(who) >= state.reserved.saturating_add(n))
     }
 
+    fn may_send(&self) -> bool {
+        self.shows(RECEIVERS | CLOSED) || self.cell.shows_receiver()
+    }
+
     fn close(&self) -> bool {
         let closed = self.with(|state, woken| {
             if std::mem::replace(&mut state.closed, true) {
@@ -354,6 +363,11 @@ impl<T> Outlet<T> for Zero<T> {
                 Some(want) => *want = Want::Waiting,
                 None => {}
             }
+            if is_waiting && ticket.stance == Stance::Single {
+                // It will take that, and is not to be found meanwhile: a second message would come for nobody.
+                return Look::ready(true);
+            }
+            state.is_used_by_tasks = ticket.waiter.is_task();
             let sees_sender = state.show_to_senders(&ticket, woken);
             let key = *seat.get_or_insert_with(|| state.receivers.add(ticket, Want::Waiting, woken));
             state.receivers.link(key);
@@ -364,9 +378,16 @@ impl<T> Outlet<T> for Zero<T> {
     fn was_received(&self, seat: &mut Seat, into: &mut Option<T>) -> bool {
         let Some(key) = *seat else { return false };
         let came = self.with(|state, _| {
-            // Nobody waits for a task, nor does a task for anybody.
-            let is_task = state.receivers.waiter(key).is_none_or(|waiter| waiter.is_task());
-            if is_task { Some(false) } else { Self::meeting(state, key, into) }
+            // Nobody waits for a task, nor does a task for anybody: what was meant for it is the channel's.
+            let is_task = state.receivers.look_at(key).is_none_or(|ticket| ticket.waiter.is_task());
+            if !is_task {
+                return Self::meeting(state, key, into);
+            }
+            *into = state.handed.pop_front().map(|numbered| numbered.message);
+            if into.is_some() {
+                state.receivers.remove(key);
+            }
+            Some(into.is_some())
         });
         let came = came.unwrap_or_else(|| self.await_meeting(key, into));
         if came {
@@ -378,8 +399,13 @@ impl<T> Outlet<T> for Zero<T> {
     fn retract_recv(&self, seat: &mut Seat) {
         let Some(key) = seat.take() else { return };
         self.with(|state, woken| {
-            if let Some(Want::Filled(numbered)) = state.receivers.remove(key) {
-                state.hand(numbered, woken);
+            match state.receivers.remove(key) {
+                Some(Want::Filled(numbered)) => state.hand(numbered, woken),
+                // What this one was meant to take is for another, who is not to be found by a sender meanwhile.
+                Some(_) if !state.handed.is_empty() => {
+                    state.receivers.hand_out(None, woken);
+                }
+                _ => {}
             }
         });
     }
@@ -426,7 +452,9 @@ impl<T> Outlet<T> for Zero<T> {
                 *want = Want::Waiting;
                 false
             }
-            Some(Want::Met | Want::Filled(_)) => state.receivers.waiter(key).is_some_and(|waiter| !waiter.is_task()),
+            Some(Want::Met | Want::Filled(_)) => {
+                state.receivers.look_at(key).is_some_and(|ticket| !ticket.waiter.is_task())
+            }
             _ => false,
         });
         // The ticket goes with the token.
@@ -449,6 +477,10 @@ impl<T> Outlet<T> for Zero<T> {
             Sight::Nobody => false,
             Sight::Shut => self.with(|state, _| state.closed || !state.handed.is_empty() || state.has_open_sender(who)),
         }
+    }
+
+    fn may_recv(&self) -> bool {
+        self.shows(MESSAGES | CLOSED) || self.cell.shows_sender()
     }
 
     fn is_closed(&self) -> bool {

@@ -7,15 +7,21 @@ use crate::{
     sync::Arc,
     wait::{
         list::{List, Payload, Woken},
-        waiter::{self, Waiter},
+        waiter::{self, FINISHED, Waiter},
     },
 };
+
+// Bits of a summary.
+pub(super) const RECEIVERS: u8 = 1;
+pub(super) const MESSAGES: u8 = 2;
+pub(super) const RESERVED: u8 = 4;
+pub(super) const CLOSED: u8 = 8;
 
 /// What a waiting sender shows.
 #[derive(Debug)]
 pub(super) enum Offer<T> {
     Message(T),
-    /// Its message was taken, or is on the sender's side for an attempt.
+    /// Its message is on the sender's side, for an attempt.
     Taken,
     /// A two-step select without a message yet.
     Later,
@@ -61,8 +67,12 @@ pub(super) struct State<T> {
     /// Permits out: so many waiting receivers are spoken for.
     pub(super) reserved: usize,
     pub(super) closed: bool,
-    /// As it was when the lock was last released; the cell is shut if it was not.
-    pub(super) was_idle: bool,
+    /// As it was when the lock was last released.
+    pub(super) summary: u8,
+    /// Whether the cell is; while there is something, it is.
+    pub(super) is_shut: bool,
+    /// Who left a ticket last was a task.
+    pub(super) is_used_by_tasks: bool,
 }
 
 /// How a receiver found a sender.
@@ -82,17 +92,20 @@ impl<T> State<T> {
             next_number: 0,
             reserved: 0,
             closed: false,
-            was_idle: true,
+            summary: 0,
+            is_shut: false,
+            is_used_by_tasks: false,
         }
     }
 
-    /// Nobody to find, nothing to take, no end to tell of: two threads may meet beside the lock.
-    pub(super) fn is_idle(&self) -> bool {
-        self.senders.linked() == 0
-            && self.receivers.linked() == 0
-            && self.handed.is_empty()
-            && self.reserved == 0
-            && !self.closed
+    /// What there is: 0 if nobody is to be found, nothing to be taken, and no end to tell of, so that two threads may meet
+    /// beside the lock.
+    pub(super) fn summarize(&self) -> u8 {
+        let bit = |is: bool, bit| if is { bit } else { 0 };
+        bit(self.receivers.linked() != 0, RECEIVERS)
+            | bit(self.senders.linked() != 0 || !self.handed.is_empty(), MESSAGES)
+            | bit(self.reserved != 0, RESERVED)
+            | bit(self.closed, CLOSED)
     }
 
     /// Waiting receivers that a sender could claim now.
@@ -150,7 +163,7 @@ impl<T> State<T> {
             Some(Want::Met) => false,
             _ => return self.hand(message, woken), // a task that has left, or somebody who has what he wanted
         };
-        let Some(ticket) = self.receivers.ticket(key) else { return };
+        let Some(ticket) = self.receivers.look_at(key) else { return };
         let mut filled = Want::Waiting;
         if !ticket.waiter.is_task() {
             // The oldest goes first: what a task was handed may still be here.
@@ -164,7 +177,13 @@ impl<T> State<T> {
         if let Some(want) = self.receivers.payload(key) {
             *want = filled;
         }
-        settle(&ticket, woken);
+        self.settle(key, woken);
+    }
+
+    fn settle(&self, key: Token, woken: &mut Woken) {
+        if let Some(ticket) = self.receivers.look_at(key) {
+            settle(ticket, woken);
+        }
     }
 
     /// Takes back the promise to a receiver that a select had chosen.
@@ -173,9 +192,7 @@ impl<T> State<T> {
             && matches!(want, Want::Met)
         {
             *want = Want::Withdrawn;
-            if let Some(ticket) = self.receivers.ticket(key) {
-                settle(&ticket, woken);
-            }
+            self.settle(key, woken);
         }
     }
 
@@ -187,12 +204,10 @@ impl<T> State<T> {
                 continue;
             }
             match offer {
-                Offer::Message(_) if ticket.waiter.claim(ticket.arm) => {
-                    if let Offer::Message(message) = std::mem::replace(offer, Offer::Taken) {
+                Offer::Message(_) if ticket.waiter.claim(FINISHED) => {
+                    if let Some(Offer::Message(message)) = self.senders.remove_claimed(key, woken) {
                         *into = Some(message);
                     }
-                    woken.push(ticket.waiter.clone());
-                    self.senders.unlink(key.slot);
                     return Some(Found::Message);
                 }
                 Offer::Later if can_wait_for(ticket, who) && ticket.waiter.claim(ticket.arm) => {
