@@ -92,13 +92,18 @@ fn count(row: &Row, runner: &Runner, plan: Plan) -> Option<(u64, bool)> {
     if let Some(fixed) = fixed(row) {
         return runner.run(row, fixed).map(|_| (fixed, false));
     }
+    // By the clock, not by the figures: some rows leave out most of what they do, as the pauses between two messages.
+    let timed = |count| {
+        let began = Instant::now();
+        runner.run(row, count).map(|_| began.elapsed())
+    };
     let mut count = 64;
     let cost = loop {
-        // By the clock, not by the figures: some rows leave out most of what they do, as the pauses between two messages.
-        let began = Instant::now();
-        runner.run(row, count)?;
-        let cost = began.elapsed();
+        let mut cost = timed(count)?;
         // The first messages find workers asleep and pages untouched; a run too short would show nothing else.
+        if cost > plan.sample / 4 {
+            cost = cost.min(timed(count)?);
+        }
         if cost > plan.sample / 4 {
             break (cost.as_secs_f64() / count as f64).max(1e-10);
         }
@@ -156,7 +161,7 @@ mod tests {
         let plan = Plan { rounds: 3, fewer: 1, sample: Duration::ZERO, longest: Duration::ZERO };
         let runners = [runner("a"), runner("b"), runner("c"), Runner::new("none", |_, _| None)];
         let Measured { cells, repeated, .. } = measure(row::all()[2], &runners, plan, 1, &Watch::start());
-        let samples = order.borrow()[3..].to_owned();
+        let samples = order.borrow()[6..].to_owned();
         if repeated == 0 {
             assert_eq!(samples, "bcacababc");
         }
