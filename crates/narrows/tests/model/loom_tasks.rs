@@ -24,7 +24,7 @@ fn tasks_on_both_sides(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn tasks_0() {
-    tasks_on_both_sides("tasks_0", Some(0), 430);
+    tasks_on_both_sides("tasks_0", Some(0), 372);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn send_cancelled_1() {
 /// Rule 13: at capacity 0 a dropped send was received, or was not sent at all.
 #[test]
 fn send_cancelled_0() {
-    explore("send_cancelled_0", 36, || {
+    explore("send_cancelled_0", 28, || {
         let (s, r) = channel(Some(0));
         let keep = s.clone();
         let receiver = spawn(move || (r.try_recv().ok(), r));
