@@ -54,6 +54,20 @@ pub fn rule_13_a_dropped_receive_loses_no_message(kind: Kind) {
     ledger.settle();
 }
 
+/// Whoever goes, met before or not, the others that wait are there to be met: one for what was handed over, and the next for
+/// the next message.
+pub fn rule_13_a_dropped_receive_hides_no_other(kind: Kind) {
+    for gone in 0..3 {
+        let (s, r) = kind.pair();
+        let mut tasks: Vec<_> = (0..3).map(|_| Hand::waiting(r.recv_async())).collect();
+        assert_eq!(s.try_send(1), Ok(()));
+        drop(tasks.remove(gone));
+        assert_eq!(s.try_send(2), Ok(()), "when {gone} has gone");
+        let received: Vec<_> = tasks.into_iter().map(Hand::ready).collect();
+        assert_eq!(received, [Ok(1), Ok(2)], "when {gone} has gone");
+    }
+}
+
 /// A woken waiter that gives up passes its wake-up on, however many do, threads among them.
 /// (Pitfall 2: crossfire 22, iroh 2536, async-std 452.)
 pub fn rule_13_a_dropped_receive_passes_its_wake_up_on(kind: Kind, way: &'static Way) {

@@ -35,6 +35,7 @@ every_kind! {
     timing::rule_12_a_timeout_is_no_earlier_than_said: EVERY;
     timing::rule_12_the_longest_time_is_for_ever: EVERY;
     cancelling::rule_13_a_dropped_receive_loses_no_message: EVERY;
+    cancelling::rule_13_a_dropped_receive_hides_no_other: ZERO;
     cancelling::rule_13_a_dropped_send_sends_nothing: BOUNDED;
     cancelling::rule_13_reserving_first_never_loses_the_message: BOUNDED;
     forgetting::rule_15_only_the_latest_waker_is_woken: EVERY;

@@ -192,8 +192,9 @@ impl<T, H: Borrow<Receiver<T>>> Op for RecvOp<T, H> {
         }
     }
 
+    /// Where nothing is stored `retract` has done it, under the lock that took the ticket back.
     fn pass_on(&mut self, _: usize) {
-        if let Some(chan) = self.handle.borrow().chan() {
+        if let Some(chan) = self.handle.borrow().chan().filter(|chan| chan.stores()) {
             chan.outlet().pass_on_recv();
         }
     }

@@ -227,7 +227,12 @@ impl<T> Cell<T> {
 
     /// Does the locked state have something to say?
     pub(crate) fn is_shut(&self) -> bool {
-        self.look(EMPTY) == Sight::Shut
+        // Acquire: as in `look`. A no comes behind the fence, as there.
+        let is_shut = || self.word.load(Ordering::Acquire) & SHUT != 0;
+        is_shut() || {
+            answer::before_no();
+            is_shut()
+        }
     }
 
     /// Shows the message for a short while, or gives it to a receiver that shows itself; true if it has gone.

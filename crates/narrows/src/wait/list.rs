@@ -184,7 +184,7 @@ impl<P: Payload> List<P> {
         Some(entry)
     }
 
-    fn is_linked(&mut self, key: Token) -> bool {
+    pub(crate) fn is_linked(&mut self, key: Token) -> bool {
         self.get(key).is_some_and(|entry| entry.linked)
     }
 

@@ -399,10 +399,13 @@ impl<T> Outlet<T> for Zero<T> {
     fn retract_recv(&self, seat: &mut Seat) {
         let Some(key) = seat.take() else { return };
         self.with(|state, woken| {
+            let is_single = state.receivers.look_at(key).is_some_and(|ticket| ticket.stance == Stance::Single);
+            let was_claimed = is_single && !state.receivers.is_linked(key);
             match state.receivers.remove(key) {
                 Some(Want::Filled(numbered)) => state.hand(numbered, woken),
-                // What this one was meant to take is for another, who is not to be found by a sender meanwhile.
-                Some(_) if !state.handed.is_empty() => {
+                // What this one was meant to take is for another, who is not to be found by a sender meanwhile. A select
+                // passes on what it does not use by itself.
+                Some(_) if was_claimed && !state.handed.is_empty() => {
                     state.receivers.hand_out(None, woken);
                 }
                 _ => {}
