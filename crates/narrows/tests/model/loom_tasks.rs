@@ -24,7 +24,7 @@ fn tasks_on_both_sides(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn tasks_0() {
-    tasks_on_both_sides("tasks_0", Some(0), 372);
+    tasks_on_both_sides("tasks_0", Some(0), 296);
 }
 
 #[test]
