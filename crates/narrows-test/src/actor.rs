@@ -82,19 +82,37 @@ pub async fn step_aside() {
 
 type Outcome<R> = Result<R, String>;
 
+const PENDING: usize = 1;
+const WOKEN: usize = 2;
+
 /// What is known of an actor from outside.
 #[derive(Debug, Default)]
 struct Traces {
-    /// Its last poll returned Pending, and it is not being polled.
-    pending: AtomicBool,
+    /// Since its last poll began: `PENDING` if that has returned so, `WOKEN` if it is about to be polled again. It may have
+    /// been woken by itself: so a task gives way.
+    since: AtomicUsize,
     done: AtomicBool,
     /// The thread it lives on, as the system names it.
     thread: Mutex<Option<String>>,
 }
 
+/// Wakes a task, and leaves a trace.
+struct Bell {
+    traces: Arc<Traces>,
+    waker: Waker,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.traces.since.fetch_or(WOKEN, Ordering::SeqCst);
+        self.waker.wake_by_ref();
+    }
+}
+
 struct Watched<R> {
     life: Option<Pin<Box<dyn Future<Output = R> + Send>>>,
     traces: Arc<Traces>,
+    bell: Option<Arc<Bell>>,
     tell: mpsc::Sender<Outcome<R>>,
 }
 
@@ -102,13 +120,16 @@ impl<R> Future for Watched<R> {
     type Output = ();
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let me = &mut *self;
-        me.traces.pending.store(false, Ordering::SeqCst);
+        me.traces.since.store(0, Ordering::SeqCst);
+        let bell = me.bell.take().filter(|bell| bell.waker.will_wake(cx.waker()));
+        let new_bell = || Arc::new(Bell { traces: me.traces.clone(), waker: cx.waker().clone() });
+        let waker = Waker::from(me.bell.insert(bell.unwrap_or_else(new_bell)).clone());
         let Some(life) = me.life.as_mut() else {
             return Poll::Ready(());
         };
-        let outcome = match catch_unwind(AssertUnwindSafe(|| life.as_mut().poll(cx))) {
+        let outcome = match catch_unwind(AssertUnwindSafe(|| life.as_mut().poll(&mut Context::from_waker(&waker)))) {
             Ok(Poll::Pending) => {
-                me.traces.pending.store(true, Ordering::SeqCst);
+                me.traces.since.fetch_or(PENDING, Ordering::SeqCst);
                 return Poll::Pending;
             }
             Ok(Poll::Ready(answer)) => Ok(answer),
@@ -136,7 +157,7 @@ impl Host {
     pub fn spawn<R: Send + 'static>(self, life: impl Future<Output = R> + Send + 'static) -> Actor<R> {
         let (tell, told) = mpsc::channel();
         let traces = Arc::new(Traces::default());
-        let watched = Watched { life: Some(Box::pin(life)), traces: Arc::clone(&traces), tell };
+        let watched = Watched { life: Some(Box::pin(life)), traces: Arc::clone(&traces), bell: None, tell };
         match self {
             Host::Thread => {
                 let traces = Arc::clone(&traces);
@@ -170,7 +191,7 @@ impl<R> Actor<R> {
         self.traces.done.load(Ordering::SeqCst)
     }
 
-    /// Returns once it waits: the task is pending, or the thread asleep.
+    /// Returns once it waits: the task is pending and not about to be polled, or the thread asleep.
     ///
     /// # Panics
     /// If it ends instead, or never waits.
@@ -180,7 +201,7 @@ impl<R> Actor<R> {
         until("the actor waits", || {
             assert!(!self.is_done(), "the actor ended instead of waiting");
             if self.host != Host::Thread {
-                return self.traces.pending.load(Ordering::SeqCst);
+                return self.traces.since.load(Ordering::SeqCst) == PENDING;
             }
             let now = self.switches();
             same = if now.is_some() && now == before { same + 1 } else { 0 };
