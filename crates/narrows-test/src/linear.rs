@@ -174,7 +174,10 @@ impl Search {
         let mut all: Vec<(Option<usize>, Channel)> = Vec::new();
         let receivers =
             || ready.iter().copied().filter(|&j| matches!(&self.steps[j].question, Question::Ask(e) if e.is_recv()));
-        for next in channel.answer(step.op, &step.question, receivers().count()) {
+        // Those that were polled, and had to wait in the end, may have waited before that, too.
+        let about_to_wait = ready.iter().filter(|&&j| matches!(self.steps[j].question, Question::WaitToRecv(_)));
+        let receiving = receivers().count() + about_to_wait.count();
+        for next in channel.answer(step.op, &step.question, receiving) {
             all.push((None, next));
         }
         if channel.capacity == Some(0) {

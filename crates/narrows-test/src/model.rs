@@ -164,7 +164,7 @@ impl Channel {
             Event::RecvDropped => self.if_so(true, op),
             Event::Reserved(n) => {
                 let room = match self.capacity {
-                    // A thread that waits cannot be seen; enough that it may.
+                    // A thread that waits cannot be seen, nor a task while it is polled; enough that they may.
                     Some(0) => receiving + self.receivers.len() >= self.permits + n,
                     _ => self.has_room(n),
                 };

@@ -252,6 +252,12 @@ fn at_capacity_0_a_permit_is_for_a_receiver_that_waits() {
     // The receiver left.
     accepts(&ZERO, &[pending(0, 1, 4, RecvDropped), op(2, 3, Reserved(1)), op(5, 6, PermitRefused(1))]);
     accepts(&ZERO, &[op(0, 9, Received(1)), op(2, 3, Reserved(1)), op(6, 7, PermitSent(1))]);
+    // While it is polled it may wait, look again, and wait again; once that has ended it waits.
+    let reserves =
+        |at: u64| [op(at, at + 1, Reserved(1)), op(at + 2, at + 3, PermitDropped), op(at + 4, at + 5, ReserveFull(1))];
+    let goes = pending(0, 10, 30, RecvDropped);
+    accepts(&ZERO, &[vec![goes.clone()], reserves(2).to_vec()].concat());
+    refuses(&ZERO, &[vec![goes], reserves(12).to_vec()].concat());
 }
 
 #[test]
