@@ -35,7 +35,7 @@ use std::mem::MaybeUninit;
 
 use crate::{
     answer, park,
-    sync::{AtomicUsize, MODELLED, Ordering, UnsafeCell},
+    sync::{AtomicUsize, Ordering, UnsafeCell},
     time::Deadline,
 };
 
@@ -153,22 +153,14 @@ impl<T> Cell<T> {
 
     /// Looks for a publication of that kind.
     fn look(&self, shown: usize) -> Sight {
-        let look = || {
-            // Acquire: what was done under the lock until the cell was opened.
-            let word = self.word.load(Ordering::Acquire);
-            match word & STATE {
-                _ if word & SHUT != 0 => Sight::Shut,
-                state if state == shown => Sight::Peer,
-                _ => Sight::Nobody,
-            }
-        };
-        // A first look spares the fence where the answer is no no. In a model it would be one step more everywhere.
-        let sight = if MODELLED { Sight::Nobody } else { look() };
-        if sight != Sight::Nobody {
-            return sight;
-        }
         answer::before_no();
-        look()
+        // Acquire: what was done under the lock until the cell was opened.
+        let word = self.word.load(Ordering::Acquire);
+        match word & STATE {
+            _ if word & SHUT != 0 => Sight::Shut,
+            state if state == shown => Sight::Peer,
+            _ => Sight::Nobody,
+        }
     }
 
     /// Gives the message to a receiver that is shown.
@@ -228,12 +220,9 @@ impl<T> Cell<T> {
 
     /// Does the locked state have something to say?
     pub(crate) fn is_shut(&self) -> bool {
-        // Acquire: as in `look`. A no comes behind the fence, as there.
-        let is_shut = || self.word.load(Ordering::Acquire) & SHUT != 0;
-        (!MODELLED && is_shut()) || {
-            answer::before_no();
-            is_shut()
-        }
+        answer::before_no();
+        // Acquire: as in `look`.
+        self.word.load(Ordering::Acquire) & SHUT != 0
     }
 
     /// Shows the message for a short while, or gives it to a receiver that shows itself; true if it has gone.

@@ -227,8 +227,8 @@ impl<P: Payload> List<P> {
     }
 
     /// Hands one wake-up to the first ticket behind `after` that takes it; observers on the way are woken too, and
-    /// awake selectors are marked. Those to wake are added to `woken`. True if somebody took it.
-    pub(crate) fn hand_out(&mut self, after: Option<u64>, woken: &mut Woken) -> bool {
+    /// awake selectors are marked. Those to wake are added to `woken`. The ticket that took it, which may be gone.
+    pub(crate) fn hand_out(&mut self, after: Option<u64>, woken: &mut Woken) -> Option<Token> {
         let mut walk = self.start();
         while let Some((key, ticket, payload)) = self.walk(&mut walk) {
             if after.is_some_and(|after| key.number <= after) {
@@ -245,23 +245,23 @@ impl<P: Payload> List<P> {
                 if let Some(entry) = self.take(key.slot) {
                     woken.push(entry.ticket.waiter);
                 }
-                return true;
+                return Some(key);
             }
             if offer == Offer::Claimed {
                 woken.push(ticket.waiter.clone());
             }
             self.unlink(key.slot);
             if offer == Offer::Claimed && stance != Stance::Observer {
-                return true;
+                return Some(key);
             }
         }
-        false
+        None
     }
 
     /// Hands out `n` wake-ups, or as many as are wanted.
     pub(crate) fn hand_out_up_to(&mut self, n: usize, woken: &mut Woken) {
         for _ in 0..n {
-            if !self.hand_out(None, woken) {
+            if self.hand_out(None, woken).is_none() {
                 return;
             }
         }
@@ -269,7 +269,7 @@ impl<P: Payload> List<P> {
 
     /// Hands a wake-up to every ticket.
     pub(crate) fn hand_out_to_all(&mut self, woken: &mut Woken) {
-        while self.hand_out(None, woken) {}
+        while self.hand_out(None, woken).is_some() {}
     }
 }
 

@@ -5,7 +5,7 @@
 //! a sender's ticket     Message --receiver claims--> gone                it has the message
 //!                       Later   --receiver claims--> Met(receiver)      a two-step select, which sends when completed
 //! a receiver's ticket   Waiting --sender claims----> Filled             into a thread's ticket
-//!                       Waiting --sender claims----> Waiting            a task: its message goes to `handed`
+//!                       Waiting --sender claims----> Told               a task: its message goes to `handed`
 //!                       Waiting --select claims----> Met --completes--> Filled | --withdraws, close--> Withdrawn
 //! ```
 //! A thread that waits comes back for what is in its ticket; a task may not. So a message for a task is *handed* to the
@@ -24,7 +24,7 @@
 
 mod state;
 
-use self::state::{CLOSED, Found, MESSAGES, Offer, RECEIVERS, State, Want, settle};
+use self::state::{CLOSED, Found, MESSAGES, Numbered, Offer, RECEIVERS, State, Want, settle};
 use crate::{
     answer,
     arm::{Look, Seat, Stance, Ticket, Token, Who},
@@ -68,6 +68,7 @@ impl<T> Zero<T> {
         let mut state = lock(&self.state);
         answer::locked();
         let result = f(&mut state, &mut woken);
+        state.tell(&mut woken);
         let summary = state.summarize();
         let before = std::mem::replace(&mut state.summary, summary);
         if summary != before {
@@ -94,29 +95,32 @@ impl<T> Zero<T> {
         self.summary.load(Ordering::Relaxed) & bits != 0
     }
 
-    /// What became of the select that met `key`: true if its message is now in `into`, false if it withdrew or saw the
-    /// channel closed, `None` if it is still to come. A ticket that has served is removed.
-    fn meeting(state: &mut State<T>, key: Token, into: &mut Option<T>) -> Option<bool> {
-        match state.receivers.payload(key) {
-            Some(Want::Met) => None,
-            Some(Want::Filled(_)) => {
-                if let Some(Want::Filled(numbered)) = state.receivers.remove(key) {
-                    *into = Some(numbered.message);
-                }
-                Some(true)
+    /// What a claim of the receiver's ticket `key` brought: true if a message is now in `into`, and the ticket has gone; false
+    /// if it was a mere wake-up, or the select that met it withdrew or saw the channel closed; `None` if that select has
+    /// not decided, for which a thread waits. What is handed to the channel is taken at once, whomever it was meant for.
+    fn outcome(state: &mut State<T>, key: Token, into: &mut Option<T>) -> Option<bool> {
+        let is_task = state.receivers.look_at(key).is_none_or(|ticket| ticket.waiter.is_task());
+        let message = match state.receivers.payload(key) {
+            Some(Want::Met) if !is_task => return None,
+            Some(want @ Want::Filled(_)) => match std::mem::replace(want, Want::Waiting) {
+                Want::Filled(numbered) => Some(numbered),
+                _ => None,
+            },
+            _ => {
+                state.hear(key);
+                state.take_handed()
             }
-            Some(want) => {
-                *want = Want::Waiting;
-                Some(false)
-            }
-            None => Some(false),
-        }
+        };
+        let Some(Numbered { message, .. }) = message else { return Some(false) };
+        state.receivers.remove(key);
+        *into = Some(message);
+        Some(true)
     }
 
     /// Waits until the select that met `key` has decided.
     fn await_meeting(&self, key: Token, into: &mut Option<T>) -> bool {
         loop {
-            if let Some(came) = self.with(|state, _| Self::meeting(state, key, into)) {
+            if let Some(came) = self.with(|state, _| Self::outcome(state, key, into)) {
                 return came;
             }
             let settled = || !matches!(lock(&self.state).receivers.payload(key), Some(Want::Met));
@@ -140,7 +144,7 @@ impl<T> Zero<T> {
             if state.is_spoken_for(who) {
                 return Err(Stop::Full);
             }
-            let key = state.claim_receiver(who).ok_or(Stop::Full)?;
+            let key = state.claim_receiver(who, woken).ok_or(Stop::Full)?;
             state.deliver(key, message, woken);
             Ok(())
         })
@@ -151,7 +155,7 @@ impl<T> Zero<T> {
     fn recv_locked(&self, into: &mut Option<T>, who: Who<'_>) -> Result<(), TryRecvError> {
         loop {
             let found = self.with(|state, woken| {
-                if let Some(numbered) = state.handed.pop_front() {
+                if let Some(numbered) = state.take_handed() {
                     *into = Some(numbered.message);
                     return Ok(Found::Message);
                 }
@@ -194,7 +198,7 @@ impl<T> Inlet<T> for Zero<T> {
                 return Err(Stop::Closed);
             }
             // No overflow: more are waiting than the sum.
-            if n > 0 && state.open_receivers(who) < state.reserved.saturating_add(n) {
+            if n > 0 && state.open_receivers(who) < state.spoken_for().saturating_add(n) {
                 return Err(Stop::Full);
             }
             state.reserved += n;
@@ -217,7 +221,7 @@ impl<T> Inlet<T> for Zero<T> {
                 return Err(Stop::Closed);
             }
             // The receiver that was counted may have left.
-            let key = state.claim_receiver(Who::THREAD).ok_or(Stop::Full)?;
+            let key = state.claim_receiver(Who::THREAD, woken).ok_or(Stop::Full)?;
             state.deliver(key, message, woken);
             Ok(())
         })
@@ -242,7 +246,7 @@ impl<T> Inlet<T> for Zero<T> {
                 *shown = offer;
             }
             state.senders.link(key);
-            Look::ready(state.closed || open >= state.reserved.saturating_add(n))
+            Look::ready(state.closed || open >= state.spoken_for().saturating_add(n))
         })
     }
 
@@ -256,7 +260,7 @@ impl<T> Inlet<T> for Zero<T> {
 
     fn pass_on_send(&self, after: Seat) {
         self.with(|state, woken| {
-            if state.closed || state.open_receivers(Who::THREAD) > state.reserved {
+            if state.closed || state.open_receivers(Who::THREAD) > state.spoken_for() {
                 state.senders.hand_out(after.map(|key| key.number), woken);
             }
         });
@@ -266,14 +270,14 @@ impl<T> Inlet<T> for Zero<T> {
         if !self.cell.is_shut() {
             return None;
         }
-        self.with(|state, _| {
+        self.with(|state, woken| {
             if state.closed {
                 return Some(Token::DISCONNECTED);
             }
             if state.is_spoken_for(who) {
                 return None;
             }
-            let key = state.claim_receiver(who)?;
+            let key = state.claim_receiver(who, woken)?;
             if let Some(want) = state.receivers.payload(key) {
                 *want = Want::Met;
             }
@@ -304,7 +308,7 @@ impl<T> Inlet<T> for Zero<T> {
 
     fn can_send(&self, n: usize, who: Who<'_>) -> bool {
         self.cell.is_shut()
-            && self.with(|state, _| state.closed || state.open_receivers(who) >= state.reserved.saturating_add(n))
+            && self.with(|state, _| state.closed || state.open_receivers(who) >= state.spoken_for().saturating_add(n))
     }
 
     fn may_send(&self) -> bool {
@@ -332,7 +336,7 @@ impl<T> Inlet<T> for Zero<T> {
     }
 
     fn clear_one(&self, into: &mut Option<T>) -> bool {
-        self.with(|state, _| *into = state.handed.pop_front().map(|numbered| numbered.message));
+        self.with(|state, _| *into = state.take_handed().map(|numbered| numbered.message));
         into.is_some()
     }
 }
@@ -353,15 +357,17 @@ impl<T> Outlet<T> for Zero<T> {
 
     fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look {
         self.with(|state, woken| {
-            let is_waiting = state.closed || !state.handed.is_empty();
-            match seat.and_then(|key| state.receivers.payload(key)) {
-                // Claimed since the waiter opened.
-                Some(Want::Filled(_)) => return Look::ready(true),
-                Some(Want::Met) if !ticket.waiter.is_task() => return Look::ready(true),
-                // A select owes a message to this task; it will tell us.
-                Some(Want::Met) => return Look::ready(is_waiting),
-                Some(want) => *want = Want::Waiting,
-                None => {}
+            let is_waiting = state.closed || state.has_handed();
+            if let Some(key) = *seat {
+                match state.receivers.payload(key) {
+                    // Claimed since the waiter opened.
+                    Some(Want::Filled(_)) => return Look::ready(true),
+                    Some(Want::Met) if !ticket.waiter.is_task() => return Look::ready(true),
+                    Some(Want::Told) if ticket.stance == Stance::Single => return Look::ready(true),
+                    // A select owes a message to this task; it will tell us.
+                    Some(Want::Met) => return Look::ready(is_waiting),
+                    _ => state.hear(key),
+                }
             }
             if is_waiting && ticket.stance == Stance::Single {
                 // It will take that, and is not to be found meanwhile: a second message would come for nobody.
@@ -377,18 +383,7 @@ impl<T> Outlet<T> for Zero<T> {
 
     fn was_received(&self, seat: &mut Seat, into: &mut Option<T>) -> bool {
         let Some(key) = *seat else { return false };
-        let came = self.with(|state, _| {
-            // Nobody waits for a task, nor does a task for anybody: what was meant for it is the channel's.
-            let is_task = state.receivers.look_at(key).is_none_or(|ticket| ticket.waiter.is_task());
-            if !is_task {
-                return Self::meeting(state, key, into);
-            }
-            *into = state.handed.pop_front().map(|numbered| numbered.message);
-            if into.is_some() {
-                state.receivers.remove(key);
-            }
-            Some(into.is_some())
-        });
+        let came = self.with(|state, _| Self::outcome(state, key, into));
         let came = came.unwrap_or_else(|| self.await_meeting(key, into));
         if came {
             *seat = None;
@@ -398,16 +393,12 @@ impl<T> Outlet<T> for Zero<T> {
 
     fn retract_recv(&self, seat: &mut Seat) {
         let Some(key) = seat.take() else { return };
-        self.with(|state, woken| {
+        self.with(|state, _| {
             let is_single = state.receivers.look_at(key).is_some_and(|ticket| ticket.stance == Stance::Single);
-            let was_claimed = is_single && !state.receivers.is_linked(key);
             match state.receivers.remove(key) {
-                Some(Want::Filled(numbered)) => state.hand(numbered, woken),
-                // What this one was meant to take is for another, who is not to be found by a sender meanwhile. A select
-                // passes on what it does not use by itself.
-                Some(_) if was_claimed && !state.handed.is_empty() => {
-                    state.receivers.hand_out(None, woken);
-                }
+                Some(Want::Filled(numbered)) => state.hand(numbered),
+                // A select passes on what it does not use by itself.
+                Some(Want::Told) if is_single => state.tell_another(),
                 _ => {}
             }
         });
@@ -415,7 +406,8 @@ impl<T> Outlet<T> for Zero<T> {
 
     fn pass_on_recv(&self) {
         self.with(|state, woken| {
-            if !state.handed.is_empty() || state.closed {
+            state.tell_another();
+            if state.closed {
                 state.receivers.hand_out(None, woken);
             }
         });
@@ -427,7 +419,7 @@ impl<T> Outlet<T> for Zero<T> {
         }
         self.with(|state, woken| {
             let mut message = None;
-            let mut chosen = state.handed.pop_front();
+            let mut chosen = state.take_handed();
             if chosen.is_none() && self.cell.take(&mut message) == Sight::Peer {
                 chosen = message.take().map(|message| state.number(message));
             }
@@ -478,7 +470,7 @@ impl<T> Outlet<T> for Zero<T> {
         match self.cell.look_for_sender() {
             Sight::Peer => true,
             Sight::Nobody => false,
-            Sight::Shut => self.with(|state, _| state.closed || !state.handed.is_empty() || state.has_open_sender(who)),
+            Sight::Shut => self.with(|state, _| state.closed || state.has_handed() || state.has_open_sender(who)),
         }
     }
 

@@ -35,6 +35,8 @@ pub(super) enum Offer<T> {
 #[derive(Debug)]
 pub(super) enum Want<T> {
     Waiting,
+    /// Claimed to take what was handed to the channel.
+    Told,
     /// A two-step select has chosen this receiver and will send, withdraw, or see the channel closed.
     Met,
     Filled(Numbered<T>),
@@ -62,7 +64,9 @@ pub(super) struct State<T> {
     pub(super) senders: List<Offer<T>>,
     pub(super) receivers: List<Want<T>>,
     /// Messages that are the channel's, oldest first.
-    pub(super) handed: VecDeque<Numbered<T>>,
+    handed: VecDeque<Numbered<T>>,
+    /// So many of them are for the next who come: nobody that was told of them may still be expected.
+    untold: usize,
     next_number: u64,
     /// Permits out: so many waiting receivers are spoken for.
     pub(super) reserved: usize,
@@ -89,6 +93,7 @@ impl<T> State<T> {
             senders: List::new(),
             receivers: List::new(),
             handed: VecDeque::new(),
+            untold: 0,
             next_number: 0,
             reserved: 0,
             closed: false,
@@ -119,20 +124,32 @@ impl<T> State<T> {
         open
     }
 
-    /// Is every waiting receiver spoken for by a permit?
-    pub(super) fn is_spoken_for(&mut self, who: Who<'_>) -> bool {
-        self.reserved > 0 && self.open_receivers(who) <= self.reserved
+    /// So many of those that wait are spoken for: by permits, and by messages that are here.
+    pub(super) fn spoken_for(&self) -> usize {
+        self.reserved.saturating_add(self.untold)
     }
 
-    /// Claims the first receiver that waits.
-    pub(super) fn claim_receiver(&mut self, who: Who<'_>) -> Option<Token> {
+    /// Has a sender to leave every waiting receiver alone?
+    pub(super) fn is_spoken_for(&mut self, who: Who<'_>) -> bool {
+        self.reserved > 0 && self.open_receivers(who) <= self.spoken_for()
+    }
+
+    /// Claims the first receiver that waits, for a sender. Those before it are told of the messages that are here: one that
+    /// has gone back to waiting since they came may be open only now, and without a message of its own to take.
+    pub(super) fn claim_receiver(&mut self, who: Who<'_>, woken: &mut Woken) -> Option<Token> {
         let mut walk = self.receivers.start();
-        while let Some((key, ticket, _)) = self.receivers.walk(&mut walk) {
-            let may = ticket.stance != Stance::Observer && !who.is(&ticket.waiter);
-            if may && ticket.waiter.claim(ticket.arm) {
+        while let Some((key, ticket, want)) = self.receivers.walk(&mut walk) {
+            if ticket.stance == Stance::Observer || who.is(&ticket.waiter) || !ticket.waiter.claim(ticket.arm) {
+                continue;
+            }
+            if self.untold == 0 {
                 self.receivers.unlink(key.slot);
                 return Some(key);
             }
+            self.untold -= 1;
+            *want = Want::Told;
+            settle(ticket, woken);
+            self.receivers.unlink(key.slot);
         }
         None
     }
@@ -148,34 +165,75 @@ impl<T> State<T> {
         Numbered { number: self.next_number, message }
     }
 
-    /// Leaves a message to the channel, at its place in the order; somebody should come for it.
-    pub(super) fn hand(&mut self, message: Numbered<T>, woken: &mut Woken) {
+    pub(super) fn has_handed(&self) -> bool {
+        !self.handed.is_empty()
+    }
+
+    /// Takes the oldest message that was handed over.
+    pub(super) fn take_handed(&mut self) -> Option<Numbered<T>> {
+        let oldest = self.handed.pop_front()?;
+        self.untold = self.untold.saturating_sub(1);
+        Some(oldest)
+    }
+
+    /// Leaves a message to the channel, at its place in the order.
+    pub(super) fn hand(&mut self, message: Numbered<T>) {
         let at = self.handed.partition_point(|other| other.number < message.number);
         self.handed.insert(at, message);
-        self.receivers.hand_out(None, woken);
+        self.untold += 1;
+    }
+
+    /// Somebody who was told may not take what is there.
+    pub(super) fn tell_another(&mut self) {
+        self.untold = self.handed.len().min(self.untold + 1);
+    }
+
+    /// Claims a receiver for each message that nobody was told of. Done last under every lock.
+    pub(super) fn tell(&mut self, woken: &mut Woken) {
+        while self.untold > 0
+            && let Some(key) = self.receivers.hand_out(None, woken)
+        {
+            self.untold -= 1;
+            if let Some(want) = self.receivers.payload(key) {
+                *want = Want::Told;
+            }
+        }
+    }
+
+    /// A receiver that was claimed has looked why, and waits on or takes what is there.
+    pub(super) fn hear(&mut self, key: Token) {
+        let Some(want) = self.receivers.payload(key) else { return };
+        let was_told = matches!(want, Want::Told);
+        if was_told || matches!(want, Want::Withdrawn) {
+            *want = Want::Waiting;
+        }
+        if was_told {
+            self.tell_another();
+        }
     }
 
     /// Brings a message to a receiver that was claimed.
     pub(super) fn deliver(&mut self, key: Token, message: &mut Option<T>, woken: &mut Woken) {
         let Some(message) = message.take().map(|message| self.number(message)) else { return };
-        let waits = match self.receivers.payload(key) {
-            Some(Want::Waiting) => true,
-            Some(Want::Met) => false,
-            _ => return self.hand(message, woken), // a task that has left, or somebody who has what he wanted
+        let was_met = match self.receivers.payload(key) {
+            Some(Want::Waiting) => false,
+            Some(Want::Met) => true,
+            _ => return self.hand(message), // a task that has left, or somebody who has what he wanted
         };
         let Some(ticket) = self.receivers.look_at(key) else { return };
-        let mut filled = Want::Waiting;
-        if !ticket.waiter.is_task() {
+        let came = if !ticket.waiter.is_task() {
             // The oldest goes first: what a task was handed may still be here.
             self.handed.push_back(message);
-            filled = self.handed.pop_front().map_or(Want::Waiting, Want::Filled);
-        } else if waits {
-            self.handed.push_back(message);
+            self.handed.pop_front().map_or(Want::Waiting, Want::Filled)
+        } else if was_met {
+            self.hand(message); // it may have gone on since, so another is told, too
+            Want::Waiting
         } else {
-            self.hand(message, woken); // it may have gone on since it was met, so others are told, too
-        }
+            self.handed.push_back(message);
+            Want::Told
+        };
         if let Some(want) = self.receivers.payload(key) {
-            *want = filled;
+            *want = came;
         }
         self.settle(key, woken);
     }
@@ -245,12 +303,12 @@ impl<T> State<T> {
             match ticket.stance {
                 Stance::Observer if is_observer => {}
                 Stance::Observer => {
-                    tell(ticket, woken);
+                    notify(ticket, woken);
                     self.receivers.unlink(key.slot);
                 }
                 _ if ticket.waiter.is_open() => open += 1,
                 Stance::Arm => {
-                    tell(ticket, woken);
+                    notify(ticket, woken);
                     self.receivers.unlink(key.slot);
                 }
                 Stance::Single => {} // it looks again before it sleeps
@@ -286,7 +344,7 @@ impl<T> State<T> {
                 Offer::Later => true,
                 Offer::Taken | Offer::Met(_) | Offer::Places => false,
             };
-            if must_hear && tell(ticket, woken) {
+            if must_hear && notify(ticket, woken) {
                 self.senders.unlink(key.slot);
             }
         }
@@ -316,7 +374,7 @@ fn can_wait_for(sender: &Ticket, who: Who<'_>) -> bool {
 }
 
 /// Wakes or marks the owner of a ticket, so that it attempts. True if the ticket has served.
-fn tell(ticket: &Ticket, woken: &mut Woken) -> bool {
+fn notify(ticket: &Ticket, woken: &mut Woken) -> bool {
     let claimed = match ticket.stance {
         Stance::Single => ticket.waiter.claim(ticket.arm),
         Stance::Arm | Stance::Observer => ticket.waiter.offer(ticket.arm) == waiter::Offer::Claimed,

@@ -29,7 +29,7 @@ fn messages_arrive_in_order(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn in_order_0() {
-    messages_arrive_in_order("in_order_0", Some(0), 12_400);
+    messages_arrive_in_order("in_order_0", Some(0), 27_140);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn two_receivers(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn two_receivers_0() {
-    two_receivers("two_receivers_0", Some(0), 412_000);
+    two_receivers("two_receivers_0", Some(0), 693_404);
 }
 
 #[test]

@@ -123,7 +123,7 @@ fn selector_again_beside_a_receiver() {
 /// Rule 16: at capacity 0 two selects that cross on both channels meet in one of them, and in one only.
 #[test]
 fn selects_cross() {
-    explore("selects_cross", 335, || {
+    explore("selects_cross", 306, || {
         let (s1, r1) = channel(Some(0));
         let (s2, r2) = channel(Some(0));
         let keep = (s1.clone(), r1.clone(), s2.clone(), r2.clone());

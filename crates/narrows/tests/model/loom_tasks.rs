@@ -69,6 +69,29 @@ fn receive_cancelled_unbounded() {
     a_receive_is_cancelled("receive_cancelled_unbounded", None, 25_222);
 }
 
+/// Rules 4, 13: what a dropped task leaves behind is for the other one that waits, so that has no room for a second message.
+#[test]
+fn receive_dropped_leaves_one_place_0() {
+    explore("receive_dropped_leaves_one_place_0", 76, || {
+        let (s, r) = channel(Some(0));
+        let mut first = r.recv_async();
+        assert!(poll_once(&mut first).is_pending());
+        let other_r = r.clone();
+        let polls = spawn(move || {
+            let mut second = other_r.recv_async();
+            // Polled again it is awake for a moment, and still in line.
+            poll_once(&mut second).is_ready() || poll_once(&mut second).is_ready() || poll_once(&mut second).is_ready()
+        });
+        turn(0);
+        s.try_send(1).unwrap();
+        drop(first);
+        let has_room = s.try_send(2).is_ok();
+        let received = polls.join().unwrap();
+        assert!(!has_room, "two messages for one receiver");
+        assert_eq!(r.try_recv().is_ok(), !received);
+    });
+}
+
 /// Rules 9, 13: the same for a send that waits for a place.
 #[test]
 fn send_cancelled_1() {
