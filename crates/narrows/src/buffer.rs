@@ -261,11 +261,7 @@ impl<T> Inlet<T> for Buffer<T> {
     }
 
     fn send_reserved(&self, message: &mut Option<T>) -> Result<(), Stop> {
-        let sent = self.fill_reserved(message.take().expect("a message to send"));
-        sent.map_err(|back| {
-            *message = Some(back);
-            Stop::Closed
-        })
+        self.fill_from(message, true)
     }
 
     fn enlist_send(&self, ticket: Ticket, seat: &mut Seat, offering: Offering<'_, T>) -> Look {
@@ -307,11 +303,7 @@ impl<T> Inlet<T> for Buffer<T> {
     }
 
     fn complete_send(&self, _: Token, message: &mut Option<T>) -> Result<(), Stop> {
-        let sent = self.fill_chosen(message.take().expect("a message to send"));
-        sent.map_err(|back| {
-            *message = Some(back);
-            Stop::Closed
-        })
+        self.fill_from(message, self.is_bounded)
     }
 
     fn abandon_send(&self, _: Token) {

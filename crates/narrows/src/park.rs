@@ -4,12 +4,11 @@
 
 use std::{
     cell::Cell,
-    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
 use crate::{
-    sync::{MODELLED, park, yield_now},
+    sync::{MODELLED, Ordering, park, unmodelled::AtomicUsize, yield_now},
     time::Deadline,
 };
 

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use super::{Buffer, End};
 use crate::{
     arm::{Token, Who},
-    flavor::Outlet,
+    flavor::{Outlet, Stop},
     sync::Ordering,
 };
 
@@ -89,9 +89,13 @@ impl<T> Buffer<T> {
         self.fill(message, self.is_bounded)
     }
 
-    /// Sends into a reserved place, which is used up in any case; gives the message back if the channel is closed.
-    pub(crate) fn fill_reserved(&self, message: T) -> Result<(), T> {
-        self.fill(message, true)
+    /// Sends the message in `from`, which has it back if the channel is closed; a reserved place is used up in any case.
+    pub(super) fn fill_from(&self, from: &mut Option<T>, is_reserved: bool) -> Result<(), Stop> {
+        let sent = self.fill(from.take().expect("a message to send"), is_reserved);
+        sent.map_err(|message| {
+            *from = Some(message);
+            Stop::Closed
+        })
     }
 
     #[inline(always)]
