@@ -20,7 +20,7 @@ use crate::{
     arm::{Look, Seat, Ticket, Token, Who},
     error::TryRecvError,
     flavor::{Inlet, Offering, Outlet, Stop},
-    queue::{Consumer, Producer, Queue},
+    queue::{Consumer, NotEasy, Producer, Queue},
     role,
     sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering, fence},
     wait::list::WaitList,
@@ -58,6 +58,31 @@ impl<T> Buffer<T> {
             receivers: WaitList::new(),
             queue: Queue::new(capacity),
         }
+    }
+
+    /// The usual send of a thread that has the bias. An error is no answer, only the message back.
+    #[inline(always)]
+    pub(crate) fn send_easily(&self, message: T) -> Result<(), T> {
+        let Some(mut end) = self.queue.producer_easily() else { return Err(message) };
+        // Relaxed: only the send role, which we hold, writes it.
+        if self.reserved().load(Ordering::Relaxed) != 0 {
+            return Err(message);
+        }
+        end.push_easily(message, self.capacity)?;
+        drop(end);
+        self.receivers.notify_fenced(1);
+        Ok(())
+    }
+
+    /// The usual receive of a thread that has the bias. An error is no answer.
+    #[inline(always)]
+    pub(crate) fn recv_easily(&self) -> Result<T, NotEasy> {
+        let mut end = self.queue.consumer_easily().ok_or(NotEasy::TakesMore)?;
+        let message = end.take_easily()?;
+        drop(end);
+        // Without a bound nobody ever waits there.
+        self.senders.notify_fenced(1);
+        Ok(message)
     }
 
     /// The usual send, found possible at once: a place, to be filled. `None` is no answer, only no place.

@@ -14,7 +14,7 @@ use crate::{
     error::TryRecvError,
     flavor::{Flavor, Inlet, Outlet, Stop},
     handle::{Receiver, Sender},
-    queue::drop_each,
+    queue::{NotEasy, drop_each},
     shared::Shared,
     sync::{AtomicUsize, MODELLED, Ordering},
     timer::Timer,
@@ -54,6 +54,18 @@ impl<T> Chan<T> {
 
     pub(crate) fn name(&self) -> Option<&str> {
         self.about.as_ref().map(|about| &*about.name)
+    }
+
+    /// A send that is easy. An error is no answer, only the message back.
+    #[inline(always)]
+    pub(crate) fn send_easily(&self, message: T) -> Result<(), T> {
+        if let Flavor::Buffer(buffer) = &self.flavor { buffer.send_easily(message) } else { Err(message) }
+    }
+
+    /// A receive that is easy. An error is no answer.
+    #[inline(always)]
+    pub(crate) fn recv_easily(&self) -> Result<T, NotEasy> {
+        if let Flavor::Buffer(buffer) = &self.flavor { buffer.recv_easily() } else { Err(NotEasy::Empty) }
     }
 
     /// The usual send, if it is possible at once.

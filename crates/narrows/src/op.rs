@@ -13,6 +13,7 @@ use crate::{
     error::{RecvError, SendError, TryRecvError},
     flavor::{Offering, Stop},
     handle::{Receiver, Sender},
+    queue::NotEasy,
     sync::Arc,
     time::Deadline,
     wait::{
@@ -43,6 +44,18 @@ impl<'a, T> SendOp<'a, T> {
     /// The usual send, if it is possible at once.
     #[inline]
     pub(crate) fn send_quickly(&mut self) -> bool {
+        let Some(message) = self.message.take() else { return false };
+        match self.chan.send_easily(message) {
+            Ok(()) => true,
+            Err(message) => {
+                self.message = Some(message);
+                self.chan.stores() && self.send_on()
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn send_on(&mut self) -> bool {
         if let Some(place) = self.chan.place()
             && let Some(message) = self.message.take()
         {
@@ -138,6 +151,15 @@ impl<T, H: Borrow<Receiver<T>>> RecvOp<T, H> {
     /// The usual receive, if it is possible at once.
     #[inline]
     fn take_quickly(&self) -> Option<T> {
+        match self.handle.borrow().chan()?.recv_easily() {
+            Ok(message) => Some(message),
+            Err(NotEasy::TakesMore) => self.take_on(),
+            Err(NotEasy::Empty) => None,
+        }
+    }
+
+    #[inline(never)]
+    fn take_on(&self) -> Option<T> {
         Some(self.handle.borrow().chan()?.front()?.take())
     }
 

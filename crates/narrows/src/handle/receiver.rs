@@ -12,6 +12,7 @@ use crate::{
     future::{Closed, RecvFuture},
     iter::{Drain, Iter, TryIter},
     op::RecvOp,
+    queue::NotEasy,
     shared::Shared,
     time::Deadline,
     wait,
@@ -85,6 +86,14 @@ impl<T> Receiver<T> {
     /// If the channel is empty and disconnected, also if that happens while it waits.
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
+        match self.chan().map_or(Err(NotEasy::Empty), Chan::recv_easily) {
+            Ok(message) => Ok(message),
+            Err(_) => self.recv_on(),
+        }
+    }
+
+    #[inline(never)]
+    fn recv_on(&self) -> Result<T, RecvError> {
         if let Some(front) = self.chan().and_then(Chan::front) {
             return Ok(front.take());
         }

@@ -80,6 +80,11 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
+        self.chan().send_easily(message).or_else(|message| self.send_on(message))
+    }
+
+    #[inline(never)]
+    fn send_on(&self, message: T) -> Result<(), SendError<T>> {
         if let Some(place) = self.chan().place() {
             place.fill(message);
             return Ok(());

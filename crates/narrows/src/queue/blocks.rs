@@ -115,6 +115,24 @@ impl<T> Copy for BlockCursor<T> {}
 
 impl<T> BlockCursor<T> {
     pub(super) const START: BlockCursor<T> = BlockCursor { block: ptr::null_mut(), offset: 0, len: 0 };
+
+    /// Whether the next slot is in another block.
+    #[inline(always)]
+    pub(super) fn is_at_the_end(&self) -> bool {
+        self.offset == self.len
+    }
+
+    /// The slot it stands on; it is moved on to the next.
+    ///
+    /// # Safety
+    /// It is not at the end, and is used by one thread at a time.
+    #[inline(always)]
+    pub(super) unsafe fn next_here<'a>(&mut self) -> &'a Slot<T> {
+        let offset = self.offset;
+        self.offset += 1;
+        // SAFETY: the slot is in the block. The block is not freed while an end stands in it or before it.
+        unsafe { &*Block::slot(self.block, offset) }
+    }
 }
 
 // SAFETY: a cursor is a position; the block it points to is used only through `Blocks`, by the holder of a role.
@@ -161,7 +179,7 @@ impl<T> Blocks<T> {
     /// `at` is the writing cursor of this list, used by one thread at a time.
     #[inline(always)]
     pub(super) unsafe fn next_to_write(&self, at: &mut BlockCursor<T>) -> &Slot<T> {
-        if at.offset == at.len {
+        if at.is_at_the_end() {
             // SAFETY: the caller's promise.
             unsafe { self.append(at) };
         }
@@ -194,7 +212,7 @@ impl<T> Blocks<T> {
     /// happened before.
     #[inline(always)]
     pub(super) unsafe fn next_to_read(&self, at: &mut BlockCursor<T>) -> &Slot<T> {
-        if at.offset == at.len {
+        if at.is_at_the_end() {
             // SAFETY: the caller's promise.
             unsafe { self.follow(at) };
         }

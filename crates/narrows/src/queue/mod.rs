@@ -192,6 +192,18 @@ impl<T, R> Queue<T, R> {
         Producer { queue: self, end: self.send.role.enter() }
     }
 
+    /// Becomes the producer where that is easy: `None` is no answer.
+    #[inline(always)]
+    pub(crate) fn producer_easily(&self) -> Option<Producer<'_, T, R>> {
+        Some(Producer { queue: self, end: self.send.role.enter_easily()? })
+    }
+
+    /// The same with the consumer.
+    #[inline(always)]
+    pub(crate) fn consumer_easily(&self) -> Option<Consumer<'_, T, R>> {
+        Some(Consumer { queue: self, end: self.recv.role.enter_easily()? })
+    }
+
     /// Becomes the consumer.
     #[inline(always)]
     pub(crate) fn consumer(&self) -> Consumer<'_, T, R> {
@@ -332,8 +344,11 @@ impl<T, R> Producer<'_, T, R> {
     #[inline(always)]
     pub(crate) fn has_place(&mut self, most: usize) -> bool {
         match &self.queue.store {
-            // SAFETY: the cursor of a ring.
-            Store::Ring(ring) => ring.is_empty(unsafe { &self.end.at.ring }),
+            Store::Ring(ring) => {
+                // SAFETY: the cursor of a ring.
+                let at = unsafe { &self.end.at.ring };
+                ring.cell(at).is_empty(at)
+            }
             Store::Blocks(_) => self.used_at_most() < most || self.used() < most,
         }
     }
@@ -364,10 +379,11 @@ impl<T, R> Producer<'_, T, R> {
             Store::Ring(ring) => {
                 // SAFETY: the cursor of a ring.
                 let at = unsafe { &mut at.ring };
+                let cell = ring.cell(at);
                 // Not in a model: the look is an Acquire that the code beside it may not rely on.
-                debug_assert!(MODELLED || ring.is_empty(at), "pushed into a full slot");
-                write(ring.slot(at));
-                ring.mark_full(at);
+                debug_assert!(MODELLED || cell.is_empty(at), "pushed into a full slot");
+                write(&cell.slot);
+                cell.mark_full(at);
                 ring.move_on(at);
             }
             // SAFETY: the cursor of blocks; we hold the send role, so it is ours.
@@ -386,7 +402,51 @@ impl<T, R> Producer<'_, T, R> {
         unsafe { self.push_by(|slot| slot.put(message)) };
     }
 
-    /// The same with the message in `from`.
+    /// Adds a message where that is easy: the queue is open, a place is free if none is reserved, and no block is to be
+    /// made. An error is no answer, only the message back.
+    ///
+    /// Everything in one step, and the cursor in a variable: what is written into a slot may change no cursor, but the
+    /// compiler cannot know.
+    #[inline(always)]
+    pub(crate) fn push_easily(&mut self, message: T, most: usize) -> Result<(), T> {
+        let tail = self.tail();
+        if tail & CLOSED != 0 {
+            return Err(message);
+        }
+        match &self.queue.store {
+            Store::Ring(ring) => {
+                // SAFETY: the cursor of a ring.
+                let at = unsafe { self.end.at.ring };
+                let cell = ring.cell(&at);
+                if !cell.is_empty(&at) {
+                    return Err(message);
+                }
+                // SAFETY: we hold the send role, so the slot is ours, and its stamp says that it is empty.
+                unsafe { cell.slot.put(message) };
+                cell.mark_full(&at);
+                // SAFETY: the cursor of a ring.
+                ring.move_on_from(at, unsafe { &mut self.end.at.ring });
+            }
+            Store::Blocks(_) => {
+                if self.used_at_most() >= most {
+                    return Err(message);
+                }
+                // SAFETY: the cursor of blocks.
+                let at = unsafe { &mut self.end.at.block };
+                if at.is_at_the_end() {
+                    return Err(message);
+                }
+                // SAFETY: we hold the send role, so the cursor is ours, and the next slot in its block is empty.
+                unsafe { at.next_here().put(message) };
+            }
+        }
+        // Release: as in `push_by`.
+        self.queue.tail().store(tail.wrapping_add(ONE), Ordering::Release);
+        answer::acted();
+        Ok(())
+    }
+
+    /// The same as `push` with the message in `from`.
     pub(crate) fn push_from(&mut self, from: &mut Option<T>) {
         // SAFETY: as in `push`.
         unsafe { self.push_by(|slot| slot.fill(from)) };
@@ -398,6 +458,14 @@ impl<T, R> Producer<'_, T, R> {
         self.queue.tail().store(self.tail() | CLOSED, Ordering::Release);
         answer::acted();
     }
+}
+
+/// Why a receive was not easy.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub(crate) enum NotEasy {
+    /// No message was seen, which is no answer.
+    Empty,
+    TakesMore,
 }
 
 /// The holder of the receive role.
@@ -457,8 +525,11 @@ impl<T, R> Consumer<'_, T, R> {
     #[inline(always)]
     pub(crate) fn has_next(&mut self) -> bool {
         match &self.queue.store {
-            // SAFETY: the cursor of a ring.
-            Store::Ring(ring) => ring.is_full(unsafe { &self.end.at.ring }),
+            Store::Ring(ring) => {
+                // SAFETY: the cursor of a ring.
+                let at = unsafe { &self.end.at.ring };
+                ring.cell(at).is_full(at)
+            }
             Store::Blocks(_) => {
                 let taken = self.taken();
                 if self.end.seen_pushed == taken {
@@ -499,7 +570,7 @@ impl<T, R> Consumer<'_, T, R> {
             Store::Ring(ring) => {
                 // SAFETY: the cursor of a ring.
                 let at = unsafe { &mut at.ring };
-                let message = read(ring.slot(at));
+                let message = read(&ring.cell(at).slot);
                 ring.move_on(at);
                 message
             }
@@ -521,7 +592,54 @@ impl<T, R> Consumer<'_, T, R> {
         message
     }
 
-    /// The same into `into`, which is empty. False only if the queue was empty at one moment within the call, in an order
+    /// Takes the oldest message, and gives back a place, where that is easy: there is a message, in the same block as the one
+    /// before, and nothing is or was ever taken apart. An error is no answer. In one step, as in `push_easily`.
+    #[inline(always)]
+    pub(crate) fn take_easily(&mut self) -> Result<T, NotEasy> {
+        if self.end.apart.is_some() {
+            return Err(NotEasy::TakesMore);
+        }
+        let head = self.head();
+        let message = match &self.queue.store {
+            Store::Ring(ring) => {
+                // SAFETY: the cursor of a ring.
+                let at = unsafe { self.end.at.ring };
+                let cell = ring.cell(&at);
+                if !cell.is_full(&at) {
+                    return Err(NotEasy::Empty);
+                }
+                // SAFETY: we hold the receive role, so the slot is ours, and its stamp says that it is full.
+                let message = unsafe { cell.slot.take() };
+                cell.mark_empty(&at);
+                // SAFETY: the cursor of a ring.
+                ring.move_on_from(at, unsafe { &mut self.end.at.ring });
+                message
+            }
+            Store::Blocks(_) => {
+                if self.end.seen_pushed == head {
+                    // As in `has_next`.
+                    self.end.seen_pushed = self.pushed();
+                    if self.end.seen_pushed == head {
+                        return Err(NotEasy::Empty);
+                    }
+                }
+                // SAFETY: the cursor of blocks.
+                let at = unsafe { &mut self.end.at.block };
+                if at.is_at_the_end() {
+                    return Err(NotEasy::TakesMore);
+                }
+                // SAFETY: we hold the receive role, so the cursor is ours; the Acquire in `pushed` ordered the write of
+                // the message before us.
+                unsafe { at.next_here().take() }
+            }
+        };
+        // Release: as in `place_is_free`.
+        self.queue.head().store(head.wrapping_add(1) & INDEX, Ordering::Release);
+        answer::acted();
+        Ok(message)
+    }
+
+    /// The same as `take` into `into`, which is empty. False only if the queue was empty at one moment within the call, in an order
     /// common to all queues.
     pub(crate) fn take_into(&mut self, into: &mut Option<T>) -> bool {
         let has_next = self.has_next_for_sure();
@@ -569,7 +687,8 @@ impl<T, R> Consumer<'_, T, R> {
     fn place_is_free(&mut self, place: &Cursor<T>) {
         if let Store::Ring(ring) = &self.queue.store {
             // SAFETY: the cursor of a ring.
-            ring.mark_empty(unsafe { &place.ring });
+            let at = unsafe { &place.ring };
+            ring.cell(at).mark_empty(at);
         }
         // Release: pairs with the Acquire in `Producer::used`; the message is out of its slot.
         self.queue.head().store(self.head().wrapping_add(1) & INDEX, Ordering::Release);

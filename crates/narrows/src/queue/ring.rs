@@ -12,10 +12,41 @@
 use super::slot::Slot;
 use crate::sync::{AtomicUsize, Ordering};
 
+/// A slot with its stamp.
 #[derive(Debug)]
-struct Cell<T> {
+pub(super) struct Cell<T> {
     stamp: AtomicUsize,
-    slot: Slot<T>,
+    pub(super) slot: Slot<T>,
+}
+
+impl<T> Cell<T> {
+    /// Is it empty, for the producer that stands on it?
+    #[inline(always)]
+    pub(super) fn is_empty(&self, at: &RingCursor) -> bool {
+        // Acquire: pairs with the Release in `mark_empty`; the message before is out.
+        self.stamp.load(Ordering::Acquire) == at.stamp
+    }
+
+    /// Is it full, for the consumer that stands on it?
+    #[inline(always)]
+    pub(super) fn is_full(&self, at: &RingCursor) -> bool {
+        // Acquire: pairs with the Release in `mark_full`; the message is in.
+        self.stamp.load(Ordering::Acquire) == at.stamp.wrapping_add(1)
+    }
+
+    /// Shows the message to the consumer.
+    #[inline(always)]
+    pub(super) fn mark_full(&self, at: &RingCursor) {
+        // Release: pairs with the Acquire in `is_full`.
+        self.stamp.store(at.stamp.wrapping_add(1), Ordering::Release);
+    }
+
+    /// Gives the place to the producer, for the next lap.
+    #[inline(always)]
+    pub(super) fn mark_empty(&self, at: &RingCursor) {
+        // Release: pairs with the Acquire in `is_empty`.
+        self.stamp.store(at.stamp.wrapping_add(2), Ordering::Release);
+    }
 }
 
 /// A ring of slots.
@@ -35,7 +66,7 @@ impl RingCursor {
 
 impl<T> Ring<T> {
     #[inline(always)]
-    fn cell(&self, at: &RingCursor) -> &Cell<T> {
+    pub(super) fn cell(&self, at: &RingCursor) -> &Cell<T> {
         debug_assert!(at.slot < self.0.len());
         // SAFETY: a cursor begins with 0, of a ring that has a slot, and `move_on` keeps it below the length.
         unsafe { self.0.get_unchecked(at.slot) }
@@ -63,27 +94,16 @@ impl<T> Ring<T> {
         Ring((0..capacity).map(|_| Cell { stamp: AtomicUsize::new(0), slot: Slot::new() }).collect())
     }
 
-    /// Is the slot empty, for the producer that stands on it?
-    #[inline(always)]
-    pub(super) fn is_empty(&self, at: &RingCursor) -> bool {
-        // Acquire: pairs with the Release in `mark_empty`; the message before is out.
-        self.cell(at).stamp.load(Ordering::Acquire) == at.stamp
-    }
-
-    /// Is the slot full, for the consumer that stands on it?
-    #[inline(always)]
-    pub(super) fn is_full(&self, at: &RingCursor) -> bool {
-        // Acquire: pairs with the Release in `mark_full`; the message is in.
-        self.cell(at).stamp.load(Ordering::Acquire) == at.stamp.wrapping_add(1)
-    }
-
-    /// The same for message `number` of the stream, without its end: a guess, for it may be elsewhere by now.
+    /// Is there a place for message `number` of the stream? Without its end: a guess, for it may be elsewhere by now.
     pub(super) fn looks_empty(&self, number: usize) -> bool {
-        self.is_empty(&self.cursor(number))
+        let at = self.cursor(number);
+        self.cell(&at).is_empty(&at)
     }
 
+    /// The same whether that message is there.
     pub(super) fn looks_full(&self, number: usize) -> bool {
-        self.is_full(&self.cursor(number))
+        let at = self.cursor(number);
+        self.cell(&at).is_full(&at)
     }
 
     fn cursor(&self, number: usize) -> RingCursor {
@@ -92,29 +112,16 @@ impl<T> Ring<T> {
     }
 
     #[inline(always)]
-    pub(super) fn slot(&self, at: &RingCursor) -> &Slot<T> {
-        &self.cell(at).slot
-    }
-
-    /// Shows the message to the consumer.
-    #[inline(always)]
-    pub(super) fn mark_full(&self, at: &RingCursor) {
-        // Release: pairs with the Acquire in `is_full`.
-        self.cell(at).stamp.store(at.stamp.wrapping_add(1), Ordering::Release);
-    }
-
-    /// Gives the place to the producer, for the next lap.
-    #[inline(always)]
-    pub(super) fn mark_empty(&self, at: &RingCursor) {
-        // Release: pairs with the Acquire in `is_empty`.
-        self.cell(at).stamp.store(at.stamp.wrapping_add(2), Ordering::Release);
-    }
-
-    #[inline(always)]
     pub(super) fn move_on(&self, at: &mut RingCursor) {
-        at.slot += 1;
-        if at.slot == self.0.len() {
-            *at = RingCursor { slot: 0, stamp: at.stamp.wrapping_add(2) };
+        self.move_on_from(*at, at);
+    }
+
+    /// The same for who has read `at` before, which the compiler cannot know to be unchanged.
+    #[inline(always)]
+    pub(super) fn move_on_from(&self, was: RingCursor, at: &mut RingCursor) {
+        at.slot = was.slot + 1;
+        if was.slot + 1 == self.0.len() {
+            *at = RingCursor { slot: 0, stamp: was.stamp.wrapping_add(2) };
         }
     }
 }

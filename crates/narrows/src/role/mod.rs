@@ -198,6 +198,14 @@ impl<S> Role<S> {
         Holder { role: self, owner: None, state: PhantomData }
     }
 
+    /// Enters by the bias alone: `None` says only that it takes more than that.
+    #[inline(always)]
+    pub(crate) fn enter_easily(&self) -> Option<Holder<'_, S>> {
+        // SAFETY: as in `enter`.
+        let me = unsafe { &*self.own_bias()? };
+        self.step_in(me).then_some(Holder { role: self, owner: Some(me), state: PhantomData })
+    }
+
     /// The calling thread, if the bias is its own.
     #[inline(always)]
     fn own_bias(&self) -> Option<*const Owner> {

@@ -189,7 +189,15 @@ impl<T> State<T> {
     }
 
     /// Claims a receiver for each message that nobody was told of. Done last under every lock.
+    #[inline(always)]
     pub(super) fn tell(&mut self, woken: &mut Woken) {
+        if self.untold > 0 {
+            self.tell_some(woken);
+        }
+    }
+
+    #[cold]
+    fn tell_some(&mut self, woken: &mut Woken) {
         while self.untold > 0
             && let Some(key) = self.receivers.hand_out(None, woken)
         {
