@@ -36,19 +36,15 @@
 //! two roles at once.
 
 mod barrier;
+mod holder;
 #[cfg(all(test, loom))]
 mod model;
 mod owner;
 
-use std::{
-    collections::VecDeque,
-    marker::PhantomData,
-    ops::{Deref, DerefMut},
-    ptr,
-};
+use std::{collections::VecDeque, marker::PhantomData, ptr};
 
-pub(crate) use self::barrier::prepare;
 use self::owner::Owner;
+pub(crate) use self::{barrier::prepare, holder::Holder};
 use crate::{
     late::Late,
     park,
@@ -534,45 +530,6 @@ impl<S> Role<S> {
         sleeper.state.store(state, Ordering::Release);
         sleeper.thread.unpark();
         true
-    }
-}
-
-/// The holder of a role; dropping it leaves, and stands between what was written before and what is looked at next, against
-/// `Role::fence_against`.
-#[derive(Debug)]
-pub(crate) struct Holder<'a, S> {
-    role: &'a Role<S>,
-    /// By whose bias it came in.
-    owner: Option<&'a Owner>,
-    /// Shared between threads it would share the state.
-    state: PhantomData<&'a mut S>,
-}
-
-impl<S> Deref for Holder<'_, S> {
-    type Target = S;
-
-    #[inline(always)]
-    fn deref(&self) -> &S {
-        // SAFETY: we hold the role, so nobody else touches the state, and our own borrow is bound to this borrow of us.
-        self.role.state.with_mut(|state| unsafe { &*state })
-    }
-}
-
-impl<S> DerefMut for Holder<'_, S> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut S {
-        // SAFETY: as above, and the borrow of us is exclusive.
-        self.role.state.with_mut(|state| unsafe { &mut *state })
-    }
-}
-
-impl<S> Drop for Holder<'_, S> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        match self.owner {
-            Some(me) => self.role.step_out(me),
-            None => self.role.leave(),
-        }
     }
 }
 
