@@ -67,6 +67,21 @@ pub fn rule_23_a_dropped_permit_wakes_a_waiting_sender(kind: Kind, way: &'static
     assert_eq!(r.len(), capacity.min(3));
 }
 
+/// The same where one reservation holds every place there is. Without a bound that is every number there is.
+pub fn rule_23_who_holds_every_place_wakes_a_waiting_sender(kind: Kind) {
+    let (s, r) = kind.pair();
+    let permits = s.try_reserve_many(kind.capacity().unwrap_or(usize::MAX)).expect("room");
+    let mut sender = Hand::waiting(s.send_async(1));
+    // It may give way a few times before it waits.
+    while sender.is_woken() {
+        sender.still_waits();
+    }
+    drop(permits);
+    assert!(sender.is_woken());
+    assert_eq!(sender.ready(), Ok(()));
+    assert_eq!(r.try_recv(), Ok(1));
+}
+
 /// One who holds a permit and does nothing holds one place, and starves nobody.
 pub fn rule_23_a_held_permit_starves_nobody(kind: Kind, way: &'static Way) {
     let (s, r) = kind.pair();

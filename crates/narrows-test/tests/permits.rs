@@ -17,6 +17,7 @@ every_kind! {
     permits::rule_23_the_order_is_that_of_sending: LARGE;
     permits::rule_23_after_close_a_permit_returns_the_message: BUFFERED;
     permits::rule_23_many_permits_come_together: BUFFERED;
+    permits::rule_23_who_holds_every_place_wakes_a_waiting_sender: BUFFERED;
     permits::rule_23_more_permits_than_the_capacity_is_a_panic: FINITE;
     permits::rule_23_at_capacity_0_the_claimed_receiver_may_leave: ZERO;
 }

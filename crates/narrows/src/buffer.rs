@@ -78,10 +78,12 @@ impl<T> Buffer<T> {
     #[inline(always)]
     pub(crate) fn recv_easily(&self) -> Result<T, NotEasy> {
         let mut end = self.queue.consumer_easily().ok_or(NotEasy::TakesMore)?;
+        if !self.is_plain(&mut end) {
+            return Err(NotEasy::TakesMore);
+        }
         let message = end.take_easily()?;
         drop(end);
-        // Without a bound nobody ever waits there.
-        self.senders.notify_fenced(1);
+        self.places_are_free(1);
         Ok(message)
     }
 
@@ -220,10 +222,10 @@ impl<T> Buffer<T> {
         true
     }
 
+    /// Whether or not there is a bound: so many permits may be out that no number is left for another place.
+    #[inline(always)]
     fn places_are_free(&self, n: usize) {
-        if self.is_bounded {
-            self.senders.notify_fenced(n);
-        }
+        self.senders.notify_fenced(n);
     }
 
     fn drained(end: &mut End<'_, T>) -> bool {
@@ -259,9 +261,7 @@ impl<T> Front<'_, T> {
     pub(crate) fn take(mut self) -> T {
         let message = self.end.take();
         drop(self.end);
-        if self.buffer.is_bounded {
-            self.buffer.senders.notify_fenced(1);
-        }
+        self.buffer.places_are_free(1);
         message
     }
 }

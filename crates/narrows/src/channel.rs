@@ -56,6 +56,10 @@ impl<T> Chan<T> {
         self.about.as_ref().map(|about| &*about.name)
     }
 
+    /// Whether the easy ways are meant for such messages. They pass a message on by its value, so a large one would be copied
+    /// more than once, and take as much of the stack each time.
+    pub(crate) const HAS_EASY_WAYS: bool = size_of::<T>() <= 64;
+
     /// A send that is easy. An error is no answer, only the message back.
     #[inline(always)]
     pub(crate) fn send_easily(&self, message: T) -> Result<(), T> {

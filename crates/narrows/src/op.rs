@@ -44,18 +44,24 @@ impl<'a, T> SendOp<'a, T> {
     /// The usual send, if it is possible at once.
     #[inline]
     pub(crate) fn send_quickly(&mut self) -> bool {
+        if Chan::<T>::HAS_EASY_WAYS { self.send_easily() } else { self.send_anyhow() }
+    }
+
+    #[inline]
+    fn send_easily(&mut self) -> bool {
         let Some(message) = self.message.take() else { return false };
-        match self.chan.send_easily(message) {
-            Ok(()) => true,
-            Err(message) => {
-                self.message = Some(message);
-                self.chan.stores() && self.send_on()
-            }
-        }
+        let sent = self.chan.send_easily(message);
+        self.message = sent.err();
+        self.message.is_none() || (self.chan.stores() && self.send_on())
     }
 
     #[inline(never)]
     fn send_on(&mut self) -> bool {
+        self.send_anyhow()
+    }
+
+    #[inline]
+    fn send_anyhow(&mut self) -> bool {
         if let Some(place) = self.chan.place()
             && let Some(message) = self.message.take()
         {
@@ -151,6 +157,11 @@ impl<T, H: Borrow<Receiver<T>>> RecvOp<T, H> {
     /// The usual receive, if it is possible at once.
     #[inline]
     fn take_quickly(&self) -> Option<T> {
+        if Chan::<T>::HAS_EASY_WAYS { self.take_easily() } else { self.take_anyhow() }
+    }
+
+    #[inline]
+    fn take_easily(&self) -> Option<T> {
         match self.handle.borrow().chan()?.recv_easily() {
             Ok(message) => Some(message),
             Err(NotEasy::TakesMore) => self.take_on(),
@@ -160,6 +171,11 @@ impl<T, H: Borrow<Receiver<T>>> RecvOp<T, H> {
 
     #[inline(never)]
     fn take_on(&self) -> Option<T> {
+        self.take_anyhow()
+    }
+
+    #[inline]
+    fn take_anyhow(&self) -> Option<T> {
         Some(self.handle.borrow().chan()?.front()?.take())
     }
 

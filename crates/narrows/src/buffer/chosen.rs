@@ -153,9 +153,7 @@ impl<T> Buffer<T> {
         // The place first, then the count: a reader between the two sees `held` and takes the role (see `len`).
         self.set_held(word - NEXT);
         drop(end);
-        if self.is_bounded {
-            self.senders.notify_fenced(1);
-        }
+        self.places_are_free(1);
         Some(message)
     }
 

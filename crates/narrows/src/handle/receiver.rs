@@ -86,6 +86,11 @@ impl<T> Receiver<T> {
     /// If the channel is empty and disconnected, also if that happens while it waits.
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
+        if Chan::<T>::HAS_EASY_WAYS { self.recv_easily() } else { self.recv_anyhow() }
+    }
+
+    #[inline]
+    fn recv_easily(&self) -> Result<T, RecvError> {
         match self.chan().map_or(Err(NotEasy::Empty), Chan::recv_easily) {
             Ok(message) => Ok(message),
             Err(_) => self.recv_on(),
@@ -94,6 +99,11 @@ impl<T> Receiver<T> {
 
     #[inline(never)]
     fn recv_on(&self) -> Result<T, RecvError> {
+        self.recv_anyhow()
+    }
+
+    #[inline]
+    fn recv_anyhow(&self) -> Result<T, RecvError> {
         if let Some(front) = self.chan().and_then(Chan::front) {
             return Ok(front.take());
         }

@@ -80,11 +80,21 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
+        if Chan::<T>::HAS_EASY_WAYS { self.send_easily(message) } else { self.send_anyhow(message) }
+    }
+
+    #[inline]
+    fn send_easily(&self, message: T) -> Result<(), SendError<T>> {
         self.chan().send_easily(message).or_else(|message| self.send_on(message))
     }
 
     #[inline(never)]
     fn send_on(&self, message: T) -> Result<(), SendError<T>> {
+        self.send_anyhow(message)
+    }
+
+    #[inline]
+    fn send_anyhow(&self, message: T) -> Result<(), SendError<T>> {
         if let Some(place) = self.chan().place() {
             place.fill(message);
             return Ok(());

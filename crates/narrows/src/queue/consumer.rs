@@ -139,11 +139,11 @@ impl<T, R> Consumer<'_, T, R> {
         message
     }
 
-    /// Takes the oldest message, and gives back a place, where that is easy: there is a message, in the same block as the one
-    /// before, and nothing is or was ever taken apart. An error is no answer. In one step, as in `push_easily`.
+    /// Takes the oldest message, and gives back its place, where that is easy: there is a message, in the same block as the one
+    /// before, and none is apart. An error is no answer. In one step, as in `push_easily`.
     #[inline(always)]
     pub(crate) fn take_easily(&mut self) -> Result<T, NotEasy> {
-        if self.end.apart.is_some() {
+        if self.taken_apart() != 0 {
             return Err(NotEasy::TakesMore);
         }
         let head = self.head();
