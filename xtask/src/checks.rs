@@ -60,6 +60,8 @@ pub(crate) fn test(ws: &Workspace, depth: Depth) -> Result<Outcome> {
         [
             run(&["--workspace"]),
             run(&["--package", "narrows", "--features", "futures"]),
+            // What fits on a small stack is promised for what users run.
+            cargo(ws, ["test", "--release", "--package", "narrows-test", "--test", "stack"]),
             cargo(ws, ["test", "--doc", "--workspace"]).args(["--features", "narrows/futures"]),
         ],
     )

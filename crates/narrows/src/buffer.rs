@@ -74,17 +74,17 @@ impl<T> Buffer<T> {
         Ok(())
     }
 
-    /// The usual receive of a thread that has the bias. An error is no answer.
+    /// The usual receive of a thread that has the bias, into `into`, which is empty. An error is no answer.
     #[inline(always)]
-    pub(crate) fn recv_easily(&self) -> Result<T, NotEasy> {
+    pub(crate) fn recv_easily(&self, into: &mut Option<T>) -> Result<(), NotEasy> {
         let mut end = self.queue.consumer_easily().ok_or(NotEasy::TakesMore)?;
         if !self.is_plain(&mut end) {
             return Err(NotEasy::TakesMore);
         }
-        let message = end.take_easily()?;
+        end.take_easily(into)?;
         drop(end);
         self.places_are_free(1);
-        Ok(message)
+        Ok(())
     }
 
     /// The usual send, found possible at once: a place, to be filled. `None` is no answer, only no place.
@@ -98,10 +98,6 @@ impl<T> Buffer<T> {
 
     /// The same with the answer, if there is no place. `Err(None)`: there are permits, which `send` reckons with.
     pub(crate) fn place_or_why(&self) -> Result<Place<'_, T>, Option<Stop>> {
-        // Who sends on looks at what receivers write as seldom as may be; who has heard no expects it again.
-        if answer::is_asking_again() && self.queue.is_surely_full(self.capacity) {
-            return Err(Some(Stop::Full));
-        }
         let mut end = self.queue.producer();
         if end.is_closed() {
             return Err(Some(Stop::Closed));
@@ -129,10 +125,6 @@ impl<T> Buffer<T> {
 
     /// The same with the answer, if there is no message. `Err(None)`: one was given back, which `recv` serves.
     pub(crate) fn front_or_why(&self) -> Result<Front<'_, T>, Option<TryRecvError>> {
-        // As in `place_or_why`.
-        if answer::is_asking_again() && self.queue.is_surely_empty() {
-            return Err(Some(TryRecvError::Empty));
-        }
         let mut end = self.queue.consumer();
         if !self.is_plain(&mut end) {
             return Err(None);
@@ -141,6 +133,20 @@ impl<T> Buffer<T> {
             return Ok(Front { buffer: self, end });
         }
         Err(Some(if end.is_drained() { TryRecvError::Disconnected } else { TryRecvError::Empty }))
+    }
+
+    /// Open and full, for sure, at one moment within the call.
+    ///
+    /// Who sends on looks at what receivers write as seldom as may be; who has heard no expects it again.
+    #[inline(always)]
+    pub(crate) fn is_surely_full(&self) -> bool {
+        answer::is_asking_again() && self.queue.is_surely_full(self.capacity)
+    }
+
+    /// Open and empty, in the same way.
+    #[inline(always)]
+    pub(crate) fn is_surely_empty(&self) -> bool {
+        answer::is_asking_again() && self.queue.is_surely_empty()
     }
 
     /// Written under the send role alone.
@@ -215,7 +221,7 @@ impl<T> Buffer<T> {
     /// Takes the next message into `into`, and gives back a place. False if there is none.
     fn take(end: &mut End<'_, T>, into: &mut Option<T>) -> bool {
         let Some(Numbered { message, .. }) = end.books_kept().and_then(|books| books.returned.pop_front()) else {
-            return end.take_into(into);
+            return end.take_if_any(into);
         };
         *into = Some(message);
         end.give_back();
@@ -241,9 +247,10 @@ pub(crate) struct Place<'a, T> {
 }
 
 impl<T> Place<'_, T> {
+    /// Sends the message in `message`, which is then empty.
     #[inline(always)]
-    pub(crate) fn fill(mut self, message: T) {
-        self.end.push(message);
+    pub(crate) fn fill(mut self, message: &mut Option<T>) {
+        self.end.push_from(message);
         drop(self.end);
         self.buffer.receivers.notify_fenced(1);
     }
@@ -257,12 +264,12 @@ pub(crate) struct Front<'a, T> {
 }
 
 impl<T> Front<'_, T> {
+    /// Receives it into `into`, which is empty.
     #[inline(always)]
-    pub(crate) fn take(mut self) -> T {
-        let message = self.end.take();
+    pub(crate) fn take(mut self, into: &mut Option<T>) {
+        self.end.take(into);
         drop(self.end);
         self.buffer.places_are_free(1);
-        message
     }
 }
 

@@ -22,6 +22,9 @@ use crate::{
     zero::Zero,
 };
 
+/// The largest message for the easy ways.
+const EASY_BYTES: usize = 256;
+
 /// What all handles of one channel share.
 #[derive(Debug)]
 #[repr(C)] // the flavour first: what its ends write is to lie far from the tag that every operation reads
@@ -56,51 +59,66 @@ impl<T> Chan<T> {
         self.about.as_ref().map(|about| &*about.name)
     }
 
-    /// Whether the easy ways are meant for such messages. They pass a message on by its value, so a large one would be copied
-    /// more than once, and take as much of the stack each time.
-    pub(crate) const HAS_EASY_WAYS: bool = size_of::<T>() <= 64;
-
-    /// A send that is easy. An error is no answer, only the message back.
+    /// The usual send, if it is easy. An error is no answer, only the message back.
+    ///
+    /// The easy ways pass a message on by its value: a large one would be copied more than once, and take as much of the
+    /// stack each time.
     #[inline(always)]
     pub(crate) fn send_easily(&self, message: T) -> Result<(), T> {
+        if size_of::<T>() > EASY_BYTES {
+            return Err(message);
+        }
         if let Flavor::Buffer(buffer) = &self.flavor { buffer.send_easily(message) } else { Err(message) }
     }
 
-    /// A receive that is easy. An error is no answer.
+    /// The usual receive into `into`, which is empty, if it is easy. An error is no answer.
     #[inline(always)]
-    pub(crate) fn recv_easily(&self) -> Result<T, NotEasy> {
-        if let Flavor::Buffer(buffer) = &self.flavor { buffer.recv_easily() } else { Err(NotEasy::Empty) }
+    pub(crate) fn recv_easily(&self, into: &mut Option<T>) -> Result<(), NotEasy> {
+        if size_of::<T>() > EASY_BYTES {
+            return Err(NotEasy::TakesMore);
+        }
+        if let Flavor::Buffer(buffer) = &self.flavor { buffer.recv_easily(into) } else { Err(NotEasy::Empty) }
     }
 
-    /// The usual send, if it is possible at once.
+    /// A place, if there is one at once. `None` is no answer.
     #[inline(always)]
     pub(crate) fn place(&self) -> Option<Place<'_, T>> {
         if let Flavor::Buffer(buffer) = &self.flavor { buffer.place() } else { None }
     }
 
     /// The same, or why not; `Err(None)` where the flavour has to be asked.
-    #[inline(always)]
     pub(crate) fn place_or_why(&self) -> Result<Place<'_, T>, Option<Stop>> {
-        match &self.flavor {
-            Flavor::Buffer(buffer) => buffer.place_or_why(),
-            Flavor::Zero(zero) if zero.has_no_receiver() => Err(Some(Stop::Full)),
-            _ => Err(None),
-        }
+        if let Flavor::Buffer(buffer) = &self.flavor { buffer.place_or_why() } else { Err(None) }
     }
 
-    /// The usual receive, if it is possible at once.
+    /// The oldest message, if there is one at once. `None` is no answer.
     #[inline(always)]
     pub(crate) fn front(&self) -> Option<Front<'_, T>> {
         if let Flavor::Buffer(buffer) = &self.flavor { buffer.front() } else { None }
     }
 
     /// The same, or why not; `Err(None)` where the flavour has to be asked.
-    #[inline(always)]
     pub(crate) fn front_or_why(&self) -> Result<Front<'_, T>, Option<TryRecvError>> {
+        if let Flavor::Buffer(buffer) = &self.flavor { buffer.front_or_why() } else { Err(None) }
+    }
+
+    /// Open and full, for sure, at one moment within the call: for who asks again and again. A no is no answer.
+    #[inline(always)]
+    pub(crate) fn is_surely_full(&self) -> bool {
         match &self.flavor {
-            Flavor::Buffer(buffer) => buffer.front_or_why(),
-            Flavor::Zero(zero) if zero.has_no_sender() => Err(Some(TryRecvError::Empty)),
-            _ => Err(None),
+            Flavor::Buffer(buffer) => buffer.is_surely_full(),
+            Flavor::Zero(zero) => zero.has_no_receiver(),
+            Flavor::Timer(_) => false,
+        }
+    }
+
+    /// The same with empty.
+    #[inline(always)]
+    pub(crate) fn is_surely_empty(&self) -> bool {
+        match &self.flavor {
+            Flavor::Buffer(buffer) => buffer.is_surely_empty(),
+            Flavor::Zero(zero) => zero.has_no_sender(),
+            Flavor::Timer(_) => false,
         }
     }
 
@@ -154,10 +172,12 @@ impl<T> Chan<T> {
         if let Flavor::Buffer(buffer) = &self.flavor { buffer.choose_lightly() } else { self.outlet().choose_recv(who) }
     }
 
-    /// The second step, where it is the usual one.
+    /// The second step into `into`, which is empty, where it is the usual one.
     #[inline(always)]
-    pub(crate) fn take_chosen(&self, token: Token) -> Option<T> {
-        if let Flavor::Buffer(buffer) = &self.flavor { buffer.take_chosen(token) } else { None }
+    pub(crate) fn take_chosen(&self, token: Token, into: &mut Option<T>) {
+        if let Flavor::Buffer(buffer) = &self.flavor {
+            buffer.take_chosen(token, into);
+        }
     }
 
     pub(crate) fn outlet(&self) -> &dyn Outlet<T> {

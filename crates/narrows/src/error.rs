@@ -32,6 +32,7 @@ pub struct RecvError;
 
 /// A [`try_recv`](crate::Receiver::try_recv) failed.
 #[derive(PartialEq, Eq, Clone, Copy, Debug)]
+#[repr(usize)] // a result with a message of that size then comes back in registers
 pub enum TryRecvError {
     /// No message is there now; with capacity 0, no sender is waiting.
     Empty,
@@ -41,6 +42,7 @@ pub enum TryRecvError {
 
 /// A [`recv_timeout`](crate::Receiver::recv_timeout) failed.
 #[derive(PartialEq, Eq, Clone, Copy, Debug)]
+#[repr(usize)] // a result with a message of that size then comes back in registers
 pub enum RecvTimeoutError {
     /// No message came in time.
     Timeout,

@@ -40,7 +40,7 @@ impl<T> Future for SendFuture<'_, T> {
             wait.skip();
             return Poll::Ready(Ok(()));
         }
-        wait.poll_on(cx, tried)
+        wait.poll_on(cx, tried).map_err(|SendError(())| SendError(wait.op_mut().take_message()))
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// Sends one message.
+/// Sends one message. If that fails it stays in here, so that it is not copied on its way out of the loop.
 #[derive(Debug)]
 pub(crate) struct SendOp<'a, T> {
     chan: &'a Chan<T>,
@@ -36,44 +36,40 @@ impl<'a, T> SendOp<'a, T> {
         SendOp { chan, message: Some(message), seat: None }
     }
 
-    /// Sends the message in `from`, which is then empty.
-    pub(crate) fn from_option(chan: &'a Chan<T>, from: &mut Option<T>) -> SendOp<'a, T> {
-        SendOp { chan, message: from.take(), seat: None }
-    }
-
     /// The usual send, if it is possible at once.
     #[inline]
     pub(crate) fn send_quickly(&mut self) -> bool {
-        if Chan::<T>::HAS_EASY_WAYS { self.send_easily() } else { self.send_anyhow() }
-    }
-
-    #[inline]
-    fn send_easily(&mut self) -> bool {
         let Some(message) = self.message.take() else { return false };
-        let sent = self.chan.send_easily(message);
-        self.message = sent.err();
-        self.message.is_none() || (self.chan.stores() && self.send_on())
+        self.message = self.chan.send_easily(message).err();
+        self.message.is_none() || (self.chan.stores() && self.send_if_room())
     }
 
+    /// The same after an easy way was tried.
     #[inline(never)]
-    fn send_on(&mut self) -> bool {
-        self.send_anyhow()
+    pub(crate) fn send_if_room(&mut self) -> bool {
+        let place = self.chan.place();
+        let is_free = place.is_some();
+        if let Some(place) = place {
+            place.fill(&mut self.message);
+        }
+        is_free
     }
 
-    #[inline]
-    fn send_anyhow(&mut self) -> bool {
-        if let Some(place) = self.chan.place()
-            && let Some(message) = self.message.take()
-        {
-            place.fill(message);
-            return true;
+    /// The usual attempt of a thread that does not wait.
+    pub(crate) fn try_at_once(&mut self) -> Result<(), Stop> {
+        match self.chan.place_or_why() {
+            Ok(place) => {
+                place.fill(&mut self.message);
+                Ok(())
+            }
+            Err(Some(stop)) => Err(stop),
+            Err(None) => self.try_now(Who::THREAD),
         }
-        false
     }
 
     /// The message of a send that did not happen.
-    pub(crate) fn into_message(self) -> T {
-        self.message.expect("a send that did not happen has its message")
+    pub(crate) fn take_message(&mut self) -> T {
+        self.message.take().expect("a send that did not happen has its message")
     }
 
     /// One attempt.
@@ -83,13 +79,13 @@ impl<'a, T> SendOp<'a, T> {
 }
 
 impl<T> Op for SendOp<'_, T> {
-    type Output = Result<(), SendError<T>>;
+    type Output = Result<(), SendError<()>>;
 
     fn attempt(&mut self, who: Who<'_>) -> Option<Self::Output> {
         match self.try_now(who) {
             Ok(()) => Some(Ok(())),
             Err(Stop::Full) => None,
-            Err(Stop::Closed) => Some(Err(SendError(self.message.take().expect("not sent")))),
+            Err(Stop::Closed) => Some(Err(SendError(()))),
         }
     }
 
@@ -156,27 +152,36 @@ impl<T, H: Borrow<Receiver<T>>> RecvOp<T, H> {
 
     /// The usual receive, if it is possible at once.
     #[inline]
-    fn take_quickly(&self) -> Option<T> {
-        if Chan::<T>::HAS_EASY_WAYS { self.take_easily() } else { self.take_anyhow() }
-    }
-
-    #[inline]
-    fn take_easily(&self) -> Option<T> {
-        match self.handle.borrow().chan()?.recv_easily() {
-            Ok(message) => Some(message),
-            Err(NotEasy::TakesMore) => self.take_on(),
-            Err(NotEasy::Empty) => None,
+    fn take_quickly(&mut self) -> bool {
+        let Some(chan) = self.handle.borrow().chan() else { return false };
+        match chan.recv_easily(&mut self.message) {
+            Ok(()) => true,
+            Err(NotEasy::TakesMore) => self.take_if_there(),
+            Err(NotEasy::Empty) => false,
         }
     }
 
+    /// The same after an easy way was tried.
     #[inline(never)]
-    fn take_on(&self) -> Option<T> {
-        self.take_anyhow()
+    pub(crate) fn take_if_there(&mut self) -> bool {
+        let front = self.handle.borrow().chan().and_then(Chan::front);
+        let is_there = front.is_some();
+        if let Some(front) = front {
+            front.take(&mut self.message);
+        }
+        is_there
     }
 
-    #[inline]
-    fn take_anyhow(&self) -> Option<T> {
-        Some(self.handle.borrow().chan()?.front()?.take())
+    /// The usual attempt of a thread that does not wait.
+    pub(crate) fn try_at_once(&mut self) -> Result<(), TryRecvError> {
+        let why = match self.handle.borrow().chan().ok_or(TryRecvError::Empty)?.front_or_why() {
+            Ok(front) => {
+                front.take(&mut self.message);
+                return Ok(());
+            }
+            Err(why) => why,
+        };
+        why.map_or_else(|| self.try_now(Who::THREAD), Err)
     }
 
     /// The second step of a receive that a select has chosen.
@@ -268,9 +273,9 @@ impl<T, H: Borrow<Receiver<T>>> Wait<RecvOp<T, H>> {
     #[inline]
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
         let tried = self.is_fresh();
-        if tried && let Some(message) = self.op().take_quickly() {
+        if tried && self.op_mut().take_quickly() {
             self.skip();
-            return Poll::Ready(Ok(message));
+            return Poll::Ready(Ok(self.op_mut().take_message()));
         }
         self.poll_on(cx, tried).map_ok(|()| self.op_mut().take_message())
     }

@@ -16,13 +16,17 @@ type Pair<const N: usize> = (Sender<[u64; N]>, Receiver<[u64; N]>);
 /// A name, and what it runs so many times over.
 type Path = (&'static str, fn(u64));
 
-const PATHS: [Path; 15] = [
+const PATHS: [Path; 19] = [
     ("one/1/8B", |count| one(&narrows::bounded::<[u64; 1]>(1), count)),
     ("one/64/8B", |count| one(&narrows::bounded::<[u64; 1]>(64), count)),
     ("one/unbounded/8B", |count| one(&narrows::unbounded::<[u64; 1]>(), count)),
     ("one/1/32B", |count| one(&narrows::bounded::<[u64; 4]>(1), count)),
     ("one/64/32B", |count| one(&narrows::bounded::<[u64; 4]>(64), count)),
     ("one/unbounded/32B", |count| one(&narrows::unbounded::<[u64; 4]>(), count)),
+    ("one/64/256B", |count| one(&narrows::bounded::<[u64; 32]>(64), count)),
+    ("one/unbounded/256B", |count| one(&narrows::unbounded::<[u64; 32]>(), count)),
+    ("try_recv/0", |count| try_recv(&narrows::bounded(0), count)),
+    ("try_send/0", |count| try_send(&narrows::bounded(0), count)),
     ("try_recv/64", |count| try_recv(&narrows::bounded(64), count)),
     ("try_recv/unbounded", |count| try_recv(&narrows::unbounded(), count)),
     ("try_send/64", |count| try_send(&narrows::bounded(64), count)),

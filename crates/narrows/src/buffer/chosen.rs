@@ -141,20 +141,19 @@ impl<T> Buffer<T> {
         self.choose_recv(Who::THREAD)
     }
 
-    /// Receives what was chosen, if it is still in the queue.
+    /// Receives what was chosen into `into`, which is empty, if it is still in the queue.
     #[inline(always)]
-    pub(crate) fn take_chosen(&self, token: Token) -> Option<T> {
+    pub(crate) fn take_chosen(&self, token: Token, into: &mut Option<T>) {
         let mut end = self.queue.consumer();
         let word = self.held_word();
         if !Self::is_next(&end, word, token) {
-            return None;
+            return;
         }
-        let message = end.take();
+        end.take(into);
         // The place first, then the count: a reader between the two sees `held` and takes the role (see `len`).
         self.set_held(word - NEXT);
         drop(end);
         self.places_are_free(1);
-        Some(message)
     }
 
     /// Gives back what was chosen, if it is still in the queue.

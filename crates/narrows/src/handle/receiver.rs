@@ -12,7 +12,6 @@ use crate::{
     future::{Closed, RecvFuture},
     iter::{Drain, Iter, TryIter},
     op::RecvOp,
-    queue::NotEasy,
     shared::Shared,
     time::Deadline,
     wait,
@@ -55,7 +54,11 @@ impl<T> Receiver<T> {
     /// For a select that has chosen to receive.
     #[inline(always)]
     pub(crate) fn complete_recv(&self, token: Token) -> Result<T, RecvError> {
-        if let Some(message) = self.chan().and_then(|chan| chan.take_chosen(token)) {
+        let mut message = None;
+        if let Some(chan) = self.chan() {
+            chan.take_chosen(token, &mut message);
+        }
+        if let Some(message) = message {
             return Ok(message);
         }
         self.complete_recv_slow(token)
@@ -86,34 +89,22 @@ impl<T> Receiver<T> {
     /// If the channel is empty and disconnected, also if that happens while it waits.
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
-        if Chan::<T>::HAS_EASY_WAYS { self.recv_easily() } else { self.recv_anyhow() }
-    }
-
-    #[inline]
-    fn recv_easily(&self) -> Result<T, RecvError> {
-        match self.chan().map_or(Err(NotEasy::Empty), Chan::recv_easily) {
-            Ok(message) => Ok(message),
-            Err(_) => self.recv_on(),
+        let mut message = None;
+        if let Some(chan) = self.chan()
+            && chan.recv_easily(&mut message).is_ok()
+            && let Some(message) = message
+        {
+            return Ok(message);
         }
+        self.recv_on()
     }
 
     #[inline(never)]
     fn recv_on(&self) -> Result<T, RecvError> {
-        self.recv_anyhow()
-    }
-
-    #[inline]
-    fn recv_anyhow(&self) -> Result<T, RecvError> {
-        if let Some(front) = self.chan().and_then(Chan::front) {
-            return Ok(front.take());
-        }
-        self.recv_slow()
-    }
-
-    #[cold]
-    fn recv_slow(&self) -> Result<T, RecvError> {
         let mut op = RecvOp::new(self);
-        wait::block_slow(&mut op, Deadline::Never).expect("without a deadline a wait ends with a result")?;
+        if !op.take_if_there() {
+            wait::block_slow(&mut op, Deadline::Never).expect("without a deadline a wait ends with a result")?;
+        }
         Ok(op.take_message())
     }
 
@@ -133,17 +124,23 @@ impl<T> Receiver<T> {
     /// ```
     #[inline]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        match self.chan().map_or(Err(None), Chan::front_or_why) {
-            Ok(front) => Ok(front.take()),
-            Err(Some(why)) => Err(why),
-            Err(None) => self.try_recv_slow(),
+        let Some(chan) = self.chan() else { return Err(TryRecvError::Empty) };
+        if chan.is_surely_empty() {
+            return Err(TryRecvError::Empty);
         }
+        let mut message = None;
+        if chan.recv_easily(&mut message).is_ok()
+            && let Some(message) = message
+        {
+            return Ok(message);
+        }
+        self.try_recv_on()
     }
 
-    #[cold]
-    fn try_recv_slow(&self) -> Result<T, TryRecvError> {
+    #[inline(never)]
+    fn try_recv_on(&self) -> Result<T, TryRecvError> {
         let mut op = RecvOp::new(self);
-        op.try_now(Who::THREAD)?;
+        op.try_at_once()?;
         Ok(op.take_message())
     }
 

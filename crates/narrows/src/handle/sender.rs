@@ -62,8 +62,9 @@ impl<T> Sender<T> {
     fn send_by(&self, message: T, deadline: Deadline) -> Result<(), SendTimeoutError<T>> {
         let mut op = SendOp::new(self.chan(), message);
         match wait::block(&mut op, deadline) {
-            Some(done) => Ok(done?),
-            None => Err(SendTimeoutError::Timeout(op.into_message())),
+            Some(Ok(())) => Ok(()),
+            Some(Err(SendError(()))) => Err(SendTimeoutError::Disconnected(op.take_message())),
+            None => Err(SendTimeoutError::Timeout(op.take_message())),
         }
     }
 
@@ -80,33 +81,17 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
-        if Chan::<T>::HAS_EASY_WAYS { self.send_easily(message) } else { self.send_anyhow(message) }
-    }
-
-    #[inline]
-    fn send_easily(&self, message: T) -> Result<(), SendError<T>> {
         self.chan().send_easily(message).or_else(|message| self.send_on(message))
     }
 
     #[inline(never)]
     fn send_on(&self, message: T) -> Result<(), SendError<T>> {
-        self.send_anyhow(message)
-    }
-
-    #[inline]
-    fn send_anyhow(&self, message: T) -> Result<(), SendError<T>> {
-        if let Some(place) = self.chan().place() {
-            place.fill(message);
+        let mut op = SendOp::new(self.chan(), message);
+        if op.send_if_room() {
             return Ok(());
         }
-        self.send_slow(&mut Some(message))
-    }
-
-    /// The message comes in a variable of its own, so that the usual case can keep it in registers.
-    #[cold]
-    fn send_slow(&self, message: &mut Option<T>) -> Result<(), SendError<T>> {
-        let mut op = SendOp::from_option(self.chan(), message);
-        wait::block_slow(&mut op, Deadline::Never).expect("without a deadline a wait ends with a result")
+        let sent = wait::block_slow(&mut op, Deadline::Never).expect("without a deadline a wait ends with a result");
+        sent.map_err(|SendError(())| SendError(op.take_message()))
     }
 
     /// Sends a message if that is possible at once. With capacity 0, that is if a receiver is waiting.
@@ -122,23 +107,24 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        match self.chan().place_or_why() {
-            Ok(place) => {
-                place.fill(message);
-                Ok(())
-            }
-            Err(Some(Stop::Full)) => Err(TrySendError::Full(message)),
-            Err(Some(Stop::Closed)) => Err(TrySendError::Disconnected(message)),
-            Err(None) => self.try_send_slow(&mut Some(message)),
+        if self.chan().is_surely_full() {
+            return Err(TrySendError::Full(message));
         }
+        self.try_send_now(message)
     }
 
-    #[cold]
-    fn try_send_slow(&self, message: &mut Option<T>) -> Result<(), TrySendError<T>> {
-        let mut op = SendOp::from_option(self.chan(), message);
-        op.try_now(Who::THREAD).map_err(|stop| match stop {
-            Stop::Full => TrySendError::Full(op.into_message()),
-            Stop::Closed => TrySendError::Disconnected(op.into_message()),
+    /// Apart, so that little stands before the answer to who asks again and again.
+    #[inline(never)]
+    fn try_send_now(&self, message: T) -> Result<(), TrySendError<T>> {
+        self.chan().send_easily(message).or_else(|message| self.try_send_on(message))
+    }
+
+    #[inline(never)]
+    fn try_send_on(&self, message: T) -> Result<(), TrySendError<T>> {
+        let mut op = SendOp::new(self.chan(), message);
+        op.try_at_once().map_err(|stop| match stop {
+            Stop::Full => TrySendError::Full(op.take_message()),
+            Stop::Closed => TrySendError::Disconnected(op.take_message()),
         })
     }
 

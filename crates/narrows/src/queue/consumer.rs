@@ -128,26 +128,25 @@ impl<T, R> Consumer<'_, T, R> {
         (message, before)
     }
 
-    /// Takes the oldest message, and gives back a place. The caller has seen that there is one.
+    /// Takes the oldest message into `into`, which is empty, and gives back a place. The caller has seen that there is one.
     #[inline(always)]
-    pub(crate) fn take(&mut self) -> T {
+    pub(crate) fn take(&mut self, into: &mut Option<T>) {
         debug_assert!(MODELLED || self.has_next(), "taken from an empty queue");
         // SAFETY: the caller has seen it. We hold the receive role, and the Acquire in `has_next` ordered the write of the
         // message before us.
-        let (message, place) = unsafe { self.take_by(|slot| slot.take()) };
+        let ((), place) = unsafe { self.take_by(|slot| slot.empty(into)) };
         self.give_back_after(place);
-        message
     }
 
     /// Takes the oldest message, and gives back its place, where that is easy: there is a message, in the same block as the one
-    /// before, and none is apart. An error is no answer. In one step, as in `push_easily`.
+    /// before, and none is apart. It is then in `into`, which is empty. An error is no answer. In one step, as in `push_easily`.
     #[inline(always)]
-    pub(crate) fn take_easily(&mut self) -> Result<T, NotEasy> {
+    pub(crate) fn take_easily(&mut self, into: &mut Option<T>) -> Result<(), NotEasy> {
         if self.taken_apart() != 0 {
             return Err(NotEasy::TakesMore);
         }
         let head = self.head();
-        let message = match &self.queue.store {
+        match &self.queue.store {
             Store::Ring(ring) => {
                 // SAFETY: the cursor of a ring.
                 let at = unsafe { self.end.at.ring };
@@ -156,11 +155,10 @@ impl<T, R> Consumer<'_, T, R> {
                     return Err(NotEasy::Empty);
                 }
                 // SAFETY: we hold the receive role, so the slot is ours, and its stamp says that it is full.
-                let message = unsafe { cell.slot.take() };
+                unsafe { cell.slot.empty(into) };
                 cell.mark_empty(&at);
                 // SAFETY: the cursor of a ring.
                 ring.move_on_from(at, unsafe { &mut self.end.at.ring });
-                message
             }
             Store::Blocks(_) => {
                 if self.end.seen_pushed == head {
@@ -177,23 +175,21 @@ impl<T, R> Consumer<'_, T, R> {
                 }
                 // SAFETY: we hold the receive role, so the cursor is ours; the Acquire in `pushed` ordered the write of
                 // the message before us.
-                unsafe { at.next_here().take() }
+                unsafe { at.next_here().empty(into) };
             }
-        };
+        }
         // Release: as in `place_is_free`.
         self.queue.head().store(head.wrapping_add(1) & INDEX, Ordering::Release);
         answer::acted();
-        Ok(message)
+        Ok(())
     }
 
-    /// The same as `take` into `into`, which is empty. False only if the queue was empty at one moment within the call, in an order
-    /// common to all queues.
-    pub(crate) fn take_into(&mut self, into: &mut Option<T>) -> bool {
+    /// The same if there is one. False only if the queue was empty at one moment within the call, in an order common to all
+    /// queues.
+    pub(crate) fn take_if_any(&mut self, into: &mut Option<T>) -> bool {
         let has_next = self.has_next_for_sure();
         if has_next {
-            // SAFETY: as in `take`.
-            let ((), place) = unsafe { self.take_by(|slot| slot.empty(into)) };
-            self.give_back_after(place);
+            self.take(into);
         }
         has_next
     }

@@ -259,7 +259,7 @@ impl<T, R> Queue<T, R> {
     pub(crate) fn is_surely_full(&self, capacity: usize) -> bool {
         // Acquire: before the head. Places that were given back since do not count.
         let tail = self.tail().load(Ordering::Acquire);
-        tail & CLOSED == 0 && distance(tail / ONE, self.given_back()) >= capacity
+        capacity.checked_mul(ONE).is_some_and(|full| tail.wrapping_sub(self.given_back() * ONE) == full)
     }
 
     /// Whether a producer would find a place, as a guess that leaves what consumers write alone, if it can.
@@ -301,7 +301,7 @@ impl<T, R> Drop for Queue<T, R> {
         }
         let free = Free(self);
         if free.0.used() > 0 {
-            drop_each(|message| free.0.consumer().take_into(message));
+            drop_each(|message| free.0.consumer().take_if_any(message));
         }
     }
 }

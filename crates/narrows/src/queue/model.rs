@@ -24,7 +24,7 @@ fn push_if_room<T>(queue: &Queue<T, ()>, capacity: usize, message: T) -> bool {
 fn take<T>(queue: &Queue<T, ()>) -> Option<T> {
     let mut end = queue.consumer();
     let mut message = None;
-    end.take_into(&mut message);
+    end.take_if_any(&mut message);
     message
 }
 
@@ -37,8 +37,12 @@ fn push_easily<T>(queue: &Queue<T, ()>, capacity: usize, message: T) -> bool {
 }
 
 fn take_easily<T>(queue: &Queue<T, ()>) -> Option<T> {
-    let taken = queue.consumer_easily().and_then(|mut end| end.take_easily().ok());
-    taken.or_else(|| take(queue))
+    let mut message = None;
+    if let Some(mut end) = queue.consumer_easily() {
+        // An error is no answer.
+        let _ = end.take_easily(&mut message);
+    }
+    message.or_else(|| take(queue))
 }
 
 /// How an end is used, and how often it is entered before: so many entries earn a model's bias, and the easy way is open to

@@ -58,6 +58,7 @@ impl<T> Slot<T> {
     ///
     /// # Safety
     /// The slot is full, its write happened before this call, and nobody else uses it during the call.
+    #[inline(always)]
     pub(super) unsafe fn empty(&self, into: &mut Option<T>) {
         debug_assert!(into.is_none(), "a message would be dropped");
         // SAFETY: the caller's promise. What is overwritten is `None`, which needs no drop.

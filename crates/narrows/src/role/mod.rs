@@ -199,7 +199,8 @@ impl<S> Role<S> {
     pub(crate) fn enter_easily(&self) -> Option<Holder<'_, S>> {
         // SAFETY: as in `enter`.
         let me = unsafe { &*self.own_bias()? };
-        self.step_in(me).then_some(Holder { role: self, owner: Some(me), state: PhantomData })
+        // Not made and dropped again where it does not come in: dropped, it leaves.
+        if self.step_in(me) { Some(Holder { role: self, owner: Some(me), state: PhantomData }) } else { None }
     }
 
     /// The calling thread, if the bias is its own.

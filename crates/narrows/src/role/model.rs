@@ -55,6 +55,7 @@ fn role_within() {
         let thread = spawn(move || add(&other.0, 1));
         turn(0);
         let mut holder = outer.enter();
+        drop(inner.enter_easily());
         add(inner, 1);
         *holder += 1;
         drop(holder);

@@ -7,8 +7,6 @@
 //! Invariant: linked tickets are in rising order of `number`; a key names one ticket for ever (its slot may be reused,
 //! its number is not).
 
-use std::collections::VecDeque;
-
 use super::waiter::{Offer, Waiter};
 use crate::{
     arm::{Seat, Stance, Ticket, Token},
@@ -41,8 +39,15 @@ struct Entry<P> {
     prev: usize,
     next: usize,
     linked: bool,
-    ticket: Ticket,
+    /// None only while it is taken out: alone, for what it shows may be large.
+    ticket: Option<Ticket>,
     payload: P,
+}
+
+impl<P> Entry<P> {
+    fn ticket(&self) -> &Ticket {
+        self.ticket.as_ref().expect("a slot in use holds a ticket")
+    }
 }
 
 const NONE: usize = usize::MAX;
@@ -100,7 +105,7 @@ impl<P: Payload> List<P> {
         if self.slots.len() - self.free.len() >= self.sweep_at {
             self.sweep(woken);
         }
-        let entry = Entry { number, prev: NONE, next: NONE, linked: false, ticket, payload };
+        let entry = Entry { number, prev: NONE, next: NONE, linked: false, ticket: Some(ticket), payload };
         let slot = if let Some(slot) = self.free.pop() {
             self.slots[slot] = Some(entry);
             slot
@@ -114,12 +119,13 @@ impl<P: Payload> List<P> {
     /// Forgets the tickets of selectors that are gone; they hold no message. Done when the list has doubled, so it costs O(1) a ticket.
     fn sweep(&mut self, woken: &mut Woken) {
         for slot in 0..self.slots.len() {
-            let is_over = |entry: &Entry<P>| entry.ticket.waiter.is_ended() && !entry.payload.outlives_its_selector();
+            let is_over = |entry: &Entry<P>| entry.ticket().waiter.is_ended() && !entry.payload.outlives_its_selector();
             if self.slots[slot].as_ref().is_some_and(is_over) {
                 self.unlink(slot);
-                if let Some(entry) = self.slots[slot].take() {
-                    woken.bury(entry.ticket.waiter);
+                if let Some(ticket) = self.slots[slot].as_mut().and_then(|entry| entry.ticket.take()) {
+                    woken.bury(ticket.waiter);
                 }
+                self.slots[slot] = None;
                 self.free.push(slot);
             }
         }
@@ -160,28 +166,31 @@ impl<P: Payload> List<P> {
         self.linked -= 1;
     }
 
-    /// Takes a ticket out, linked or not; `None` if it is no longer there.
-    pub(crate) fn remove(&mut self, key: Token) -> Option<P> {
-        self.get(key)?;
-        self.take(key.slot).map(|entry| entry.payload)
+    /// Drops a ticket, linked or not, if it is still there. A message that is to live was taken out of what it shows before.
+    pub(crate) fn remove(&mut self, key: Token) {
+        if self.get(key).is_some() {
+            self.take(key.slot);
+        }
     }
 
     /// The same with whom to wake.
-    pub(crate) fn remove_claimed(&mut self, key: Token, woken: &mut Woken) -> Option<P> {
-        self.get(key)?;
-        let entry = self.take(key.slot)?;
-        woken.push(entry.ticket.waiter);
-        Some(entry.payload)
+    pub(crate) fn remove_claimed(&mut self, key: Token, woken: &mut Woken) {
+        if self.get(key).is_some()
+            && let Some(ticket) = self.take(key.slot)
+        {
+            woken.push(ticket.waiter);
+        }
     }
 
-    fn take(&mut self, slot: usize) -> Option<Entry<P>> {
+    fn take(&mut self, slot: usize) -> Option<Ticket> {
         self.unlink(slot);
-        let entry = self.slots[slot].take()?;
+        let ticket = self.slots[slot].as_mut()?.ticket.take();
+        self.slots[slot] = None;
         self.free.push(slot);
         if self.free.len() == self.slots.len() && self.slots.len() > KEPT_SLOTS {
             (self.slots, self.free, self.sweep_at) = (Vec::new(), Vec::new(), KEPT_SLOTS);
         }
-        Some(entry)
+        ticket
     }
 
     pub(crate) fn is_linked(&mut self, key: Token) -> bool {
@@ -200,7 +209,7 @@ impl<P: Payload> List<P> {
     /// A ticket, if it is still there.
     pub(crate) fn look_at(&self, key: Token) -> Option<&Ticket> {
         let entry = self.slots.get(key.slot)?.as_ref()?;
-        (entry.number == key.number).then_some(&entry.ticket)
+        (entry.number == key.number).then(|| entry.ticket())
     }
 
     /// Where to start a walk over the linked tickets.
@@ -216,13 +225,16 @@ impl<P: Payload> List<P> {
         let slot = walk.next;
         let entry = self.slots[slot].as_mut().expect("a linked slot holds a ticket");
         walk.next = entry.next;
-        Some((Token { slot, number: entry.number }, &entry.ticket, &mut entry.payload))
+        let ticket = entry.ticket.as_ref().expect("a slot in use holds a ticket");
+        Some((Token { slot, number: entry.number }, ticket, &mut entry.payload))
     }
 
     /// Visits every ticket, linked or not.
     pub(crate) fn for_each(&mut self, mut visit: impl FnMut(&Ticket, &mut P)) {
         for entry in self.slots.iter_mut().flatten() {
-            visit(&entry.ticket, &mut entry.payload);
+            if let Some(ticket) = &entry.ticket {
+                visit(ticket, &mut entry.payload);
+            }
         }
     }
 
@@ -242,8 +254,8 @@ impl<P: Payload> List<P> {
             // A single waiter that is awake looks again before it sleeps; its ticket stays.
             let Some(offer) = claimed else { continue };
             if stance == Stance::Single && !payload.outlives_its_claim() {
-                if let Some(entry) = self.take(key.slot) {
-                    woken.push(entry.ticket.waiter);
+                if let Some(ticket) = self.take(key.slot) {
+                    woken.push(ticket.waiter);
                 }
                 return Some(key);
             }
@@ -284,28 +296,52 @@ pub(crate) struct Walk {
 #[must_use = "claimed waiters sleep until they are woken"]
 pub(crate) struct Woken {
     first: Option<Arc<Waiter>>,
-    more: VecDeque<Arc<Waiter>>,
+    others: Option<Box<Others>>,
+}
+
+#[derive(Debug, Default)]
+struct Others {
+    more: Vec<Arc<Waiter>>,
     /// Gone for good; dropped here because that may drop a waker.
     dead: Vec<Arc<Waiter>>,
 }
 
 impl Woken {
+    #[inline]
     pub(crate) fn push(&mut self, waiter: Arc<Waiter>) {
         if self.first.is_none() {
             self.first = Some(waiter);
         } else {
-            self.more.push_back(waiter);
+            self.others().more.push(waiter);
         }
     }
 
     /// Drops a waiter after the lock.
     fn bury(&mut self, waiter: Arc<Waiter>) {
-        self.dead.push(waiter);
+        self.others().dead.push(waiter);
+    }
+
+    #[cold]
+    fn others(&mut self) -> &mut Others {
+        self.others.get_or_insert_default()
     }
 
     /// Wakes them, in order.
+    #[inline]
     pub(crate) fn wake(self) {
-        for waiter in self.first.into_iter().chain(self.more) {
+        if let Some(first) = self.first {
+            first.wake();
+        }
+        if let Some(others) = self.others {
+            (*others).wake();
+        }
+    }
+}
+
+impl Others {
+    #[cold]
+    fn wake(self) {
+        for waiter in self.more {
             waiter.wake();
         }
     }

@@ -53,11 +53,13 @@ impl<T> Zero<T> {
     }
 
     /// Open, and nobody waits to receive, at one moment within the call. A no is no answer.
+    #[inline(never)] // its callers keep what they need for the other flavours in registers
     pub(crate) fn has_no_receiver(&self) -> bool {
         self.cell.look_for_receiver() == Sight::Nobody
     }
 
     /// The same with senders.
+    #[inline(never)]
     pub(crate) fn has_no_sender(&self) -> bool {
         self.cell.look_for_sender() == Sight::Nobody
     }
@@ -102,10 +104,7 @@ impl<T> Zero<T> {
         let is_task = state.receivers.look_at(key).is_none_or(|ticket| ticket.waiter.is_task());
         let message = match state.receivers.payload(key) {
             Some(Want::Met) if !is_task => return None,
-            Some(want @ Want::Filled(_)) => match std::mem::replace(want, Want::Waiting) {
-                Want::Filled(numbered) => Some(numbered),
-                _ => None,
-            },
+            Some(want @ Want::Filled(_)) => want.take(),
             _ => {
                 state.hear(key);
                 state.take_handed()
@@ -132,11 +131,9 @@ impl<T> Zero<T> {
     #[cold]
     fn send_locked(&self, message: &mut Option<T>, seat: &mut Seat, who: Who<'_>) -> Result<(), Stop> {
         self.with(|state, woken| {
-            if let Some(offer) = seat.and_then(|key| state.senders.payload(key)) {
-                // An attempt has the message in hand; nobody can claim us meanwhile.
-                if let Offer::Message(own) = std::mem::replace(offer, Offer::Taken) {
-                    *message = Some(own);
-                }
+            // An attempt has the message in hand; nobody can claim us meanwhile.
+            if let Some(own) = seat.and_then(|key| state.senders.payload(key)).and_then(Offer::take) {
+                *message = Some(own);
             }
             if state.closed {
                 return Err(Stop::Closed);
@@ -251,11 +248,13 @@ impl<T> Inlet<T> for Zero<T> {
     }
 
     fn retract_send(&self, seat: &mut Seat, message: &mut Option<T>) {
-        if let Some(key) = seat.take()
-            && let Some(Offer::Message(own)) = self.with(|state, _| state.senders.remove(key))
-        {
-            *message = Some(own);
-        }
+        let Some(key) = seat.take() else { return };
+        self.with(|state, _| {
+            if let Some(own) = state.senders.payload(key).and_then(Offer::take) {
+                *message = Some(own);
+            }
+            state.senders.remove(key);
+        });
     }
 
     fn pass_on_send(&self, after: Seat) {
@@ -395,12 +394,17 @@ impl<T> Outlet<T> for Zero<T> {
         let Some(key) = seat.take() else { return };
         self.with(|state, _| {
             let is_single = state.receivers.look_at(key).is_some_and(|ticket| ticket.stance == Stance::Single);
-            match state.receivers.remove(key) {
-                Some(Want::Filled(numbered)) => state.hand(numbered),
+            match state.receivers.payload(key) {
+                Some(want @ Want::Filled(_)) => {
+                    if let Some(numbered) = want.take() {
+                        state.hand(numbered);
+                    }
+                }
                 // A select passes on what it does not use by itself.
                 Some(Want::Told) if is_single => state.tell_another(),
                 _ => {}
             }
+            state.receivers.remove(key);
         });
     }
 

@@ -52,6 +52,26 @@ pub(super) struct Numbered<T> {
 
 impl<T> Payload for Offer<T> {}
 
+impl<T> Offer<T> {
+    /// Takes the message out, if there is one.
+    pub(super) fn take(&mut self) -> Option<T> {
+        if !matches!(self, Offer::Message(_)) {
+            return None;
+        }
+        if let Offer::Message(message) = std::mem::replace(self, Offer::Taken) { Some(message) } else { None }
+    }
+}
+
+impl<T> Want<T> {
+    /// Takes the message out, if there is one.
+    pub(super) fn take(&mut self) -> Option<Numbered<T>> {
+        if !matches!(self, Want::Filled(_)) {
+            return None;
+        }
+        if let Want::Filled(numbered) = std::mem::replace(self, Want::Waiting) { Some(numbered) } else { None }
+    }
+}
+
 impl<T> Payload for Want<T> {
     /// A message, or the claim to one, is not the selector's to forget.
     fn outlives_its_selector(&self) -> bool {
@@ -271,9 +291,8 @@ impl<T> State<T> {
             }
             match offer {
                 Offer::Message(_) if ticket.waiter.claim(FINISHED) => {
-                    if let Some(Offer::Message(message)) = self.senders.remove_claimed(key, woken) {
-                        *into = Some(message);
-                    }
+                    *into = offer.take();
+                    self.senders.remove_claimed(key, woken);
                     return Some(Found::Message);
                 }
                 Offer::Later if can_wait_for(ticket, who) && ticket.waiter.claim(ticket.arm) => {
