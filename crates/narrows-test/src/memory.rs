@@ -9,10 +9,13 @@ use crate::traffic::number;
 use crate::way::Way;
 use narrows::{RecvError, SendError, TryRecvError};
 use std::fmt::Debug;
+use std::future::Future;
 use std::num::NonZeroU8;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 /// A message of one mebibyte in a box: the box moves, its content stays where it is.
@@ -50,6 +53,30 @@ pub fn rule_19_large_messages_work_on_a_small_stack(kind: Kind) {
         assert!(sender.join().expect("no panic"));
     });
     life.expect("a thread").join().expect("no panic");
+    let tries = small().spawn(move || {
+        let (s, r) = kind.pair::<[u8; LARGE]>();
+        let inside = kind.holds(100);
+        for _ in 0..inside {
+            assert!(s.try_send([5; LARGE]).is_ok());
+        }
+        if s.capacity() == Some(inside) {
+            assert!(s.try_send([6; LARGE]).is_err_and(|error| error.into_inner()[9] == 6));
+        }
+        for _ in 0..inside {
+            assert!(matches!(&r.try_recv(), Ok(message) if message[9] == 5));
+        }
+        assert!(r.try_recv().is_err());
+    });
+    tries.expect("a thread").join().expect("no panic");
+    let polls = small().spawn(move || {
+        let (s, r) = kind.pair::<[u8; LARGE]>();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut send = pin!(s.send_async([7; LARGE]));
+        let sent = send.as_mut().poll(&mut context).is_ready();
+        assert!(matches!(pin!(r.recv_async()).poll(&mut context), Poll::Ready(Ok(message)) if message[9] == 7));
+        assert!(sent || send.poll(&mut context).is_ready());
+    });
+    polls.expect("a thread").join().expect("no panic");
 }
 
 fn carries<T: Send + PartialEq + Debug + Clone + 'static>(kind: Kind, way: &'static Way, of: fn(usize) -> T) {

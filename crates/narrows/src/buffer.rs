@@ -60,18 +60,17 @@ impl<T> Buffer<T> {
         }
     }
 
-    /// The usual send of a thread that has the bias. An error is no answer, only the message back.
+    /// The usual send of a thread that has the bias, of the message in `from`. False is no answer.
     #[inline(always)]
-    pub(crate) fn send_easily(&self, message: T) -> Result<(), T> {
-        let Some(mut end) = self.queue.producer_easily() else { return Err(message) };
+    pub(crate) fn send_easily(&self, from: &mut Option<T>) -> bool {
+        let Some(mut end) = self.queue.producer_easily() else { return false };
         // Relaxed: only the send role, which we hold, writes it.
-        if self.reserved().load(Ordering::Relaxed) != 0 {
-            return Err(message);
+        if self.reserved().load(Ordering::Relaxed) != 0 || !end.push_easily(from, self.capacity) {
+            return false;
         }
-        end.push_easily(message, self.capacity)?;
         drop(end);
         self.receivers.notify_fenced(1);
-        Ok(())
+        true
     }
 
     /// The usual receive of a thread that has the bias, into `into`, which is empty. An error is no answer.
@@ -247,10 +246,21 @@ pub(crate) struct Place<'a, T> {
 }
 
 impl<T> Place<'_, T> {
-    /// Sends the message in `message`, which is then empty.
     #[inline(always)]
-    pub(crate) fn fill(mut self, message: &mut Option<T>) {
-        self.end.push_from(message);
+    pub(crate) fn put(mut self, message: T) {
+        self.end.push(message);
+        self.show();
+    }
+
+    /// The same with the message in `from`, which is then empty.
+    #[inline(always)]
+    pub(crate) fn fill(mut self, from: &mut Option<T>) {
+        self.end.push_from(from);
+        self.show();
+    }
+
+    #[inline(always)]
+    fn show(self) {
         drop(self.end);
         self.buffer.receivers.notify_fenced(1);
     }

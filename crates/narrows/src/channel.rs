@@ -22,9 +22,6 @@ use crate::{
     zero::Zero,
 };
 
-/// The largest message for the easy ways.
-const EASY_BYTES: usize = 256;
-
 /// What all handles of one channel share.
 #[derive(Debug)]
 #[repr(C)] // the flavour first: what its ends write is to lie far from the tag that every operation reads
@@ -59,24 +56,19 @@ impl<T> Chan<T> {
         self.about.as_ref().map(|about| &*about.name)
     }
 
-    /// The usual send, if it is easy. An error is no answer, only the message back.
-    ///
-    /// The easy ways pass a message on by its value: a large one would be copied more than once, and take as much of the
-    /// stack each time.
+    /// Whether the easy ways are meant for such messages. What calls them keeps a message beside its own: a large one would
+    /// be copied more than once, and take as much of the stack each time.
+    pub(crate) const HAS_EASY_WAYS: bool = size_of::<T>() <= 256;
+
+    /// The usual send of the message in `from`, if it is easy. False is no answer.
     #[inline(always)]
-    pub(crate) fn send_easily(&self, message: T) -> Result<(), T> {
-        if size_of::<T>() > EASY_BYTES {
-            return Err(message);
-        }
-        if let Flavor::Buffer(buffer) = &self.flavor { buffer.send_easily(message) } else { Err(message) }
+    pub(crate) fn send_easily(&self, from: &mut Option<T>) -> bool {
+        if let Flavor::Buffer(buffer) = &self.flavor { buffer.send_easily(from) } else { false }
     }
 
     /// The usual receive into `into`, which is empty, if it is easy. An error is no answer.
     #[inline(always)]
     pub(crate) fn recv_easily(&self, into: &mut Option<T>) -> Result<(), NotEasy> {
-        if size_of::<T>() > EASY_BYTES {
-            return Err(NotEasy::TakesMore);
-        }
         if let Flavor::Buffer(buffer) = &self.flavor { buffer.recv_easily(into) } else { Err(NotEasy::Empty) }
     }
 

@@ -39,9 +39,10 @@ impl<'a, T> SendOp<'a, T> {
     /// The usual send, if it is possible at once.
     #[inline]
     pub(crate) fn send_quickly(&mut self) -> bool {
-        let Some(message) = self.message.take() else { return false };
-        self.message = self.chan.send_easily(message).err();
-        self.message.is_none() || (self.chan.stores() && self.send_if_room())
+        if Chan::<T>::HAS_EASY_WAYS && self.chan.send_easily(&mut self.message) {
+            return true;
+        }
+        self.chan.stores() && self.send_if_room()
     }
 
     /// The same after an easy way was tried.
@@ -53,18 +54,6 @@ impl<'a, T> SendOp<'a, T> {
             place.fill(&mut self.message);
         }
         is_free
-    }
-
-    /// The usual attempt of a thread that does not wait.
-    pub(crate) fn try_at_once(&mut self) -> Result<(), Stop> {
-        match self.chan.place_or_why() {
-            Ok(place) => {
-                place.fill(&mut self.message);
-                Ok(())
-            }
-            Err(Some(stop)) => Err(stop),
-            Err(None) => self.try_now(Who::THREAD),
-        }
     }
 
     /// The message of a send that did not happen.
@@ -154,6 +143,9 @@ impl<T, H: Borrow<Receiver<T>>> RecvOp<T, H> {
     #[inline]
     fn take_quickly(&mut self) -> bool {
         let Some(chan) = self.handle.borrow().chan() else { return false };
+        if !Chan::<T>::HAS_EASY_WAYS {
+            return self.take_if_there();
+        }
         match chan.recv_easily(&mut self.message) {
             Ok(()) => true,
             Err(NotEasy::TakesMore) => self.take_if_there(),

@@ -1,6 +1,7 @@
 //! What the tests ask of the system: deadlines, processes, named pipes.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
@@ -61,7 +62,11 @@ pub(crate) fn marked_processes(mark: &str) -> Vec<PathBuf> {
 }
 
 /// A pipe with a name: a worker that reads it waits until the test lets it go.
-pub(crate) struct Barrier(PathBuf);
+pub(crate) struct Barrier {
+    path: PathBuf,
+    /// Held open for both ways: what was let go is there also for a worker that opens it later.
+    fifo: File,
+}
 
 impl Barrier {
     pub(crate) fn new() -> Barrier {
@@ -70,22 +75,23 @@ impl Barrier {
         let path = std::env::temp_dir().join(name);
         let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).expect("a fifo can be made");
-        Barrier(path)
+        let fifo = File::options().read(true).write(true).open(&path).expect("both ways need no partner");
+        Barrier { path, fifo }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
-    /// Lets one waiting worker go.
+    /// Lets one worker go, that waits or is about to.
     pub(crate) fn release(&self) {
-        fs::write(&self.0, "go\n").expect("a worker waits");
+        (&self.fifo).write_all(b"go\n").expect("a fifo has room");
     }
 }
 
 impl Drop for Barrier {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        let _ = fs::remove_file(&self.path);
     }
 }
 

@@ -90,13 +90,11 @@ impl<T> Receiver<T> {
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
         let mut message = None;
-        if let Some(chan) = self.chan()
-            && chan.recv_easily(&mut message).is_ok()
-            && let Some(message) = message
-        {
-            return Ok(message);
+        if let Some(chan) = self.chan().filter(|_| Chan::<T>::HAS_EASY_WAYS) {
+            // An error is no answer.
+            let _ = chan.recv_easily(&mut message);
         }
-        self.recv_on()
+        if let Some(message) = message { Ok(message) } else { self.recv_on() }
     }
 
     #[inline(never)]
@@ -129,12 +127,11 @@ impl<T> Receiver<T> {
             return Err(TryRecvError::Empty);
         }
         let mut message = None;
-        if chan.recv_easily(&mut message).is_ok()
-            && let Some(message) = message
-        {
-            return Ok(message);
+        if Chan::<T>::HAS_EASY_WAYS {
+            // An error is no answer.
+            let _ = chan.recv_easily(&mut message);
         }
-        self.try_recv_on()
+        if let Some(message) = message { Ok(message) } else { self.try_recv_on() }
     }
 
     #[inline(never)]

@@ -81,7 +81,19 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
-        self.chan().send_easily(message).or_else(|message| self.send_on(message))
+        if !Chan::<T>::HAS_EASY_WAYS {
+            return self.send_large(message);
+        }
+        let mut message = Some(message);
+        self.chan().send_easily(&mut message);
+        if let Some(message) = message { self.send_on(message) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn send_large(&self, message: T) -> Result<(), SendError<T>> {
+        let Some(place) = self.chan().place() else { return self.send_on(message) };
+        place.put(message);
+        Ok(())
     }
 
     #[inline(never)]
@@ -116,13 +128,30 @@ impl<T> Sender<T> {
     /// Apart, so that little stands before the answer to who asks again and again.
     #[inline(never)]
     fn try_send_now(&self, message: T) -> Result<(), TrySendError<T>> {
-        self.chan().send_easily(message).or_else(|message| self.try_send_on(message))
+        if !Chan::<T>::HAS_EASY_WAYS {
+            return self.try_send_on(message);
+        }
+        let mut message = Some(message);
+        self.chan().send_easily(&mut message);
+        if let Some(message) = message { self.try_send_on(message) } else { Ok(()) }
     }
 
-    #[inline(never)]
     fn try_send_on(&self, message: T) -> Result<(), TrySendError<T>> {
+        match self.chan().place_or_why() {
+            Ok(place) => {
+                place.put(message);
+                Ok(())
+            }
+            Err(Some(Stop::Full)) => Err(TrySendError::Full(message)),
+            Err(Some(Stop::Closed)) => Err(TrySendError::Disconnected(message)),
+            Err(None) => self.try_send_slow(message),
+        }
+    }
+
+    #[cold]
+    fn try_send_slow(&self, message: T) -> Result<(), TrySendError<T>> {
         let mut op = SendOp::new(self.chan(), message);
-        op.try_at_once().map_err(|stop| match stop {
+        op.try_now(Who::THREAD).map_err(|stop| match stop {
             Stop::Full => TrySendError::Full(op.take_message()),
             Stop::Closed => TrySendError::Disconnected(op.take_message()),
         })

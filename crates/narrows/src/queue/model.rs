@@ -30,10 +30,11 @@ fn take<T>(queue: &Queue<T, ()>) -> Option<T> {
 
 /// The same where it is easy, which it is once the thread has the bias.
 fn push_easily<T>(queue: &Queue<T, ()>, capacity: usize, message: T) -> bool {
-    let Some(mut end) = queue.producer_easily() else { return push_if_room(queue, capacity, message) };
-    let pushed = end.push_easily(message, capacity);
-    drop(end);
-    pushed.or_else(|message| if push_if_room(queue, capacity, message) { Ok(()) } else { Err(()) }).is_ok()
+    let mut message = Some(message);
+    if let Some(mut end) = queue.producer_easily() {
+        end.push_easily(&mut message, capacity);
+    }
+    message.is_none_or(|message| push_if_room(queue, capacity, message))
 }
 
 fn take_easily<T>(queue: &Queue<T, ()>) -> Option<T> {

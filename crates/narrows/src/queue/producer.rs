@@ -89,16 +89,16 @@ impl<T, R> Producer<'_, T, R> {
         unsafe { self.push_by(|slot| slot.put(message)) };
     }
 
-    /// Adds a message where that is easy: the queue is open, a place is free if none is reserved, and no block is to be
-    /// made. An error is no answer, only the message back.
+    /// Adds the message in `from` where that is easy: the queue is open, a place is free if none is reserved, and no block is
+    /// to be made. False is no answer.
     ///
     /// Everything in one step, and the cursor in a variable: what is written into a slot may change no cursor, but the
     /// compiler cannot know.
     #[inline(always)]
-    pub(crate) fn push_easily(&mut self, message: T, most: usize) -> Result<(), T> {
+    pub(crate) fn push_easily(&mut self, from: &mut Option<T>, most: usize) -> bool {
         let tail = self.tail();
         if tail & CLOSED != 0 {
-            return Err(message);
+            return false;
         }
         match &self.queue.store {
             Store::Ring(ring) => {
@@ -106,31 +106,31 @@ impl<T, R> Producer<'_, T, R> {
                 let at = unsafe { self.end.at.ring };
                 let cell = ring.cell(&at);
                 if !cell.is_empty(&at) {
-                    return Err(message);
+                    return false;
                 }
                 // SAFETY: we hold the send role, so the slot is ours, and its stamp says that it is empty.
-                unsafe { cell.slot.put(message) };
+                unsafe { cell.slot.fill(from) };
                 cell.mark_full(&at);
                 // SAFETY: the cursor of a ring.
                 ring.move_on_from(at, unsafe { &mut self.end.at.ring });
             }
             Store::Blocks(_) => {
                 if self.used_at_most() >= most {
-                    return Err(message);
+                    return false;
                 }
                 // SAFETY: the cursor of blocks.
                 let at = unsafe { &mut self.end.at.block };
                 if at.is_at_the_end() {
-                    return Err(message);
+                    return false;
                 }
                 // SAFETY: we hold the send role, so the cursor is ours, and the next slot in its block is empty.
-                unsafe { at.next_here().put(message) };
+                unsafe { at.next_here().fill(from) };
             }
         }
         // Release: as in `push_by`.
         self.queue.tail().store(tail.wrapping_add(ONE), Ordering::Release);
         answer::acted();
-        Ok(())
+        true
     }
 
     /// The same as `push` with the message in `from`.

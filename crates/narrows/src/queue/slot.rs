@@ -33,6 +33,7 @@ impl<T> Slot<T> {
     ///
     /// # Safety
     /// The slot is empty, and nobody else uses it during the call.
+    #[inline(always)]
     pub(super) unsafe fn fill(&self, from: &mut Option<T>) {
         let message = from.as_mut().expect("a message to send");
         self.0.with_mut(|slot| {
