@@ -6,7 +6,7 @@
 pub(crate) fn passed(output: &str) -> u64 {
     let lines = output.lines();
     lines
-        .filter(|line| line.contains("test result: ") || line.contains(" tests run: "))
+        .filter(|line| line.contains(" passed; ") || line.contains(" tests run: "))
         .flat_map(|line| line.match_indices(" passed").map(move |(at, _)| &line[..at]))
         .filter_map(|before| number(before.rsplit([' ', '\u{1b}']).next()?))
         .sum()
@@ -123,6 +123,9 @@ mod tests {
         assert_eq!(passed(libtest), 13);
         let joined = "test result: test result: okok. 4 passed; 0 failed. 4 passed; 0 failed;";
         assert_eq!(passed(joined), 8);
+        let torn =
+            "test result: ok\nsuccesses:\n. 1 passed; 0 failed;    a\n; finished in 1 s\nok. 1 passed; 0 failed;\n";
+        assert_eq!(passed(torn), 2);
         assert_eq!(passed("Summary [   1.013s] 70 tests run: 70 passed (1 slow), 0 skipped"), 70);
         assert_eq!(passed("a message that passed\n5 passed the door"), 0);
     }
