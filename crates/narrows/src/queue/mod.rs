@@ -257,7 +257,8 @@ impl<T, R> Queue<T, R> {
     /// Open and full, for sure, at one moment within the call.
     #[inline(always)]
     pub(crate) fn is_surely_full(&self, capacity: usize) -> bool {
-        // Acquire: before the head. Places that were given back since do not count.
+        // Acquire: before the head. Places that were given back since do not count. A closed tail is odd, and so never as far
+        // ahead; nor is it where the two were read in the wrong order, or where no number of places is the capacity.
         let tail = self.tail().load(Ordering::Acquire);
         capacity.checked_mul(ONE).is_some_and(|full| tail.wrapping_sub(self.given_back() * ONE) == full)
     }
