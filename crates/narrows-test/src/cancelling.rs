@@ -89,7 +89,7 @@ pub fn rule_13_a_dropped_send_passes_its_wake_up_on(kind: Kind, way: &'static Wa
     let (s, r) = kind.pair();
     kind.fill(&s, |_| 0);
     let (s1, s2) = (s.clone(), s.clone());
-    let (first, second) = (Hand::waiting(s1.send_async(1)), Hand::waiting(s2.send_async(2)));
+    let (first, second) = (Hand::waiting(s1.reserve_async()), Hand::waiting(s2.reserve_async()));
     let side = way.send;
     let last = side.spawn(async move { side.send(&s, 3).await });
     last.until_waiting();
@@ -99,6 +99,27 @@ pub fn rule_13_a_dropped_send_passes_its_wake_up_on(kind: Kind, way: &'static Wa
     assert!(second.is_woken());
     drop(second);
     assert_eq!(last.join(), Ok(()));
+}
+
+/// A send whose message was taken is sent, also if it is dropped before it hears of that; its message comes in its turn.
+pub fn rule_13_a_send_that_was_taken_stays_sent(kind: Kind) {
+    let room = kind.holds(usize::MAX);
+    let ledger = Ledger::new(room + 3);
+    let (s, r) = kind.pair::<Load>();
+    kind.fill(&s, |i| ledger.load(number(i)));
+    let waits = Hand::waiting(s.send_async(ledger.load(number(room))));
+    let behind = Hand::waiting(s.send_async(ledger.load(number(room + 1))));
+    assert_eq!(r.try_recv().map(|load| load.number()), Ok(0));
+    assert_eq!((waits.is_woken(), behind.is_woken()), (true, false));
+    assert_eq!(s.len(), room, "it has the place");
+    drop(waits);
+    assert!(!behind.is_woken(), "no place is free");
+    for i in 1..=room + 1 {
+        assert_eq!(r.try_recv().map(|load| load.number()), Ok(number(i)));
+    }
+    assert!(behind.ready().is_ok());
+    assert!(r.try_recv().is_err());
+    ledger.settle();
 }
 
 /// A send that is dropped before it is done sends nothing, drops its message, and leaves its place in line to the next.

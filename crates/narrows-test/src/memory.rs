@@ -10,6 +10,7 @@ use crate::way::Way;
 use narrows::{RecvError, SendError, TryRecvError};
 use std::fmt::Debug;
 use std::future::Future;
+use std::mem;
 use std::num::NonZeroU8;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -77,6 +78,26 @@ pub fn rule_19_large_messages_work_on_a_small_stack(kind: Kind) {
         assert!(sent || send.poll(&mut context).is_ready());
     });
     polls.expect("a thread").join().expect("no panic");
+    let waits = small().spawn(move || {
+        let mut context = Context::from_waker(Waker::noop());
+        for end in 0..3 {
+            let (s, r) = kind.pair::<[u8; LARGE]>();
+            if kind.capacity().is_none_or(|capacity| capacity > 100) {
+                return;
+            }
+            kind.fill(&s, |_| [8; LARGE]);
+            let mut send = Box::pin(s.send_async([9; LARGE]));
+            assert!(send.as_mut().poll(&mut context).is_pending());
+            match end {
+                0 => assert!(r.try_recv().is_ok()),
+                1 => assert!(r.close()),
+                _ => drop(mem::replace(&mut send, Box::pin(s.send_async([10; LARGE])))),
+            }
+            let polled = send.as_mut().poll(&mut context);
+            assert_eq!(polled.map(|sent| sent.is_ok()), [Poll::Ready(true), Poll::Ready(false), Poll::Pending][end]);
+        }
+    });
+    waits.expect("a thread").join().expect("no panic");
 }
 
 fn carries<T: Send + PartialEq + Debug + Clone + 'static>(kind: Kind, way: &'static Way, of: fn(usize) -> T) {

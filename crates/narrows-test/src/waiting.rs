@@ -2,12 +2,14 @@
 
 use crate::actor::Actor;
 use crate::deadline::{times, until};
-use crate::hand::Hand;
+use crate::hand::{Bell, Hand, poll};
 use crate::kind::Kind;
 use crate::way::{POOL, THREADS, Way};
 use narrows::{Receiver, TrySendError};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
 fn receiver<T: Send + 'static>(way: &'static Way, r: &Receiver<T>) -> Actor<T> {
     let (r, side) = (r.clone(), way.recv);
@@ -183,8 +185,8 @@ pub fn rule_10_no_task_is_passed_over_for_good(kind: Kind) {
 pub fn rule_10_a_sender_that_found_no_room_keeps_its_place(kind: Kind) {
     let (s, r) = kind.pair();
     kind.fill(&s, |_| 100);
-    let mut first = Hand::waiting(s.send_async(1));
-    let second = Hand::waiting(s.send_async(2));
+    let mut first = Hand::waiting(s.reserve_async());
+    let second = Hand::waiting(s.reserve_async());
     for _ in 0..3 {
         assert!(r.try_recv().is_ok());
         assert!(first.is_woken());
@@ -194,8 +196,40 @@ pub fn rule_10_a_sender_that_found_no_room_keeps_its_place(kind: Kind) {
     assert!(!second.is_woken(), "the second is next, not first");
     assert!(r.try_recv().is_ok());
     assert!(first.is_woken());
-    assert_eq!(first.ready(), Ok(()));
+    let permit = first.ready();
+    assert!(permit.is_ok());
     assert_eq!(s.try_send(5), Err(TrySendError::Full(5)));
+}
+
+/// A task that polled two futures goes on with one of them, though the wake-up was for the other.
+pub fn rule_09_a_task_may_go_on_with_one_of_two(kind: Kind) {
+    let (s, r) = kind.pair();
+    kind.fill(&s, |_| 0);
+    let bell = Bell::new();
+    let mut reserve = pin!(s.reserve_async());
+    let mut send = pin!(s.send_async(1));
+    assert!(poll(&mut reserve, &bell).is_pending());
+    assert!(poll(&mut send, &bell).is_pending());
+    assert_eq!(r.try_recv(), Ok(0));
+    assert_eq!(bell.rings(), 1);
+    assert!(!s.is_full());
+    assert_eq!(poll(&mut send, &bell), Poll::Ready(Ok(())));
+}
+
+/// A message that waited for a place, and got it from a receiver, is a message for the next receiver in line.
+pub fn rule_09_a_message_that_waited_wakes_a_receiver(kind: Kind) {
+    let (s, r) = kind.pair();
+    let first = Hand::waiting(r.recv_async());
+    let second = Hand::waiting(r.recv_async());
+    kind.fill(&s, |i| i);
+    let room = kind.holds(usize::MAX);
+    // Told of a message already, if there is more than one place.
+    assert_eq!(second.is_woken(), room > 1);
+    let waits = Hand::waiting(s.send_async(room));
+    assert_eq!(first.ready(), Ok(0));
+    assert!(waits.is_woken() && second.is_woken());
+    assert_eq!(second.ready(), Ok(1));
+    assert_eq!(waits.ready(), Ok(()));
 }
 
 /// Sleeping threads are served in the order in which they came, if one message comes at a time.

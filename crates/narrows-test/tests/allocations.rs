@@ -106,6 +106,32 @@ fn rule_18_no_allocation_per_message_on_one_thread() {
     });
 }
 
+/// Nor for a large message that waits in line for its place.
+#[test]
+fn rule_18_no_allocation_per_large_message_that_waits() {
+    on(BOUNDED, |kind| {
+        let (s, r) = kind.pair::<[u8; 20_000]>();
+        let large = || std::array::from_fn(|_| 0);
+        kind.fill(&s, |_| large());
+        let bell = Bell::new();
+        let lap = || {
+            let mut send = pin!(s.send_async(large()));
+            assert!(poll(&mut send, &bell).is_pending());
+            assert!(r.try_recv().is_ok());
+            assert!(poll(&mut send, &bell).is_ready());
+        };
+        // Once around whatever the messages lie in.
+        for _ in 0..200 {
+            lap();
+        }
+        let before = asked();
+        for _ in 0..times(500) {
+            lap();
+        }
+        assert_eq!(asked() - before, 0, "{kind}");
+    });
+}
+
 /// Nor when both sides wait for each other all the time: a wait that recurs is not paid for again and again.
 #[test]
 fn rule_18_no_allocation_per_message_between_threads() {

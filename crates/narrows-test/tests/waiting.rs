@@ -30,6 +30,8 @@ every_kind! {
     waiting::rule_10_no_task_is_passed_over_for_good: BOUNDED;
     waiting::rule_10_senders_are_woken_in_order: BOUNDED;
     waiting::rule_10_a_task_that_found_nothing_keeps_its_place: EVERY;
+    waiting::rule_09_a_task_may_go_on_with_one_of_two: FINITE;
+    waiting::rule_09_a_message_that_waited_wakes_a_receiver: FINITE;
     waiting::rule_10_a_sender_that_found_no_room_keeps_its_place: FINITE;
     timing::rule_12_a_deadline_in_the_past_tries_once: EVERY;
     timing::rule_12_a_timeout_is_no_earlier_than_said: EVERY;
@@ -37,6 +39,7 @@ every_kind! {
     cancelling::rule_13_a_dropped_receive_loses_no_message: EVERY;
     cancelling::rule_13_a_dropped_receive_hides_no_other: ZERO;
     cancelling::rule_13_a_dropped_send_sends_nothing: BOUNDED;
+    cancelling::rule_13_a_send_that_was_taken_stays_sent: BOUNDED;
     cancelling::rule_13_reserving_first_never_loses_the_message: BOUNDED;
     forgetting::rule_15_only_the_latest_waker_is_woken: EVERY;
     forgetting::pitfall_20_no_waker_outlives_its_future: EVERY;

@@ -13,17 +13,23 @@
 //! again, though others may have been told meanwhile that the channel is at its end.
 
 mod chosen;
+mod line;
 
-use self::chosen::{Books, MOVED, Numbered, held_in};
+use std::task::{Poll, Waker};
+
+use self::{
+    chosen::{Books, MOVED, Numbered, held_in},
+    line::Parcel,
+};
 use crate::{
     answer,
     arm::{Look, Seat, Ticket, Token, Who},
-    error::TryRecvError,
-    flavor::{Inlet, Offering, Outlet, Stop},
+    error::{RecvError, SendError, TryRecvError},
+    flavor::{Inlet, Offering, Outlet, Stop, unless_full},
     queue::{Consumer, NotEasy, Producer, Queue},
     role,
     sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering, fence},
-    wait::list::WaitList,
+    wait::list::{self, WaitList},
 };
 
 type End<'a, T> = Consumer<'a, T, Books<T>>;
@@ -39,7 +45,7 @@ pub(crate) struct Buffer<T> {
     closed: AtomicU8,
     /// What was taken when a receiver last had to wait.
     last_wait: AtomicU32,
-    senders: WaitList,
+    senders: WaitList<Parcel<T>>,
     receivers: WaitList,
     queue: Queue<T, Books<T>>,
 }
@@ -230,7 +236,9 @@ impl<T> Buffer<T> {
     /// Whether or not there is a bound: so many permits may be out that no number is left for another place.
     #[inline(always)]
     fn places_are_free(&self, n: usize) {
-        self.senders.notify_fenced(n);
+        if self.senders.is_waited_on() {
+            self.admit(None, n);
+        }
     }
 
     fn drained(end: &mut End<'_, T>) -> bool {
@@ -314,7 +322,7 @@ impl<T> Inlet<T> for Buffer<T> {
     }
 
     fn note_claim(&self, seat: &mut Seat) {
-        WaitList::was_claimed(seat);
+        list::was_claimed(seat);
     }
 
     fn retract_send(&self, seat: &mut Seat, _: &mut Option<T>) {
@@ -322,7 +330,21 @@ impl<T> Inlet<T> for Buffer<T> {
     }
 
     fn pass_on_send(&self, after: Seat) {
-        self.senders.pass_on(after, || self.can_send(1, Who::THREAD));
+        if self.senders.is_waited_on() && self.can_send(1, Who::THREAD) {
+            self.admit(after, 1);
+        }
+    }
+
+    fn poll_send(&self, message: &mut Option<T>, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), SendError<()>>> {
+        self.poll_send_in_line(message, seat, waker)
+    }
+
+    fn poll_reserve(&self, n: usize, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), SendError<()>>> {
+        self.poll_for_places(n, seat, waker, || unless_full(self.reserve(n, Who::TASK)))
+    }
+
+    fn leave_send(&self, seat: &mut Seat, message: &mut Option<T>) {
+        self.leave_send_line(seat, message);
     }
 
     fn choose_send(&self, who: Who<'_>) -> Option<Token> {
@@ -365,10 +387,6 @@ impl<T> Inlet<T> for Buffer<T> {
 
     fn send_patience(&self) -> usize {
         self.patience()
-    }
-
-    fn was_a_sender_overtaken(&self) -> bool {
-        self.senders.was_overtaken()
     }
 
     fn close(&self) -> bool {
@@ -414,7 +432,7 @@ impl<T> Outlet<T> for Buffer<T> {
     }
 
     fn was_received(&self, seat: &mut Seat, _: &mut Option<T>) -> bool {
-        WaitList::was_claimed(seat);
+        list::was_claimed(seat);
         false
     }
 
@@ -423,7 +441,17 @@ impl<T> Outlet<T> for Buffer<T> {
     }
 
     fn pass_on_recv(&self) {
-        self.receivers.pass_on(None, || self.can_recv(Who::THREAD));
+        self.receivers.pass_on(|| self.can_recv(Who::THREAD));
+    }
+
+    fn poll_recv(&self, into: &mut Option<T>, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), RecvError>> {
+        self.poll_recv_in_line(into, seat, waker)
+    }
+
+    fn leave_recv(&self, seat: &mut Seat) {
+        if self.receivers.leave(seat) {
+            self.pass_on_recv();
+        }
     }
 
     fn choose_recv(&self, _: Who<'_>) -> Option<Token> {

@@ -172,6 +172,12 @@ impl<T> Chan<T> {
         }
     }
 
+    /// When a message comes without anybody's notice.
+    #[inline]
+    pub(crate) fn due(&self) -> Option<Instant> {
+        if let Flavor::Timer(timer) = &self.flavor { timer.due() } else { None }
+    }
+
     pub(crate) fn outlet(&self) -> &dyn Outlet<T> {
         self.flavor.outlet()
     }

@@ -1,9 +1,11 @@
 //! The flavours of a channel and the only place that tells them apart. Knows what a flavour must do ([`Inlet`], [`Outlet`]), not how.
 
+use std::task::{Poll, Waker};
+
 use crate::{
     arm::{Look, Seat, Ticket, Token, Who},
     buffer::Buffer,
-    error::TryRecvError,
+    error::{RecvError, SendError, TryRecvError},
     time::Deadline,
     timer::Timer,
     zero::Zero,
@@ -47,6 +49,24 @@ pub(crate) enum Stop {
     Closed,
 }
 
+/// How a send ended, unless it has to wait.
+pub(crate) fn unless_full(sent: Result<(), Stop>) -> Option<Result<(), SendError<()>>> {
+    match sent {
+        Ok(()) => Some(Ok(())),
+        Err(Stop::Closed) => Some(Err(SendError(()))),
+        Err(Stop::Full) => None,
+    }
+}
+
+/// The same for a receive.
+pub(crate) fn unless_empty(received: Result<(), TryRecvError>) -> Option<Result<(), RecvError>> {
+    match received {
+        Ok(()) => Some(Ok(())),
+        Err(TryRecvError::Disconnected) => Some(Err(RecvError)),
+        Err(TryRecvError::Empty) => None,
+    }
+}
+
 /// What a waiting sender shows.
 #[derive(Debug)]
 pub(crate) enum Offering<'a, T> {
@@ -86,6 +106,15 @@ pub(crate) trait Inlet<T> {
     /// Gives an unused wake-up to the next sender, behind `after`, if there is a place.
     fn pass_on_send(&self, after: Seat);
 
+    /// Sends for a task, or leaves its ticket, to be woken by `waker`. The message is in the ticket meanwhile, if it may be
+    /// taken from there; after an error it is in `message`.
+    fn poll_send(&self, message: &mut Option<T>, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), SendError<()>>>;
+    /// Takes `n` places for a task in the same way.
+    fn poll_reserve(&self, n: usize, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), SendError<()>>>;
+    /// A task gives up: takes its ticket back, and the message if it is still in it, and passes on a wake-up that it did not
+    /// use.
+    fn leave_send(&self, seat: &mut Seat, message: &mut Option<T>);
+
     /// First step of a selected send: makes it certain.
     fn choose_send(&self, who: Who<'_>) -> Option<Token>;
     /// The same after a claim of the ticket.
@@ -100,11 +129,6 @@ pub(crate) trait Inlet<T> {
     /// The same for a thread that asks again and again, as a guess.
     fn may_send(&self) -> bool {
         self.can_send(1, Who::THREAD)
-    }
-
-    /// Was one of those that wait for a place overtaken, since this was asked last, by one without a ticket?
-    fn was_a_sender_overtaken(&self) -> bool {
-        false
     }
 
     /// How many pauses a sender that found no place had better make before it looks again.
@@ -138,6 +162,10 @@ pub(crate) trait Outlet<T> {
     /// Gives an unused wake-up to the next receiver, if there is a message.
     fn pass_on_recv(&self);
 
+    /// Receives for a task, or leaves its ticket, to be woken by `waker`.
+    fn poll_recv(&self, into: &mut Option<T>, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), RecvError>>;
+    /// A task gives up: takes its ticket back, and passes on a wake-up that it did not use.
+    fn leave_recv(&self, seat: &mut Seat);
     /// First step of a selected receive: makes it certain.
     fn choose_recv(&self, who: Who<'_>) -> Option<Token>;
     /// The same after a claim of the ticket, which then goes with the token.

@@ -1,4 +1,4 @@
-//! The futures: operations that are polled instead of blocked on. Each wraps a [`Wait`] and adds nothing but its type.
+//! The futures: operations that are polled instead of blocked on. Each wraps a [`TaskWait`] and adds nothing but its type.
 
 use std::{
     fmt,
@@ -15,17 +15,17 @@ use crate::{
     op::{ClosedOp, PlaceOp, RecvOp, SendOp},
     permit::{Permit, Permits},
     time::Deadline,
-    wait::{self, Wait},
+    wait::{self, task::TaskWait},
 };
 
 /// A send in a task. From [`Sender::send_async`].
 #[must_use = "a future does nothing until it is polled"]
-pub struct SendFuture<'a, T>(Wait<SendOp<'a, T>>);
+pub struct SendFuture<'a, T>(TaskWait<SendOp<'a, T>>);
 
 impl<'a, T> SendFuture<'a, T> {
     #[inline]
     pub(crate) fn new(op: SendOp<'a, T>) -> Self {
-        SendFuture(Wait::new(op))
+        SendFuture(TaskWait::new(op))
     }
 }
 
@@ -37,7 +37,7 @@ impl<T> Future for SendFuture<'_, T> {
         let wait = &mut self.0;
         let tried = wait.is_fresh();
         if tried && wait.op_mut().send_quickly() {
-            wait.skip();
+            wait.finish();
             return Poll::Ready(Ok(()));
         }
         wait.poll_on(cx, tried).map_err(|SendError(())| SendError(wait.op_mut().take_message()))
@@ -46,12 +46,12 @@ impl<T> Future for SendFuture<'_, T> {
 
 /// A receive in a task. From [`Receiver::recv_async`].
 #[must_use = "a future does nothing until it is polled"]
-pub struct RecvFuture<'a, T>(Wait<RecvOp<T, &'a Receiver<T>>>);
+pub struct RecvFuture<'a, T>(TaskWait<RecvOp<T, &'a Receiver<T>>>);
 
 impl<'a, T> RecvFuture<'a, T> {
     #[inline]
     pub(crate) fn new(op: RecvOp<T, &'a Receiver<T>>) -> Self {
-        RecvFuture(Wait::new(op))
+        RecvFuture(TaskWait::new(op))
     }
 }
 
@@ -68,12 +68,12 @@ impl<T> Future for RecvFuture<'_, T> {
 #[must_use = "a future does nothing until it is polled"]
 pub struct ReserveFuture<'a, T> {
     sender: &'a Sender<T>,
-    wait: Wait<PlaceOp<T, &'a Sender<T>>>,
+    wait: TaskWait<PlaceOp<T, &'a Sender<T>>>,
 }
 
 impl<'a, T> ReserveFuture<'a, T> {
     pub(crate) fn new(sender: &'a Sender<T>) -> Self {
-        ReserveFuture { sender, wait: Wait::new(PlaceOp::new(sender, 1)) }
+        ReserveFuture { sender, wait: TaskWait::new(PlaceOp::new(sender, 1)) }
     }
 }
 
@@ -84,7 +84,7 @@ impl<'a, T> Future for ReserveFuture<'a, T> {
         let (sender, wait) = (self.sender, &mut self.wait);
         let tried = wait.is_fresh();
         if tried && wait.op().chan().reserve_quickly() {
-            wait.skip();
+            wait.finish();
             return Poll::Ready(Ok(Permit::new(sender)));
         }
         wait.poll_on(cx, tried).map_ok(|()| Permit::new(sender))
@@ -96,12 +96,12 @@ impl<'a, T> Future for ReserveFuture<'a, T> {
 pub struct ReserveManyFuture<'a, T> {
     sender: &'a Sender<T>,
     n: usize,
-    wait: Wait<PlaceOp<T, &'a Sender<T>>>,
+    wait: TaskWait<PlaceOp<T, &'a Sender<T>>>,
 }
 
 impl<'a, T> ReserveManyFuture<'a, T> {
     pub(crate) fn new(sender: &'a Sender<T>, n: usize) -> Self {
-        ReserveManyFuture { sender, n, wait: Wait::new(PlaceOp::new(sender, n)) }
+        ReserveManyFuture { sender, n, wait: TaskWait::new(PlaceOp::new(sender, n)) }
     }
 }
 
@@ -110,7 +110,7 @@ impl<'a, T> Future for ReserveManyFuture<'a, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (sender, n) = (self.sender, self.n);
-        Pin::new(&mut self.wait).poll(cx).map_ok(|()| Permits::new(sender, n))
+        self.wait.poll_on(cx, false).map_ok(|()| Permits::new(sender, n))
     }
 }
 
@@ -130,11 +130,11 @@ impl<'a, T> Future for ReserveManyFuture<'a, T> {
 /// });
 /// ```
 #[must_use = "a future does nothing until it is polled"]
-pub struct Closed<'a, T>(Wait<ClosedOp<'a, T>>);
+pub struct Closed<'a, T>(TaskWait<ClosedOp<'a, T>>);
 
 impl<'a, T> Closed<'a, T> {
     pub(crate) fn new(chan: Option<&'a Chan<T>>) -> Self {
-        Closed(Wait::new(ClosedOp::new(chan)))
+        Closed(TaskWait::new(ClosedOp::new(chan)))
     }
 
     fn chan(&self) -> Option<&'a Chan<T>> {
@@ -165,7 +165,7 @@ impl<T> Future for Closed<'_, T> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.0).poll(cx)
+        self.0.poll_on(cx, false)
     }
 }
 

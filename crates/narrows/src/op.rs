@@ -4,20 +4,22 @@
 use std::{
     borrow::Borrow,
     marker::PhantomData,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
+    time::Instant,
 };
 
 use crate::{
     arm::{Look, Seat, Ticket, Token, Who},
     channel::Chan,
     error::{RecvError, SendError, TryRecvError},
-    flavor::{Offering, Stop},
+    flavor::{Offering, Stop, unless_empty, unless_full},
     handle::{Receiver, Sender},
     queue::NotEasy,
-    sync::Arc,
+    sync::{Arc, Ordering, fence},
     time::Deadline,
     wait::{
-        Op, Wait,
+        Op,
+        task::{TaskOp, TaskWait},
         waiter::{FINISHED, Waiter},
     },
 };
@@ -71,11 +73,7 @@ impl<T> Op for SendOp<'_, T> {
     type Output = Result<(), SendError<()>>;
 
     fn attempt(&mut self, who: Who<'_>) -> Option<Self::Output> {
-        match self.try_now(who) {
-            Ok(()) => Some(Ok(())),
-            Err(Stop::Full) => None,
-            Err(Stop::Closed) => Some(Err(SendError(()))),
-        }
+        unless_full(self.try_now(who))
     }
 
     fn enlist(&mut self, waiter: &Arc<Waiter>) -> Look {
@@ -112,16 +110,26 @@ impl<T> Op for SendOp<'_, T> {
         self.chan.inlet().offer(&mut self.message, deadline).then_some(Ok(()))
     }
 
-    fn was_one_overtaken(&self) -> bool {
-        self.chan.inlet().was_a_sender_overtaken()
-    }
-
     fn may_find_stored(&self) -> bool {
         self.chan.stores()
     }
 
     fn is_worth_a_try(&self) -> bool {
         self.chan.stores() || self.chan.inlet().may_send()
+    }
+}
+
+impl<T> TaskOp for SendOp<'_, T> {
+    fn poll(&mut self, waker: &Waker) -> Poll<Self::Output> {
+        self.chan.inlet().poll_send(&mut self.message, &mut self.seat, waker)
+    }
+
+    fn leave(&mut self) {
+        self.chan.inlet().leave_send(&mut self.seat, &mut self.message);
+    }
+
+    fn is_in_line(&self) -> bool {
+        self.seat.is_some()
     }
 }
 
@@ -197,11 +205,7 @@ impl<T, H: Borrow<Receiver<T>>> Op for RecvOp<T, H> {
     type Output = Result<(), RecvError>;
 
     fn attempt(&mut self, who: Who<'_>) -> Option<Self::Output> {
-        match self.try_now(who) {
-            Ok(()) => Some(Ok(())),
-            Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => Some(Err(RecvError)),
-        }
+        unless_empty(self.try_now(who))
     }
 
     fn enlist(&mut self, waiter: &Arc<Waiter>) -> Look {
@@ -247,10 +251,6 @@ impl<T, H: Borrow<Receiver<T>>> Op for RecvOp<T, H> {
         chan.outlet().want(&mut self.message, deadline).then_some(Ok(()))
     }
 
-    fn was_one_overtaken(&self) -> bool {
-        self.handle.borrow().chan().is_some_and(|chan| chan.outlet().was_a_receiver_overtaken())
-    }
-
     fn may_find_stored(&self) -> bool {
         self.handle.borrow().chan().is_none_or(Chan::stores)
     }
@@ -260,13 +260,38 @@ impl<T, H: Borrow<Receiver<T>>> Op for RecvOp<T, H> {
     }
 }
 
-impl<T, H: Borrow<Receiver<T>>> Wait<RecvOp<T, H>> {
+impl<T, H: Borrow<Receiver<T>>> TaskOp for RecvOp<T, H> {
+    fn poll(&mut self, waker: &Waker) -> Poll<Self::Output> {
+        let Some(chan) = self.handle.borrow().chan() else { return Poll::Pending };
+        chan.outlet().poll_recv(&mut self.message, &mut self.seat, waker)
+    }
+
+    fn leave(&mut self) {
+        if let Some(chan) = self.handle.borrow().chan() {
+            chan.outlet().leave_recv(&mut self.seat);
+        }
+    }
+
+    fn is_in_line(&self) -> bool {
+        self.seat.is_some()
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.handle.borrow().chan().and_then(Chan::due)
+    }
+
+    fn may_give_way(&self) -> bool {
+        self.handle.borrow().chan().is_some_and(|chan| chan.stores() && !chan.outlet().was_a_receiver_overtaken())
+    }
+}
+
+impl<T, H: Borrow<Receiver<T>>> TaskWait<RecvOp<T, H>> {
     /// Polls for a message.
     #[inline]
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
         let tried = self.is_fresh();
         if tried && self.op_mut().take_quickly() {
-            self.skip();
+            self.finish();
             return Poll::Ready(Ok(self.op_mut().take_message()));
         }
         self.poll_on(cx, tried).map_ok(|()| self.op_mut().take_message())
@@ -336,12 +361,22 @@ impl<T, H: Borrow<Sender<T>>> Op for PlaceOp<T, H> {
         self.chan().inlet().can_send(self.n, Who::THREAD)
     }
 
-    fn was_one_overtaken(&self) -> bool {
-        self.chan().inlet().was_a_sender_overtaken()
-    }
-
     fn may_find_stored(&self) -> bool {
         self.chan().stores()
+    }
+}
+
+impl<T, H: Borrow<Sender<T>>> TaskOp for PlaceOp<T, H> {
+    fn poll(&mut self, waker: &Waker) -> Poll<Self::Output> {
+        self.handle.borrow().chan().inlet().poll_reserve(self.n, &mut self.seat, waker)
+    }
+
+    fn leave(&mut self) {
+        self.handle.borrow().chan().inlet().leave_send(&mut self.seat, &mut None);
+    }
+
+    fn is_in_line(&self) -> bool {
+        self.seat.is_some()
     }
 }
 
@@ -390,5 +425,25 @@ impl<T> Op for ClosedOp<'_, T> {
 
     fn looks_ready(&mut self) -> bool {
         false
+    }
+}
+
+impl<T> TaskOp for ClosedOp<'_, T> {
+    fn poll(&mut self, waker: &Waker) -> Poll<()> {
+        let Some(chan) = self.chan else { return Poll::Pending };
+        let look = || {
+            // SeqCst: as in `WaitList::enlist`.
+            fence(Ordering::SeqCst);
+            chan.outlet().is_closed()
+        };
+        chan.closing.poll(&mut self.seat, waker, || chan.outlet().is_closed().then_some(()), look, |_| ())
+    }
+
+    fn leave(&mut self) {
+        self.retract();
+    }
+
+    fn is_in_line(&self) -> bool {
+        self.seat.is_some()
     }
 }

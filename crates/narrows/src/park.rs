@@ -2,6 +2,8 @@
 //!
 //! Invariant: whoever makes `done` true unparks the thread afterwards, so a sleep ends; waking too early is harmless.
 
+mod crowd;
+
 use std::{
     cell::Cell,
     time::{Duration, Instant},
@@ -95,7 +97,8 @@ const PAUSES: u32 = 40;
 const YIELDS: u32 = 64;
 
 /// A yield that took longer gave its time to a thread that is busy with something else. Each further one would cost as
-/// much, and meanwhile nobody can find us: eight of them took a second with 60 busy threads on two cores.
+/// much, and meanwhile nobody can find us: eight of them took a second with 60 busy threads on two cores. One that took
+/// much longer is not soon tried again (`crowd`).
 const CROWDED: Duration = Duration::from_micros(100);
 
 /// So many waits in a row that pauses did not end, and a thread pauses only once in a while. On one processor, or with
@@ -196,12 +199,25 @@ impl Spin {
         }
     }
 
-    /// Waits a little; false once it is time to sleep.
-    pub(crate) fn turn(&mut self) -> bool {
-        self.turn_by(yield_now)
+    /// The end of one that only pauses: whether that has helped.
+    pub(crate) fn end(mut self, has_helped: bool) {
+        if std::mem::take(&mut self.turns) != 0 && self.pauses {
+            let hope = HOPE.get();
+            HOPE.set(if has_helped { Hope { left: HOPES, left_out: 0, ..hope } } else { hope.in_vain() });
+        }
     }
 
-    fn turn_by(&mut self, give_way: impl FnOnce()) -> bool {
+    /// Waits a little; false once it is time to sleep.
+    pub(crate) fn turn(&mut self) -> bool {
+        self.turn_by(|| {
+            let before = Instant::now();
+            yield_now();
+            before.elapsed()
+        })
+    }
+
+    /// `give_way` tells how long it took.
+    fn turn_by(&mut self, give_way: impl FnOnce() -> Duration) -> bool {
         if self.turns >= PAUSES + YIELDS {
             return false;
         }
@@ -213,9 +229,13 @@ impl Spin {
         if self.turns == PAUSES + 1 && self.pauses {
             HOPE.set(HOPE.get().in_vain());
         }
-        let before = Instant::now();
-        give_way();
-        if before.elapsed() > CROWDED {
+        if crowd::is_to_be_left_alone() {
+            self.turns = PAUSES + YIELDS;
+            return false;
+        }
+        let took = give_way();
+        crowd::learn(took);
+        if took > CROWDED {
             self.turns = PAUSES + YIELDS;
         }
         true
@@ -308,23 +328,39 @@ mod tests {
     /// crossbeam's `loop_try` missed half a second this way, beside 60 busy processes.
     #[test]
     fn a_long_yield_is_the_last() {
+        crowd::forget();
         let mut spin = Spin::new();
         let mut yields = 0;
         while spin.turn_by(|| {
             yields += 1;
-            let before = Instant::now();
-            while before.elapsed() <= CROWDED {}
+            CROWDED * 2
         }) {}
         assert_eq!(yields, 1);
+    }
+
+    /// Beside busy threads each yield costs time slices of theirs: 10 ms a message with four of them on two processors.
+    #[test]
+    fn a_crowd_is_seldom_yielded_to() {
+        crowd::forget();
+        let mut yields = 0;
+        for _ in 0..10_000 {
+            let mut spin = Spin::of_wait();
+            while spin.turn_by(|| {
+                yields += 1;
+                CROWDED * 100
+            }) {}
+        }
+        assert!((2..10).contains(&yields), "{yields} in 10000 waits");
     }
 
     /// On busy processors sleeping at once is waste.
     #[test]
     fn waits_that_sleep_at_once_become_rare() {
+        crowd::forget();
         let sleeps_at_once = || {
             let mut spin = Spin::of_wait();
             let mut turns = 0;
-            while spin.turn_by(|| ()) {
+            while spin.turn_by(|| Duration::ZERO) {
                 turns += 1;
             }
             turns == 0

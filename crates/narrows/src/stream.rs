@@ -15,7 +15,7 @@ use crate::{
     error::SendError,
     handle::{Receiver, Sender},
     op::{PlaceOp, RecvOp},
-    wait::Wait,
+    wait::task::TaskWait,
 };
 
 /// The messages of a channel as a stream; `H` is a receiver or a reference to one. It ends when the channel is empty and
@@ -25,19 +25,19 @@ use crate::{
 /// Dropping it loses neither a message nor a wake-up.
 #[must_use = "a stream does nothing until it is polled"]
 pub struct RecvStream<T, H: Borrow<Receiver<T>>> {
-    wait: Wait<RecvOp<T, H>>,
+    wait: TaskWait<RecvOp<T, H>>,
     has_ended: bool,
 }
 
 impl<T> Receiver<T> {
     /// The messages as a stream.
     pub fn stream(&self) -> RecvStream<T, &Receiver<T>> {
-        RecvStream { wait: Wait::new(RecvOp::new(self)), has_ended: false }
+        RecvStream { wait: TaskWait::new(RecvOp::new(self)), has_ended: false }
     }
 
     /// The messages as a stream that owns this receiver.
     pub fn into_stream(self) -> RecvStream<T, Receiver<T>> {
-        RecvStream { wait: Wait::new(RecvOp::new(self)), has_ended: false }
+        RecvStream { wait: TaskWait::new(RecvOp::new(self)), has_ended: false }
     }
 }
 
@@ -65,19 +65,19 @@ impl<T, H: Borrow<Receiver<T>>> Stream for RecvStream<T, H> {
 /// in the error.
 pub struct SendSink<T, H: Borrow<Sender<T>>> {
     /// `None` once closed.
-    wait: Option<Wait<PlaceOp<T, H>>>,
+    wait: Option<TaskWait<PlaceOp<T, H>>>,
     has_place: bool,
 }
 
 impl<T> Sender<T> {
     /// The channel as a sink.
     pub fn sink(&self) -> SendSink<T, &Sender<T>> {
-        SendSink { wait: Some(Wait::new(PlaceOp::new(self, 1))), has_place: false }
+        SendSink { wait: Some(TaskWait::new(PlaceOp::new(self, 1))), has_place: false }
     }
 
     /// The channel as a sink that owns this sender.
     pub fn into_sink(self) -> SendSink<T, Sender<T>> {
-        SendSink { wait: Some(Wait::new(PlaceOp::new(self, 1))), has_place: false }
+        SendSink { wait: Some(TaskWait::new(PlaceOp::new(self, 1))), has_place: false }
     }
 }
 
@@ -98,7 +98,7 @@ impl<T, H: Borrow<Sender<T>> + Unpin> Sink<T> for SendSink<T, H> {
             return Poll::Ready(Ok(()));
         }
         let Some(wait) = &mut self.wait else { return Poll::Ready(Err(SendError(None))) };
-        let place = ready!(Pin::new(&mut *wait).poll(cx));
+        let place = ready!(wait.poll_on(cx, false));
         wait.again();
         self.has_place = place.is_ok();
         Poll::Ready(place.map_err(|_| SendError(None)))

@@ -6,7 +6,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{sync::Arc, wait::waiter::Waiter};
+use std::task::Waker;
+
+use crate::{
+    sync::Arc,
+    wait::{party::Sleeper, waiter::Waiter},
+};
 
 /// The latest moment for something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,11 +125,18 @@ pub(crate) struct Alarm {
     key: clock::Key,
 }
 
+/// Makes `slot` hold an alarm that wakes the task behind `waker` at that moment, or none.
+pub(crate) fn set_alarm(slot: &mut Option<Box<Alarm>>, due: Option<Instant>, waker: &Waker) {
+    // Its waker may be an old one, so it is ordered anew.
+    *slot = None;
+    *slot = due.map(|at| Box::new(Alarm { key: clock::order(at, Sleeper::Task(waker.clone())) }));
+}
+
 impl Alarm {
     /// Makes `slot` hold an alarm for that moment, or none.
     pub(crate) fn set(slot: &mut Option<Alarm>, due: Option<Instant>, waiter: &Arc<Waiter>) {
         if slot.as_ref().map(|alarm| alarm.key.0) != due {
-            *slot = due.map(|at| Alarm { key: clock::order(at, waiter.clone()) });
+            *slot = due.map(|at| Alarm { key: clock::order(at, Sleeper::Waiter(waiter.clone())) });
         }
     }
 }
@@ -143,14 +155,14 @@ mod clock {
         time::Instant,
     };
 
-    use crate::{sync::Arc, wait::waiter::Waiter};
+    use crate::wait::party::Sleeper;
 
     /// When, and a number that tells equal times apart.
     pub(super) type Key = (Instant, u64);
 
     #[derive(Default)]
     struct Orders {
-        waiters: BTreeMap<Key, Arc<Waiter>>,
+        sleepers: BTreeMap<Key, Sleeper>,
         next_number: u64,
         is_running: bool,
     }
@@ -162,7 +174,7 @@ mod clock {
         ORDERS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn order(at: Instant, waiter: Arc<Waiter>) -> Key {
+    pub(super) fn order(at: Instant, sleeper: Sleeper) -> Key {
         let mut guard = orders();
         let orders = guard.get_or_insert_default();
         let key = (at, orders.next_number);
@@ -174,15 +186,15 @@ mod clock {
                 .expect("the system gives no thread for timers");
             orders.is_running = true;
         }
-        orders.waiters.insert(key, waiter);
+        orders.sleepers.insert(key, sleeper);
         drop(guard);
         CHANGED.notify_one();
         key
     }
 
     pub(super) fn cancel(key: Key) {
-        let waiter = orders().as_mut().and_then(|orders| orders.waiters.remove(&key));
-        drop(waiter);
+        let sleeper = orders().as_mut().and_then(|orders| orders.sleepers.remove(&key));
+        drop(sleeper);
     }
 
     fn run() {
@@ -190,12 +202,12 @@ mod clock {
         loop {
             let now = Instant::now();
             let orders = guard.get_or_insert_default();
-            match orders.waiters.first_key_value().map(|(key, _)| key.0) {
+            match orders.sleepers.first_key_value().map(|(key, _)| key.0) {
                 Some(at) if at <= now => {
-                    let due = orders.waiters.pop_first();
+                    let due = orders.sleepers.pop_first();
                     drop(guard);
-                    if let Some((_, waiter)) = due {
-                        waiter.wake();
+                    if let Some((_, sleeper)) = due {
+                        sleeper.wake();
                     }
                     guard = self::orders();
                 }

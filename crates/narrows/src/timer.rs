@@ -5,15 +5,16 @@
 
 use std::{
     collections::VecDeque,
+    task::{Poll, Waker},
     time::{Duration, Instant},
 };
 
 use crate::{
     answer,
     arm::{Look, Seat, Ticket, Token, Who},
-    error::TryRecvError,
-    flavor::Outlet,
-    sync::{Mutex, lock},
+    error::{RecvError, TryRecvError},
+    flavor::{Outlet, unless_empty},
+    sync::{Mutex, Ordering, fence, lock},
     wait::list::WaitList,
 };
 
@@ -45,6 +46,13 @@ impl Timer<Instant> {
     }
 }
 
+impl<T> Timer<T> {
+    /// When the next message comes.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        lock(&self.state).next
+    }
+}
+
 impl State {
     fn is_due(&self, now: Instant) -> bool {
         !self.returned.is_empty() || self.next.is_some_and(|next| next <= now)
@@ -73,7 +81,7 @@ impl<T> Outlet<T> for Timer<T> {
 
     fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look {
         self.receivers.enlist(ticket, seat);
-        let due = lock(&self.state).next;
+        let due = self.due();
         Look { ready: self.can_recv(Who::THREAD), due }
     }
 
@@ -88,6 +96,26 @@ impl<T> Outlet<T> for Timer<T> {
     fn pass_on_recv(&self) {
         if self.can_recv(Who::THREAD) {
             self.receivers.notify(1);
+        }
+    }
+
+    fn poll_recv(&self, into: &mut Option<T>, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), RecvError>> {
+        let look = || {
+            // SeqCst: as in `WaitList::enlist`.
+            fence(Ordering::SeqCst);
+            self.can_recv(Who::THREAD)
+        };
+        let pass_on = |after: Seat| {
+            if after.is_none() {
+                self.pass_on_recv();
+            }
+        };
+        self.receivers.poll(seat, waker, || unless_empty(self.recv(into, Who::TASK)), look, pass_on)
+    }
+
+    fn leave_recv(&self, seat: &mut Seat) {
+        if self.receivers.leave(seat) {
+            self.pass_on_recv();
         }
     }
 

@@ -176,8 +176,9 @@ impl<T> Sender<T> {
     /// Sends a message from a task: the future is ready when [`send`](Sender::send) would return. Works on any executor.
     ///
     /// # Cancel safety
-    /// Dropping the future before it is ready sends nothing and drops the message, unless a receiver at capacity 0 had
-    /// taken it already. To keep a message over a cancellation, [reserve](Sender::reserve_async) first.
+    /// Dropping the future before it is ready sends nothing and drops the message, unless a receiver had taken it already, or
+    /// had put it in the place that it made free; then it stays sent. To keep a message over a cancellation, and to know,
+    /// [reserve](Sender::reserve_async) first.
     #[inline]
     pub fn send_async(&self, message: T) -> SendFuture<'_, T> {
         SendFuture::new(SendOp::new(self.chan(), message))

@@ -202,7 +202,12 @@ impl<T, R> Queue<T, R> {
         Some(Producer { queue: self, end: self.send.role.enter_easily()? })
     }
 
-    /// The same with the consumer.
+    /// Becomes the producer if nobody need be waited for.
+    pub(crate) fn producer_if_free(&self) -> Option<Producer<'_, T, R>> {
+        Some(Producer { queue: self, end: self.send.role.enter_if_free()? })
+    }
+
+    /// Becomes the consumer where that is easy: `None` is no answer.
     #[inline(always)]
     pub(crate) fn consumer_easily(&self) -> Option<Consumer<'_, T, R>> {
         Some(Consumer { queue: self, end: self.recv.role.enter_easily()? })

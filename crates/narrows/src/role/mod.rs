@@ -203,6 +203,24 @@ impl<S> Role<S> {
         if self.step_in(me) { Some(Holder { role: self, owner: Some(me), state: PhantomData }) } else { None }
     }
 
+    /// Enters where nobody need be waited for: `None` says only that the role, or its bias, is another's.
+    pub(crate) fn enter_if_free(&self) -> Option<Holder<'_, S>> {
+        if let Some(holder) = self.enter_easily() {
+            return Some(holder);
+        }
+        // Relaxed: a first look.
+        if self.bias.load(Ordering::Relaxed) != NONE || !self.try_enter() {
+            return None;
+        }
+        // Relaxed: written under the lock, which we hold.
+        if self.bias.load(Ordering::Relaxed) != NONE {
+            self.give_back();
+            return None;
+        }
+        self.count_entry(owner::name());
+        Some(Holder { role: self, owner: None, state: PhantomData })
+    }
+
     /// The calling thread, if the bias is its own.
     #[inline(always)]
     fn own_bias(&self) -> Option<*const Owner> {
@@ -264,6 +282,12 @@ impl<S> Role<S> {
         if bias != NONE {
             self.revoke(bias);
         }
+        self.count_entry(name);
+    }
+
+    /// Under the lock, by who has just taken it.
+    #[inline(always)]
+    fn count_entry(&self, name: usize) {
         // Relaxed: written under the lock, which we hold.
         let last = self.last.load(Ordering::Relaxed);
         // SAFETY: under the lock, which we hold.

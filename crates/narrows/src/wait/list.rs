@@ -7,11 +7,16 @@
 //! Invariant: linked tickets are in rising order of `number`; a key names one ticket for ever (its slot may be reused,
 //! its number is not).
 
-use super::waiter::{Offer, Waiter};
+use std::task::{Poll, Waker};
+
+use super::{
+    party::{Party, Woken},
+    waiter::Offer,
+};
 use crate::{
     arm::{Seat, Stance, Ticket, Token},
     late::Late,
-    sync::{Arc, AtomicUsize, Mutex, Ordering, fence, lock, unmodelled::AtomicBool},
+    sync::{AtomicUsize, Mutex, Ordering, fence, lock, unmodelled::AtomicBool},
 };
 
 /// What a ticket shows to the peer.
@@ -33,33 +38,42 @@ impl Payload for () {
     }
 }
 
-#[derive(Debug)]
-struct Entry<P> {
-    number: u64,
-    prev: usize,
-    next: usize,
-    linked: bool,
-    /// None only while it is taken out: alone, for what it shows may be large.
-    ticket: Option<Ticket>,
-    payload: P,
+/// What became of a thing that was offered to a ticket.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub(crate) enum Offered {
+    /// Its owner is to see to it.
+    ToItsOwner,
+    /// The peer did what the ticket is for, which is over.
+    Finished,
+    /// Somebody else was faster, and will offer it again.
+    Gone,
 }
 
-impl<P> Entry<P> {
-    fn ticket(&self) -> &Ticket {
-        self.ticket.as_ref().expect("a slot in use holds a ticket")
-    }
+#[derive(Debug)]
+struct Entry<P> {
+    /// `FREE` of a slot that is not in use.
+    number: u64,
+    prev: usize,
+    /// Of a slot that is not in use, the next such slot.
+    next: usize,
+    linked: bool,
+    party: Option<Party>,
+    payload: Option<P>,
 }
 
 const NONE: usize = usize::MAX;
+const FREE: u64 = u64::MAX;
 
-/// Memory is given back when a list that has grown beyond this many slots is empty.
+/// Memory is given back when a list that has grown beyond this many bytes, or slots, is empty.
+const KEPT_BYTES: usize = 1 << 14;
 const KEPT_SLOTS: usize = 32;
 
 /// A linked list over reused slots.
 #[derive(Debug)]
 pub(crate) struct List<P> {
-    slots: Vec<Option<Entry<P>>>,
-    free: Vec<usize>,
+    slots: Vec<Entry<P>>,
+    in_use: usize,
+    free: usize,
     first: usize,
     last: usize,
     linked: usize,
@@ -68,10 +82,22 @@ pub(crate) struct List<P> {
 }
 
 impl<P: Payload> List<P> {
+    const KEPT: usize = {
+        let most = KEPT_BYTES / size_of::<Entry<P>>();
+        if most == 0 {
+            1
+        } else if most < KEPT_SLOTS {
+            most
+        } else {
+            KEPT_SLOTS
+        }
+    };
+
     pub(crate) fn new() -> List<P> {
         List {
             slots: Vec::new(),
-            free: Vec::new(),
+            in_use: 0,
+            free: NONE,
             first: NONE,
             last: NONE,
             linked: 0,
@@ -80,136 +106,162 @@ impl<P: Payload> List<P> {
         }
     }
 
-    fn entry(&mut self, slot: usize) -> &mut Entry<P> {
-        self.slots[slot].as_mut().expect("a linked or named slot holds a ticket")
-    }
-
-    fn look(&self, slot: usize) -> &Entry<P> {
-        self.slots[slot].as_ref().expect("a linked or named slot holds a ticket")
-    }
-
     /// How many tickets the peer may find.
+    #[inline]
     pub(crate) fn linked(&self) -> usize {
         self.linked
     }
 
     /// Adds a ticket, unlinked.
-    pub(crate) fn add(&mut self, ticket: Ticket, payload: P, woken: &mut Woken) -> Token {
+    pub(crate) fn add(&mut self, party: Party, payload: P, woken: &mut Woken) -> Token {
         let number = self.next_number;
         self.next_number += 1;
-        self.add_as(number, ticket, payload, woken)
+        self.add_as(number, party, payload, woken)
     }
 
     /// Adds a ticket that had that number before.
-    fn add_as(&mut self, number: u64, ticket: Ticket, payload: P, woken: &mut Woken) -> Token {
-        if self.slots.len() - self.free.len() >= self.sweep_at {
+    #[inline]
+    fn add_as(&mut self, number: u64, party: Party, payload: P, woken: &mut Woken) -> Token {
+        if self.in_use >= self.sweep_at {
             self.sweep(woken);
         }
-        let entry = Entry { number, prev: NONE, next: NONE, linked: false, ticket: Some(ticket), payload };
-        let slot = if let Some(slot) = self.free.pop() {
-            self.slots[slot] = Some(entry);
-            slot
-        } else {
-            self.slots.push(Some(entry));
-            self.slots.len() - 1
-        };
-        Token { slot, number }
+        self.in_use += 1;
+        let slot = self.free;
+        if let Some(entry) = self.slots.get_mut(slot) {
+            self.free = entry.next;
+            entry.number = number;
+            entry.party = Some(party);
+            entry.payload = Some(payload);
+            return Token { slot, number };
+        }
+        self.add_slot(number, party, payload)
+    }
+
+    #[cold]
+    fn add_slot(&mut self, number: u64, party: Party, payload: P) -> Token {
+        let (party, payload) = (Some(party), Some(payload));
+        self.slots.push(Entry { number, prev: NONE, next: NONE, linked: false, party, payload });
+        Token { slot: self.slots.len() - 1, number }
     }
 
     /// Forgets the tickets of selectors that are gone; they hold no message. Done when the list has doubled, so it costs O(1) a ticket.
+    #[cold]
     fn sweep(&mut self, woken: &mut Woken) {
         for slot in 0..self.slots.len() {
-            let is_over = |entry: &Entry<P>| entry.ticket().waiter.is_ended() && !entry.payload.outlives_its_selector();
-            if self.slots[slot].as_ref().is_some_and(is_over) {
+            let entry = &self.slots[slot];
+            let has_value = entry.payload.as_ref().is_some_and(Payload::outlives_its_selector);
+            if entry.party.as_ref().is_some_and(Party::is_over) && !has_value {
                 self.unlink(slot);
-                if let Some(ticket) = self.slots[slot].as_mut().and_then(|entry| entry.ticket.take()) {
-                    woken.bury(ticket.waiter);
+                if let Some(party) = self.free(slot) {
+                    woken.bury(party);
                 }
-                self.slots[slot] = None;
-                self.free.push(slot);
             }
         }
-        self.sweep_at = KEPT_SLOTS.max(2 * (self.slots.len() - self.free.len()));
+        self.sweep_at = KEPT_SLOTS.max(2 * self.in_use);
     }
 
     /// Links a ticket at its place in the order; the newest goes last at once, an old one is near the front.
     pub(crate) fn link(&mut self, key: Token) {
-        let Some(entry) = self.get(key) else { return };
-        if entry.linked {
+        if self.get(key).is_none_or(|entry| entry.linked) {
             return;
         }
         let mut next = NONE;
-        if self.last != NONE && self.look(self.last).number > key.number {
+        if self.last != NONE && self.slots[self.last].number > key.number {
             next = self.first;
-            while self.look(next).number < key.number {
-                next = self.look(next).next;
+            while self.slots[next].number < key.number {
+                next = self.slots[next].next;
             }
         }
-        let prev = if next == NONE { self.last } else { self.look(next).prev };
-        let entry = self.entry(key.slot);
+        let prev = if next == NONE { self.last } else { self.slots[next].prev };
+        let entry = &mut self.slots[key.slot];
         (entry.prev, entry.next, entry.linked) = (prev, next, true);
-        *if prev == NONE { &mut self.first } else { &mut self.entry(prev).next } = key.slot;
-        *if next == NONE { &mut self.last } else { &mut self.entry(next).prev } = key.slot;
+        *if prev == NONE { &mut self.first } else { &mut self.slots[prev].next } = key.slot;
+        *if next == NONE { &mut self.last } else { &mut self.slots[next].prev } = key.slot;
         self.linked += 1;
     }
 
     /// Hides a ticket from the peer; it stays in its slot.
+    #[inline]
     pub(crate) fn unlink(&mut self, slot: usize) {
-        let entry = self.entry(slot);
-        if !entry.linked {
+        let entry = &mut self.slots[slot];
+        if !std::mem::take(&mut entry.linked) {
             return;
         }
-        entry.linked = false;
         let (prev, next) = (entry.prev, entry.next);
-        *if prev == NONE { &mut self.first } else { &mut self.entry(prev).next } = next;
-        *if next == NONE { &mut self.last } else { &mut self.entry(next).prev } = prev;
+        *if prev == NONE { &mut self.first } else { &mut self.slots[prev].next } = next;
+        *if next == NONE { &mut self.last } else { &mut self.slots[next].prev } = prev;
         self.linked -= 1;
     }
 
-    /// Drops a ticket, linked or not, if it is still there. A message that is to live was taken out of what it shows before.
-    pub(crate) fn remove(&mut self, key: Token) {
-        if self.get(key).is_some() {
-            self.take(key.slot);
+    /// Removes a ticket, linked or not, if it is still there. A message that is to live was taken out of what it shows before.
+    pub(crate) fn remove(&mut self, key: Token, woken: &mut Woken) {
+        if let Some(party) = self.take(key) {
+            woken.bury(party);
         }
     }
 
-    /// The same with whom to wake.
+    /// The same of one that was claimed, with whom to wake.
     pub(crate) fn remove_claimed(&mut self, key: Token, woken: &mut Woken) {
-        if self.get(key).is_some()
-            && let Some(ticket) = self.take(key.slot)
-        {
-            woken.push(ticket.waiter);
+        if let Some(party) = self.take(key) {
+            party.call_out(woken);
         }
     }
 
-    fn take(&mut self, slot: usize) -> Option<Ticket> {
-        self.unlink(slot);
-        let ticket = self.slots[slot].as_mut()?.ticket.take();
-        self.slots[slot] = None;
-        self.free.push(slot);
-        if self.free.len() == self.slots.len() && self.slots.len() > KEPT_SLOTS {
-            (self.slots, self.free, self.sweep_at) = (Vec::new(), Vec::new(), KEPT_SLOTS);
+    fn take(&mut self, key: Token) -> Option<Party> {
+        self.get(key)?;
+        self.unlink(key.slot);
+        let party = self.free(key.slot);
+        if self.in_use == 0 && self.slots.len() > Self::KEPT {
+            (self.slots, self.free, self.sweep_at) = (Vec::new(), NONE, KEPT_SLOTS);
         }
-        ticket
+        party
+    }
+
+    /// Empties a slot whose ticket is not linked.
+    #[inline]
+    fn free(&mut self, slot: usize) -> Option<Party> {
+        let entry = &mut self.slots[slot];
+        entry.number = FREE;
+        entry.payload = None;
+        entry.next = self.free;
+        self.free = slot;
+        self.in_use -= 1;
+        entry.party.take()
     }
 
     pub(crate) fn is_linked(&mut self, key: Token) -> bool {
         self.get(key).is_some_and(|entry| entry.linked)
     }
 
+    #[inline]
     fn get(&mut self, key: Token) -> Option<&mut Entry<P>> {
-        self.slots.get_mut(key.slot)?.as_mut().filter(|entry| entry.number == key.number)
+        self.slots.get_mut(key.slot).filter(|entry| entry.number == key.number)
     }
 
     /// What a ticket shows, if it is still there.
+    #[inline]
     pub(crate) fn payload(&mut self, key: Token) -> Option<&mut P> {
-        self.get(key).map(|entry| &mut entry.payload)
+        self.get(key).and_then(|entry| entry.payload.as_mut())
     }
 
-    /// A ticket, if it is still there.
-    pub(crate) fn look_at(&self, key: Token) -> Option<&Ticket> {
-        let entry = self.slots.get(key.slot)?.as_ref()?;
-        (entry.number == key.number).then(|| entry.ticket())
+    /// Who is behind a ticket, if it is still there.
+    #[inline]
+    pub(crate) fn party(&mut self, key: Token) -> Option<&mut Party> {
+        self.get(key).and_then(|entry| entry.party.as_mut())
+    }
+
+    /// Makes the task behind a ticket be woken by `waker`: by `spare`, its clone, for none is cloned under the lock. What is
+    /// left in `spare` is to be dropped after it. False if there would have to be a spare.
+    pub(crate) fn set_waker(&mut self, key: Token, waker: &Waker, spare: &mut Option<Waker>) -> bool {
+        let Some(Party::Task(own)) = self.party(key) else { return true };
+        if own.as_ref().is_some_and(|own| own.will_wake(waker)) {
+            return true;
+        }
+        let has_spare = spare.is_some();
+        if has_spare {
+            std::mem::swap(own, spare);
+        }
+        has_spare
     }
 
     /// Where to start a walk over the linked tickets.
@@ -218,22 +270,21 @@ impl<P: Payload> List<P> {
     }
 
     /// The next linked ticket of a walk. The one returned may be unlinked or removed before the next call.
-    pub(crate) fn walk(&mut self, walk: &mut Walk) -> Option<(Token, &Ticket, &mut P)> {
-        if walk.next == NONE {
-            return None;
-        }
+    #[inline]
+    pub(crate) fn walk(&mut self, walk: &mut Walk) -> Option<(Token, &mut Party, &mut P)> {
         let slot = walk.next;
-        let entry = self.slots[slot].as_mut().expect("a linked slot holds a ticket");
+        // One past the last ends it.
+        let entry = self.slots.get_mut(slot)?;
         walk.next = entry.next;
-        let ticket = entry.ticket.as_ref().expect("a slot in use holds a ticket");
-        Some((Token { slot, number: entry.number }, ticket, &mut entry.payload))
+        let (party, payload) = entry.party.as_mut().zip(entry.payload.as_mut())?;
+        Some((Token { slot, number: entry.number }, party, payload))
     }
 
     /// Visits every ticket, linked or not.
-    pub(crate) fn for_each(&mut self, mut visit: impl FnMut(&Ticket, &mut P)) {
-        for entry in self.slots.iter_mut().flatten() {
-            if let Some(ticket) = &entry.ticket {
-                visit(ticket, &mut entry.payload);
+    pub(crate) fn for_each(&mut self, mut visit: impl FnMut(&mut Party, &mut P)) {
+        for entry in &mut self.slots {
+            if let Some((party, payload)) = entry.party.as_mut().zip(entry.payload.as_mut()) {
+                visit(party, payload);
             }
         }
     }
@@ -241,26 +292,34 @@ impl<P: Payload> List<P> {
     /// Hands one wake-up to the first ticket behind `after` that takes it; observers on the way are woken too, and
     /// awake selectors are marked. Those to wake are added to `woken`. The ticket that took it, which may be gone.
     pub(crate) fn hand_out(&mut self, after: Option<u64>, woken: &mut Woken) -> Option<Token> {
+        self.hand_out_or(after, woken, |_| Offered::ToItsOwner)
+    }
+
+    /// The same, but of a task's ticket `act` decides, by what it shows: the peer may do the operation itself.
+    pub(crate) fn hand_out_or(
+        &mut self,
+        after: Option<u64>,
+        woken: &mut Woken,
+        mut act: impl FnMut(&mut P) -> Offered,
+    ) -> Option<Token> {
         let mut walk = self.start();
-        while let Some((key, ticket, payload)) = self.walk(&mut walk) {
+        while let Some((key, party, payload)) = self.walk(&mut walk) {
             if after.is_some_and(|after| key.number <= after) {
                 continue;
             }
-            let stance = ticket.stance;
-            let claimed = match stance {
-                Stance::Single => ticket.waiter.claim(ticket.arm).then_some(Offer::Claimed),
-                Stance::Arm | Stance::Observer => Some(ticket.waiter.offer(ticket.arm)),
-            };
+            let offered = if let Party::Task(_) = party { act(payload) } else { Offered::ToItsOwner };
+            if offered == Offered::Gone {
+                return None;
+            }
             // A single waiter that is awake looks again before it sleeps; its ticket stays.
-            let Some(offer) = claimed else { continue };
-            if stance == Stance::Single && !payload.outlives_its_claim() {
-                if let Some(ticket) = self.take(key.slot) {
-                    woken.push(ticket.waiter);
-                }
+            let Some(offer) = party.offer() else { continue };
+            let stance = party.stance();
+            if stance == Stance::Single && (offered == Offered::Finished || !payload.outlives_its_claim()) {
+                self.remove_claimed(key, woken);
                 return Some(key);
             }
             if offer == Offer::Claimed {
-                woken.push(ticket.waiter.clone());
+                party.call(woken);
             }
             self.unlink(key.slot);
             if offer == Offer::Claimed && stance != Stance::Observer {
@@ -291,95 +350,63 @@ pub(crate) struct Walk {
     next: usize,
 }
 
-/// Waiters claimed under a lock, to be woken after it. The usual one costs no allocation.
-#[derive(Debug, Default)]
-#[must_use = "claimed waiters sleep until they are woken"]
-pub(crate) struct Woken {
-    first: Option<Arc<Waiter>>,
-    others: Option<Box<Others>>,
-}
-
-#[derive(Debug, Default)]
-struct Others {
-    more: Vec<Arc<Waiter>>,
-    /// Gone for good; dropped here because that may drop a waker.
-    dead: Vec<Arc<Waiter>>,
-}
-
-impl Woken {
-    #[inline]
-    pub(crate) fn push(&mut self, waiter: Arc<Waiter>) {
-        if self.first.is_none() {
-            self.first = Some(waiter);
-        } else {
-            self.others().more.push(waiter);
-        }
-    }
-
-    /// Drops a waiter after the lock.
-    fn bury(&mut self, waiter: Arc<Waiter>) {
-        self.others().dead.push(waiter);
-    }
-
-    #[cold]
-    fn others(&mut self) -> &mut Others {
-        self.others.get_or_insert_default()
-    }
-
-    /// Wakes them, in order.
-    #[inline]
-    pub(crate) fn wake(self) {
-        if let Some(first) = self.first {
-            first.wake();
-        }
-        if let Some(others) = self.others {
-            (*others).wake();
-        }
-    }
-}
-
-impl Others {
-    #[cold]
-    fn wake(self) {
-        for waiter in self.more {
-            waiter.wake();
-        }
+/// Notes that the ticket of a single operation was claimed, and so is no longer in its list: `retract` then needs no lock.
+pub(crate) fn was_claimed(key: &mut Seat) {
+    if let Some(key) = key {
+        key.slot = NONE;
     }
 }
 
 /// A list behind a lock, made when the first comes to wait, with a count that lets the other side see without the lock that
 /// nobody waits.
 #[derive(Debug)]
-pub(crate) struct WaitList {
+pub(crate) struct WaitList<P = ()> {
     waiting: AtomicUsize,
-    line: Late<Line>,
+    line: Late<Line<P>>,
 }
 
 #[derive(Debug)]
-struct Line {
+struct Line<P> {
     /// One that was woken found nothing, for somebody without a ticket was faster. A hint.
     was_overtaken: AtomicBool,
-    list: Mutex<List<()>>,
+    list: Mutex<List<P>>,
 }
 
-impl WaitList {
+/// What a task finds in the place of its ticket.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    /// It is linked, as it was.
+    Waits,
+    /// It was claimed, and is taken back.
+    Claimed,
+    /// It is not there any more.
+    Gone,
+}
+
+impl<P: Payload + Default> WaitList<P> {
     #[inline(always)]
-    pub(crate) fn new() -> WaitList {
+    pub(crate) fn new() -> WaitList<P> {
         WaitList { waiting: AtomicUsize::new(0), line: Late::new() }
     }
 
-    fn line(&self) -> &Line {
+    fn line(&self) -> &Line<P> {
         self.line.get_or_make(|| Line { was_overtaken: AtomicBool::new(false), list: Mutex::new(List::new()) })
     }
 
-    /// Runs `f` on the list and wakes, afterwards and without the lock, whom it claimed.
-    fn with<R>(&self, f: impl FnOnce(&mut List<()>, &mut Woken) -> R) -> R {
+    /// Runs `f` on the list; who was claimed is to be woken.
+    pub(crate) fn locked<R>(&self, f: impl FnOnce(&mut List<P>, &mut Woken) -> R) -> (R, Woken) {
         let mut woken = Woken::default();
         let mut list = lock(&self.line().list);
         let result = f(&mut list, &mut woken);
         // Relaxed: stands before the waiter's fence, and is read behind the publisher's (wait/README.md, "Dekker").
         self.waiting.store(list.linked(), Ordering::Relaxed);
         drop(list);
+        (result, woken)
+    }
+
+    /// Runs `f` on the list and wakes, afterwards and without the lock, whom it claimed.
+    fn with<R>(&self, f: impl FnOnce(&mut List<P>, &mut Woken) -> R) -> R {
+        let (result, woken) = self.locked(f);
         woken.wake();
         result
     }
@@ -388,21 +415,109 @@ impl WaitList {
     /// (wait/README.md, "Dekker") and looks once more at what it waits for.
     pub(crate) fn show(&self, ticket: Ticket, key: &mut Seat) {
         self.with(|list, woken| {
-            let shown = match *key {
-                Some(key) if list.get(key).is_some() => key,
-                // Claimed since its waiter opened: not to be found until that is settled.
-                Some(_) if ticket.waiter.is_claimed() => return,
-                // Claimed before: back to its old place.
-                Some(key) => list.add_as(key.number, ticket, (), woken),
-                None => list.add(ticket, (), woken),
-            };
-            if key.is_some() && !list.is_linked(shown) {
-                // Relaxed: a hint.
-                self.line().was_overtaken.store(true, Ordering::Relaxed);
+            let is_there = key.is_some_and(|key| list.get(key).is_some());
+            // Claimed since its waiter opened: not to be found until that is settled.
+            if key.is_some() && !is_there && ticket.waiter.is_claimed() {
+                return;
             }
-            list.link(shown);
-            *key = Some(shown);
+            self.place(list, Party::Waiter(ticket), None, key, woken);
         });
+    }
+
+    /// The same of a task with a single operation, woken by `waker` from now on.
+    /// What it shows is moved out of `payload`. True if it had been claimed.
+    pub(crate) fn stand(&self, waker: &Waker, key: &mut Seat, payload: Option<&mut P>) -> bool {
+        let mut spare = Some(waker.clone());
+        self.with(|list, woken| {
+            if let Some(key) = key.filter(|key| list.get(*key).is_some()) {
+                list.set_waker(key, waker, &mut spare);
+                return false;
+            }
+            let was_claimed = key.is_some();
+            self.place(list, Party::Task(spare.take()), payload, key, woken);
+            was_claimed
+        })
+    }
+
+    /// What became of the ticket of a task, which is woken by `waker` from now on.
+    /// What it shows is swapped with `own` if it is taken back.
+    pub(crate) fn visit(&self, key: Token, waker: &Waker, own: &mut P) -> Standing {
+        let mut spare = None;
+        loop {
+            let standing = self.with(|list, woken| {
+                if !list.is_linked(key) {
+                    let Some(shown) = list.payload(key) else { return Some(Standing::Gone) };
+                    std::mem::swap(shown, own);
+                    list.remove(key, woken);
+                    return Some(Standing::Claimed);
+                }
+                list.set_waker(key, waker, &mut spare).then_some(Standing::Waits)
+            });
+            match standing {
+                Some(standing) => return standing,
+                None => spare = Some(waker.clone()),
+            }
+        }
+    }
+
+    /// Takes the ticket of a task back, with what it shows, swapped with `own`. Whether it had been claimed; `None` if it is not
+    /// there.
+    pub(crate) fn take_back(&self, key: Token, own: &mut P) -> Option<bool> {
+        self.with(|list, woken| {
+            let was_claimed = !list.is_linked(key);
+            std::mem::swap(list.payload(key)?, own);
+            list.remove(key, woken);
+            Some(was_claimed)
+        })
+    }
+
+    /// What a task does that waits in this list: attempts, unless it has just done so, then stands in line and looks once
+    /// more. `look` does the fence. A wake-up that may go unused is passed on, behind the ticket that is given if the task
+    /// waits on.
+    pub(crate) fn poll<R>(
+        &self,
+        seat: &mut Seat,
+        waker: &Waker,
+        mut attempt: impl FnMut() -> Option<R>,
+        look: impl Fn() -> bool,
+        pass_on: impl Fn(Seat),
+    ) -> Poll<R> {
+        let mut was_tried = seat.is_none();
+        loop {
+            if !std::mem::take(&mut was_tried)
+                && let Some(result) = attempt()
+            {
+                if self.leave(seat) {
+                    pass_on(None);
+                }
+                return Poll::Ready(result);
+            }
+            if self.stand(waker, seat, None) {
+                pass_on(*seat);
+            }
+            if !look() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Links a ticket: a new one, or one that was claimed at its old place.
+    fn place(&self, list: &mut List<P>, party: Party, payload: Option<&mut P>, key: &mut Seat, woken: &mut Woken) {
+        let shown = match *key {
+            Some(key) if list.get(key).is_some() => key,
+            Some(key) => list.add_as(key.number, party, P::default(), woken),
+            None => list.add(party, P::default(), woken),
+        };
+        // In its place, for it may be large.
+        if let Some((shown, payload)) = list.payload(shown).zip(payload) {
+            std::mem::swap(shown, payload);
+        }
+        if key.is_some() && !list.is_linked(shown) {
+            // Relaxed: a hint.
+            self.line().was_overtaken.store(true, Ordering::Relaxed);
+        }
+        list.link(shown);
+        *key = Some(shown);
     }
 
     /// Whether one of those who stand in line was overtaken since this was asked last.
@@ -410,13 +525,6 @@ impl WaitList {
         // Relaxed, both: a hint.
         let flag = self.line.get().map(|line| &line.was_overtaken).filter(|flag| flag.load(Ordering::Relaxed));
         flag.inspect(|flag| flag.store(false, Ordering::Relaxed)).is_some()
-    }
-
-    /// Notes that the ticket of a single operation was claimed, and so is no longer here: `retract` then needs no lock.
-    pub(crate) fn was_claimed(key: &mut Seat) {
-        if let Some(key) = key {
-            key.slot = NONE;
-        }
     }
 
     /// The same with the fence, against publishers that do one too.
@@ -431,13 +539,23 @@ impl WaitList {
         if let Some(key) = key.take()
             && key.slot != NONE
         {
-            self.with(|list, _| list.remove(key));
+            self.with(|list, woken| list.remove(key, woken));
         }
+    }
+
+    /// The same of a task: whether it had been claimed.
+    pub(crate) fn leave(&self, key: &mut Seat) -> bool {
+        let Some(key) = key.take() else { return false };
+        self.with(|list, woken| {
+            let was_claimed = list.get(key).is_none();
+            list.remove(key, woken);
+            was_claimed
+        })
     }
 
     /// Whether anybody waits. The caller has published what they wait for, and done its fence.
     #[inline(always)]
-    pub(super) fn is_waited_on(&self) -> bool {
+    pub(crate) fn is_waited_on(&self) -> bool {
         // Relaxed: ordered by the fence.
         self.waiting.load(Ordering::Relaxed) != 0
     }
@@ -462,14 +580,13 @@ impl WaitList {
         self.with(|list, woken| list.hand_out_up_to(n, woken));
     }
 
-    /// Gives the wake-up of one that was claimed to the first waiter behind the ticket `after`, if `still` there is
-    /// something to wake for.
+    /// Gives the wake-up of one that was claimed to the first waiter, if `still` there is something to wake for.
     ///
     /// Without a fence: whoever published that something claimed us after its own. A waiter whose fence came first had
     /// its ticket out by then, and the claim has let us see it; one whose fence came later has seen what was published.
-    pub(crate) fn pass_on(&self, after: Seat, still: impl FnOnce() -> bool) {
+    pub(crate) fn pass_on(&self, still: impl FnOnce() -> bool) {
         if self.is_waited_on() && still() {
-            self.with(|list, woken| list.hand_out(after.map(|key| key.number), woken));
+            self.with(|list, woken| list.hand_out(None, woken));
         }
     }
 

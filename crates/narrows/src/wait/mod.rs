@@ -5,6 +5,8 @@
 pub(crate) mod list;
 #[cfg(all(test, loom))]
 mod model;
+pub(crate) mod party;
+pub(crate) mod task;
 pub(crate) mod waiter;
 
 use std::{
@@ -15,7 +17,7 @@ use std::{
 use self::waiter::Waiter;
 use crate::{
     arm::{Look, Who},
-    park::{self, Turns},
+    park,
     sync::Arc,
     time::{Alarm, Deadline},
 };
@@ -65,11 +67,6 @@ pub(crate) trait Op {
         true
     }
 
-    /// Was one of those in line overtaken lately by one without a ticket? Then it is time to stand in line.
-    fn was_one_overtaken(&self) -> bool {
-        false
-    }
-
     /// May an attempt succeed? A guess, before a ticket goes out, whose look will see the same for sure.
     fn is_worth_a_try(&self) -> bool {
         true
@@ -87,7 +84,10 @@ pub(crate) trait Op {
 
     /// The same in a task, open, and with its waker.
     fn open_waiter(&mut self, waker: &Waker) -> Arc<Waiter> {
-        Waiter::open_for(waker)
+        let waiter = Waiter::for_task();
+        waiter.set_waker(waker);
+        waiter.open();
+        waiter
     }
 
     /// The wait is over.
@@ -137,10 +137,6 @@ impl<O: Op> Op for &mut O {
 
     fn may_find_stored(&self) -> bool {
         (**self).may_find_stored()
-    }
-
-    fn was_one_overtaken(&self) -> bool {
-        (**self).was_one_overtaken()
     }
 
     fn is_worth_a_try(&self) -> bool {
@@ -218,8 +214,6 @@ pub(crate) struct Wait<O: Op> {
     /// Claimed since the waiter got its waker, which the claimer has taken or is about to take.
     is_woken: bool,
     done: bool,
-    /// Of a task without a ticket: how often it still gives way.
-    turns: Option<Turns>,
 }
 
 impl<O: Op> Unpin for Wait<O> {}
@@ -227,38 +221,7 @@ impl<O: Op> Unpin for Wait<O> {}
 impl<O: Op> Wait<O> {
     #[inline]
     pub(crate) fn new(op: O) -> Wait<O> {
-        Wait { op, waiter: None, alarm: None, claim: None, is_woken: false, done: false, turns: None }
-    }
-
-    #[inline]
-    pub(crate) fn op(&self) -> &O {
-        &self.op
-    }
-
-    #[inline]
-    pub(crate) fn op_mut(&mut self) -> &mut O {
-        &mut self.op
-    }
-
-    /// It has not waited yet, and is not over: nothing of it is in any list.
-    #[inline]
-    pub(crate) fn is_fresh(&self) -> bool {
-        self.waiter.is_none() && !self.done
-    }
-
-    /// Ends a fresh wait: the operation was done beside it.
-    #[inline]
-    pub(crate) fn skip(&mut self) {
-        self.done = true;
-        if let Some(turns) = self.turns.take() {
-            turns.helped();
-        }
-    }
-
-    /// Makes a finished wait ready for the next one of its kind.
-    #[cfg(feature = "futures")]
-    pub(crate) fn again(&mut self) {
-        self.done = false;
+        Wait { op, waiter: None, alarm: None, claim: None, is_woken: false, done: false }
     }
 
     /// The loop of a thread.
@@ -300,9 +263,6 @@ impl<O: Op> Wait<O> {
     /// Ends the wait: nothing of it is left in any list.
     fn finish(&mut self) {
         self.done = true;
-        if let Some(turns) = self.turns.take() {
-            turns.helped();
-        }
         self.alarm = None;
         let Some(waiter) = self.waiter.take() else { return };
         self.op.retract();
@@ -315,11 +275,10 @@ impl<O: Op> Wait<O> {
         }
     }
 
-    /// The loop of a task, from poll to poll. A fresh operation that was `tried` begins with its ticket, where a look finds
-    /// what a peer has left.
-    fn poll_once(&mut self, cx: &mut Context<'_>, tried: bool) -> Option<O::Output> {
+    /// The loop of a task, from poll to poll.
+    fn poll_once(&mut self, cx: &mut Context<'_>) -> Option<O::Output> {
         let mut output = self.settle();
-        if output.is_none() && !(tried && self.op.may_find_stored()) && self.op.is_worth_a_try() {
+        if output.is_none() {
             let who = self.waiter.as_ref().map_or(Who::TASK, Who::waiter);
             output = self.op.attempt(who);
         }
@@ -350,27 +309,6 @@ impl<O: Op> Wait<O> {
         }
     }
 
-    /// Polls; `tried` says that a quick attempt has just failed, of a fresh operation. Where a peer may leave something, such
-    /// a one first gives way a few times: most often the peer is a task that only waits for its turn.
-    #[inline(never)]
-    pub(crate) fn poll_on(&mut self, cx: &mut Context<'_>, tried: bool) -> Poll<O::Output> {
-        assert!(!self.done, "polled after it was finished");
-        let gives_way = tried
-            && self.op.may_find_stored()
-            && !self.op.was_one_overtaken()
-            && self.turns.get_or_insert_with(Turns::new).turn();
-        // That it is pending must be as true as if it had left a ticket (contract, rule 4).
-        let output = if gives_way { self.op.attempt(Who::TASK) } else { self.poll_once(cx, tried) };
-        if let Some(output) = output {
-            self.finish();
-            return Poll::Ready(output);
-        }
-        if gives_way {
-            cx.waker().wake_by_ref();
-        }
-        Poll::Pending
-    }
-
     #[cold]
     fn cancel(&mut self) {
         if let Some(arm) = self.waiter.as_ref().and_then(|waiter| waiter.close()) {
@@ -386,7 +324,10 @@ impl<O: Op> Future for Wait<O> {
     type Output = O::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
-        self.poll_on(cx, false)
+        assert!(!self.done, "polled after it was finished");
+        let Some(output) = self.poll_once(cx) else { return Poll::Pending };
+        self.finish();
+        Poll::Ready(output)
     }
 }
 

@@ -5,7 +5,10 @@ use loom::sync::{
     atomic::{AtomicUsize, Ordering, fence},
 };
 
-use super::{list::WaitList, waiter::Waiter};
+use super::{
+    list::{self, WaitList},
+    waiter::Waiter,
+};
 use crate::{
     arm::{Stance, Ticket},
     explore::{explore, spawn, spawn_twin, turn},
@@ -50,7 +53,7 @@ impl Shop {
             }
             if waiter.close().is_some() {
                 was_claimed = true;
-                WaitList::was_claimed(&mut seat);
+                list::was_claimed(&mut seat);
             }
             if self.take() {
                 break;
@@ -58,7 +61,7 @@ impl Shop {
         }
         self.list.retract(&mut seat);
         if was_claimed {
-            self.list.pass_on(None, || self.has_stock());
+            self.list.pass_on(|| self.has_stock());
         }
     }
 }
@@ -113,11 +116,11 @@ fn wait_given_up() {
         let quitter = spawn(move || {
             let claim = waiter.close();
             if claim.is_some() {
-                WaitList::was_claimed(&mut seat);
+                list::was_claimed(&mut seat);
             }
             quitter.list.retract(&mut seat);
             if claim.is_some() {
-                quitter.list.pass_on(None, || quitter.has_stock());
+                quitter.list.pass_on(|| quitter.has_stock());
             }
         });
         let stays = spawn(move || stays.wait());

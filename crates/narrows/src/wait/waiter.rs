@@ -11,6 +11,7 @@
 
 use std::task::Waker;
 
+use super::party;
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, Thread, current, lock};
 
 const AWAKE: usize = 0;
@@ -72,13 +73,6 @@ impl Waiter {
     pub(crate) fn for_task() -> Arc<Waiter> {
         let cached = cache::take(true, AWAKE, &mut None);
         cached.unwrap_or_else(|| Arc::new(Waiter::new(true, AWAKE, Wake::Nobody)))
-    }
-
-    /// A waiter for the task behind `waker`, open already: it is in no list yet.
-    pub(crate) fn open_for(waker: &Waker) -> Arc<Waiter> {
-        let mut wake = Some(Wake::Task(waker.clone()));
-        let cached = cache::take(true, OPEN, &mut wake);
-        cached.unwrap_or_else(|| Arc::new(Waiter::new(true, OPEN, wake.unwrap_or(Wake::Nobody))))
     }
 
     /// Makes a used waiter fit for another wait. Nobody else refers to it.
@@ -204,9 +198,7 @@ impl Waiter {
                 let task = std::mem::replace(&mut *wake, Wake::Nobody);
                 drop(wake);
                 if let Wake::Task(waker) = task {
-                    let woken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| waker.wake()));
-                    // Not dropped: that, too, may panic.
-                    let _ = woken.map_err(std::mem::forget);
+                    party::wake(waker);
                 }
             }
         }

@@ -23,18 +23,21 @@
 //! from `handed` before anything else, so order is kept. After `close` nothing is met any more.
 
 mod state;
+mod task;
 
 use self::state::{CLOSED, Found, MESSAGES, Numbered, Offer, RECEIVERS, State, Want, settle};
+use std::task::{Poll, Waker};
+
 use crate::{
     answer,
     arm::{Look, Seat, Stance, Ticket, Token, Who},
-    error::TryRecvError,
+    error::{RecvError, SendError, TryRecvError},
     exchange::{Cell, Sight},
     flavor::{Inlet, Offering, Outlet, Stop},
     park,
     sync::{Mutex, Ordering, fence, lock, unmodelled::AtomicU8},
     time::Deadline,
-    wait::list::Woken,
+    wait::party::Woken,
 };
 
 /// A rendezvous channel.
@@ -100,8 +103,8 @@ impl<T> Zero<T> {
     /// What a claim of the receiver's ticket `key` brought: true if a message is now in `into`, and the ticket has gone; false
     /// if it was a mere wake-up, or the select that met it withdrew or saw the channel closed; `None` if that select has
     /// not decided, for which a thread waits. What is handed to the channel is taken at once, whomever it was meant for.
-    fn outcome(state: &mut State<T>, key: Token, into: &mut Option<T>) -> Option<bool> {
-        let is_task = state.receivers.look_at(key).is_none_or(|ticket| ticket.waiter.is_task());
+    fn outcome(state: &mut State<T>, key: Token, into: &mut Option<T>, woken: &mut Woken) -> Option<bool> {
+        let is_task = state.receivers.party(key).is_none_or(|party| party.is_task());
         let message = match state.receivers.payload(key) {
             Some(Want::Met) if !is_task => return None,
             Some(want @ Want::Filled(_)) => want.take(),
@@ -111,7 +114,7 @@ impl<T> Zero<T> {
             }
         };
         let Some(Numbered { message, .. }) = message else { return Some(false) };
-        state.receivers.remove(key);
+        state.receivers.remove(key, woken);
         *into = Some(message);
         Some(true)
     }
@@ -119,7 +122,7 @@ impl<T> Zero<T> {
     /// Waits until the select that met `key` has decided.
     fn await_meeting(&self, key: Token, into: &mut Option<T>) -> bool {
         loop {
-            if let Some(came) = self.with(|state, _| Self::outcome(state, key, into)) {
+            if let Some(came) = self.with(|state, woken| Self::outcome(state, key, into, woken)) {
                 return came;
             }
             let settled = || !matches!(lock(&self.state).receivers.payload(key), Some(Want::Met));
@@ -163,7 +166,7 @@ impl<T> Zero<T> {
             })?;
             let Found::Met(own) = found else { return Ok(()) };
             let came = self.await_meeting(own, into);
-            self.with(|state, _| state.receivers.remove(own));
+            self.with(|state, woken| state.receivers.remove(own, woken));
             if came {
                 return Ok(());
             }
@@ -237,8 +240,8 @@ impl<T> Inlet<T> for Zero<T> {
                 Offering::Places(_) => (Some(Offer::Places), true),
             };
             state.is_used_by_tasks = ticket.waiter.is_task();
-            let open = state.show_to_receivers(&ticket, is_observer, woken);
-            let key = *seat.get_or_insert_with(|| state.senders.add(ticket, Offer::Taken, woken));
+            let open = state.show_to_receivers(Who::waiter(&ticket.waiter), is_observer, woken);
+            let key = *seat.get_or_insert_with(|| state.senders.add(ticket.into(), Offer::Taken, woken));
             if let Some((shown, offer)) = state.senders.payload(key).zip(offer) {
                 *shown = offer;
             }
@@ -249,20 +252,28 @@ impl<T> Inlet<T> for Zero<T> {
 
     fn retract_send(&self, seat: &mut Seat, message: &mut Option<T>) {
         let Some(key) = seat.take() else { return };
-        self.with(|state, _| {
+        self.with(|state, woken| {
             if let Some(own) = state.senders.payload(key).and_then(Offer::take) {
                 *message = Some(own);
             }
-            state.senders.remove(key);
+            state.senders.remove(key, woken);
         });
     }
 
+    fn poll_send(&self, message: &mut Option<T>, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), SendError<()>>> {
+        self.poll_send_in_line(message, seat, waker)
+    }
+
+    fn poll_reserve(&self, n: usize, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), SendError<()>>> {
+        self.poll_reserve_in_line(n, seat, waker)
+    }
+
+    fn leave_send(&self, seat: &mut Seat, message: &mut Option<T>) {
+        self.leave_send_line(seat, message);
+    }
+
     fn pass_on_send(&self, after: Seat) {
-        self.with(|state, woken| {
-            if state.closed || state.open_receivers(Who::THREAD) > state.spoken_for() {
-                state.senders.hand_out(after.map(|key| key.number), woken);
-            }
-        });
+        self.with(|state, woken| state.pass_on_to_senders(after.map(Token::number), woken));
     }
 
     fn choose_send(&self, who: Who<'_>) -> Option<Token> {
@@ -321,10 +332,10 @@ impl<T> Inlet<T> for Zero<T> {
             }
             state.senders.hand_out_to_all(woken);
             state.receivers.hand_out_to_all(woken);
-            state.receivers.for_each(|ticket, want| {
+            state.receivers.for_each(|party, want| {
                 if matches!(want, Want::Met) {
                     *want = Want::Withdrawn;
-                    settle(ticket, woken);
+                    settle(party, woken);
                 }
             });
             true
@@ -373,8 +384,9 @@ impl<T> Outlet<T> for Zero<T> {
                 return Look::ready(true);
             }
             state.is_used_by_tasks = ticket.waiter.is_task();
-            let sees_sender = state.show_to_senders(&ticket, woken);
-            let key = *seat.get_or_insert_with(|| state.receivers.add(ticket, Want::Waiting, woken));
+            let is_observer = ticket.stance == Stance::Observer;
+            let sees_sender = state.show_to_senders(Who::waiter(&ticket.waiter), is_observer, woken);
+            let key = *seat.get_or_insert_with(|| state.receivers.add(ticket.into(), Want::Waiting, woken));
             state.receivers.link(key);
             Look::ready(is_waiting || sees_sender)
         })
@@ -382,7 +394,7 @@ impl<T> Outlet<T> for Zero<T> {
 
     fn was_received(&self, seat: &mut Seat, into: &mut Option<T>) -> bool {
         let Some(key) = *seat else { return false };
-        let came = self.with(|state, _| Self::outcome(state, key, into));
+        let came = self.with(|state, woken| Self::outcome(state, key, into, woken));
         let came = came.unwrap_or_else(|| self.await_meeting(key, into));
         if came {
             *seat = None;
@@ -392,8 +404,8 @@ impl<T> Outlet<T> for Zero<T> {
 
     fn retract_recv(&self, seat: &mut Seat) {
         let Some(key) = seat.take() else { return };
-        self.with(|state, _| {
-            let is_single = state.receivers.look_at(key).is_some_and(|ticket| ticket.stance == Stance::Single);
+        self.with(|state, woken| {
+            let is_single = state.receivers.party(key).is_some_and(|party| party.stance() == Stance::Single);
             match state.receivers.payload(key) {
                 Some(want @ Want::Filled(_)) => {
                     if let Some(numbered) = want.take() {
@@ -404,8 +416,16 @@ impl<T> Outlet<T> for Zero<T> {
                 Some(Want::Told) if is_single => state.tell_another(),
                 _ => {}
             }
-            state.receivers.remove(key);
+            state.receivers.remove(key, woken);
         });
+    }
+
+    fn poll_recv(&self, into: &mut Option<T>, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), RecvError>> {
+        self.poll_recv_in_line(into, seat, waker)
+    }
+
+    fn leave_recv(&self, seat: &mut Seat) {
+        self.retract_recv(seat);
     }
 
     fn pass_on_recv(&self) {
@@ -451,9 +471,7 @@ impl<T> Outlet<T> for Zero<T> {
                 *want = Want::Waiting;
                 false
             }
-            Some(Want::Met | Want::Filled(_)) => {
-                state.receivers.look_at(key).is_some_and(|ticket| !ticket.waiter.is_task())
-            }
+            Some(Want::Met | Want::Filled(_)) => state.receivers.party(key).is_some_and(|party| !party.is_task()),
             _ => false,
         });
         // The ticket goes with the token.
@@ -462,7 +480,7 @@ impl<T> Outlet<T> for Zero<T> {
 
     fn complete_recv(&self, token: Token, into: &mut Option<T>) -> bool {
         let came = self.await_meeting(token, into);
-        self.with(|state, _| state.receivers.remove(token));
+        self.with(|state, woken| state.receivers.remove(token, woken));
         came
     }
 

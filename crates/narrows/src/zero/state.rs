@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use crate::{
     arm::{Stance, Ticket, Token, Who},
-    sync::Arc,
     wait::{
-        list::{List, Payload, Woken},
-        waiter::{self, FINISHED, Waiter},
+        list::{List, Payload},
+        party::{Party, Woken},
+        waiter::{self, Waiter},
     },
 };
 
@@ -137,9 +137,8 @@ impl<T> State<T> {
     pub(super) fn open_receivers(&mut self, who: Who<'_>) -> usize {
         let mut walk = self.receivers.start();
         let mut open = 0;
-        while let Some((_, ticket, _)) = self.receivers.walk(&mut walk) {
-            open +=
-                usize::from(ticket.stance != Stance::Observer && !who.is(&ticket.waiter) && ticket.waiter.is_open());
+        while let Some((_, party, _)) = self.receivers.walk(&mut walk) {
+            open += usize::from(party.stance() != Stance::Observer && !party.is(who) && party.is_open());
         }
         open
     }
@@ -158,8 +157,8 @@ impl<T> State<T> {
     /// has gone back to waiting since they came may be open only now, and without a message of its own to take.
     pub(super) fn claim_receiver(&mut self, who: Who<'_>, woken: &mut Woken) -> Option<Token> {
         let mut walk = self.receivers.start();
-        while let Some((key, ticket, want)) = self.receivers.walk(&mut walk) {
-            if ticket.stance == Stance::Observer || who.is(&ticket.waiter) || !ticket.waiter.claim(ticket.arm) {
+        while let Some((key, party, want)) = self.receivers.walk(&mut walk) {
+            if party.stance() == Stance::Observer || party.is(who) || !party.claim() {
                 continue;
             }
             if self.untold == 0 {
@@ -168,7 +167,7 @@ impl<T> State<T> {
             }
             self.untold -= 1;
             *want = Want::Told;
-            settle(ticket, woken);
+            settle(party, woken);
             self.receivers.unlink(key.slot);
         }
         None
@@ -248,8 +247,8 @@ impl<T> State<T> {
             Some(Want::Met) => true,
             _ => return self.hand(message), // a task that has left, or somebody who has what he wanted
         };
-        let Some(ticket) = self.receivers.look_at(key) else { return };
-        let came = if !ticket.waiter.is_task() {
+        let Some(is_task) = self.receivers.party(key).map(|party| party.is_task()) else { return };
+        let came = if !is_task {
             // The oldest goes first: what a task was handed may still be here.
             self.handed.push_back(message);
             self.handed.pop_front().map_or(Want::Waiting, Want::Filled)
@@ -266,9 +265,9 @@ impl<T> State<T> {
         self.settle(key, woken);
     }
 
-    fn settle(&self, key: Token, woken: &mut Woken) {
-        if let Some(ticket) = self.receivers.look_at(key) {
-            settle(ticket, woken);
+    fn settle(&mut self, key: Token, woken: &mut Woken) {
+        if let Some(party) = self.receivers.party(key) {
+            settle(party, woken);
         }
     }
 
@@ -285,18 +284,18 @@ impl<T> State<T> {
     /// Finds a sender and takes its message into `into`, or makes it owe one.
     pub(super) fn find_sender(&mut self, into: &mut Option<T>, who: Who<'_>, woken: &mut Woken) -> Option<Found> {
         let mut walk = self.senders.start();
-        while let Some((key, ticket, offer)) = self.senders.walk(&mut walk) {
-            if who.is(&ticket.waiter) || ticket.stance == Stance::Observer {
+        while let Some((key, party, offer)) = self.senders.walk(&mut walk) {
+            if party.is(who) || party.stance() == Stance::Observer {
                 continue;
             }
             match offer {
-                Offer::Message(_) if ticket.waiter.claim(FINISHED) => {
+                Offer::Message(_) if party.claim_finished() => {
                     *into = offer.take();
                     self.senders.remove_claimed(key, woken);
                     return Some(Found::Message);
                 }
-                Offer::Later if can_wait_for(ticket, who) && ticket.waiter.claim(ticket.arm) => {
-                    woken.push(ticket.waiter.clone());
+                Offer::Later if can_wait_for(party, who) && party.claim() => {
+                    party.call(woken);
                     self.senders.unlink(key.slot);
                     let own = self.meet(who, woken);
                     if let Some(offer) = self.senders.payload(key) {
@@ -314,28 +313,28 @@ impl<T> State<T> {
     /// A ticket of our own, not for others to find, in which a select will put its message.
     pub(super) fn meet(&mut self, who: Who<'_>, woken: &mut Woken) -> Token {
         let waiter = who.waiter.cloned().unwrap_or_else(Waiter::for_thread);
-        self.receivers.add(Ticket::single(&waiter), Want::Met, woken)
+        self.receivers.add(Ticket::single(&waiter).into(), Want::Met, woken)
     }
 
-    /// Shows a sender's new ticket around: how many receivers could it meet now? The others hear of it: observers, and
-    /// selectors that are awake. Each waiter is looked at once, for it opens and closes without this lock: either it was
+    /// Shows the ticket of the sender `who` around: how many receivers could it meet now? The others hear of it: observers,
+    /// and selectors that are awake. Each waiter is looked at once, for it opens and closes without this lock: either it was
     /// open, or it is marked and looks before it sleeps.
-    pub(super) fn show_to_receivers(&mut self, sender: &Ticket, is_observer: bool, woken: &mut Woken) -> usize {
+    pub(super) fn show_to_receivers(&mut self, who: Who<'_>, is_observer: bool, woken: &mut Woken) -> usize {
         let mut walk = self.receivers.start();
         let mut open = 0;
-        while let Some((key, ticket, _)) = self.receivers.walk(&mut walk) {
-            if Arc::ptr_eq(&ticket.waiter, &sender.waiter) {
+        while let Some((key, party, _)) = self.receivers.walk(&mut walk) {
+            if party.is(who) {
                 continue;
             }
-            match ticket.stance {
+            match party.stance() {
                 Stance::Observer if is_observer => {}
                 Stance::Observer => {
-                    notify(ticket, woken);
+                    notify(party, woken);
                     self.receivers.unlink(key.slot);
                 }
-                _ if ticket.waiter.is_open() => open += 1,
+                _ if party.is_open() => open += 1,
                 Stance::Arm => {
-                    notify(ticket, woken);
+                    notify(party, woken);
                     self.receivers.unlink(key.slot);
                 }
                 Stance::Single => {} // it looks again before it sleeps
@@ -344,34 +343,32 @@ impl<T> State<T> {
         open
     }
 
-    /// The same for a receiver's new ticket: is there a sender that it could meet now? A sender without a message that
+    /// The same for the ticket of a receiver: is there a sender that it could meet now? A sender without a message that
     /// may not be claimed by this receiver is told, and acts.
-    pub(super) fn show_to_senders(&mut self, receiver: &Ticket, woken: &mut Woken) -> bool {
-        let is_observer = receiver.stance == Stance::Observer;
-        let who = Who::waiter(&receiver.waiter);
+    pub(super) fn show_to_senders(&mut self, who: Who<'_>, is_observer: bool, woken: &mut Woken) -> bool {
         let mut walk = self.senders.start();
         let mut is_ready = false;
-        while let Some((key, ticket, offer)) = self.senders.walk(&mut walk) {
-            if who.is(&ticket.waiter) {
+        while let Some((key, party, offer)) = self.senders.walk(&mut walk) {
+            if party.is(who) {
                 continue;
             }
-            let only_hears = ticket.stance == Stance::Observer || matches!(offer, Offer::Places);
-            let is_open = ticket.waiter.is_open();
+            let only_hears = party.stance() == Stance::Observer || matches!(offer, Offer::Places);
+            let is_open = party.is_open();
             let must_hear = match offer {
                 _ if only_hears => !is_observer,
-                Offer::Message(_) | Offer::Later if !is_open => ticket.stance == Stance::Arm,
+                Offer::Message(_) | Offer::Later if !is_open => party.stance() == Stance::Arm,
                 Offer::Message(_) => {
                     is_ready = true;
                     false
                 }
-                Offer::Later if is_observer || can_wait_for(ticket, who) => {
+                Offer::Later if is_observer || can_wait_for(party, who) => {
                     is_ready = true;
                     false
                 }
                 Offer::Later => true,
                 Offer::Taken | Offer::Met(_) | Offer::Places => false,
             };
-            if must_hear && notify(ticket, woken) {
+            if must_hear && notify(party, woken) {
                 self.senders.unlink(key.slot);
             }
         }
@@ -381,9 +378,9 @@ impl<T> State<T> {
     /// Is there a sender that a receiver could meet?
     pub(super) fn has_open_sender(&mut self, who: Who<'_>) -> bool {
         let mut walk = self.senders.start();
-        while let Some((_, ticket, offer)) = self.senders.walk(&mut walk) {
-            let offers = matches!(offer, Offer::Message(_) | Offer::Later) && ticket.stance != Stance::Observer;
-            if offers && !who.is(&ticket.waiter) && ticket.waiter.is_open() {
+        while let Some((_, party, offer)) = self.senders.walk(&mut walk) {
+            let offers = matches!(offer, Offer::Message(_) | Offer::Later) && party.stance() != Stance::Observer;
+            if offers && !party.is(who) && party.is_open() {
                 return true;
             }
         }
@@ -396,27 +393,24 @@ impl<T> State<T> {
 }
 
 /// May this receiver wait until that select completes? Only a thread may, and only for a thread.
-fn can_wait_for(sender: &Ticket, who: Who<'_>) -> bool {
-    !sender.waiter.is_task() && !who.is_task
+fn can_wait_for(sender: &Party, who: Who<'_>) -> bool {
+    !sender.is_task() && !who.is_task
 }
 
 /// Wakes or marks the owner of a ticket, so that it attempts. True if the ticket has served.
-fn notify(ticket: &Ticket, woken: &mut Woken) -> bool {
-    let claimed = match ticket.stance {
-        Stance::Single => ticket.waiter.claim(ticket.arm),
-        Stance::Arm | Stance::Observer => ticket.waiter.offer(ticket.arm) == waiter::Offer::Claimed,
-    };
+fn notify(party: &mut Party, woken: &mut Woken) -> bool {
+    let claimed = party.offer() == Some(waiter::Offer::Claimed);
     if claimed {
-        woken.push(ticket.waiter.clone());
+        party.call(woken);
     }
-    claimed || ticket.stance != Stance::Single
+    claimed || party.stance() != Stance::Single
 }
 
 /// Wakes the owner of a ticket that was claimed before. A selector in a task may have been polled since, and wait for
 /// other arms again: it is told to look at this one.
-pub(super) fn settle(ticket: &Ticket, woken: &mut Woken) {
-    if ticket.stance == Stance::Arm && ticket.waiter.is_task() {
-        ticket.waiter.offer(ticket.arm);
+pub(super) fn settle(party: &mut Party, woken: &mut Woken) {
+    if party.stance() == Stance::Arm && party.is_task() {
+        party.offer();
     }
-    woken.push(ticket.waiter.clone());
+    party.call(woken);
 }

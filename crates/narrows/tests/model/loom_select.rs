@@ -96,7 +96,7 @@ fn large_selector_again_1() {
 /// Rules 9, 17: a watch ticket that takes a wake-up while its selector is awake keeps no competing receiver asleep.
 #[test]
 fn selector_again_beside_a_receiver() {
-    explore("selector_again_beside_a_receiver", 129, || {
+    explore("selector_again_beside_a_receiver", 178, || {
         let (s, r) = channel(Some(2));
         let other = r.clone();
         let idle = [narrows::never::<u32>(), narrows::never()];
@@ -200,7 +200,7 @@ fn none_is_true_1() {
 
 #[test]
 fn none_is_true_unbounded() {
-    none_is_true("none_is_true_unbounded", None, 74);
+    none_is_true("none_is_true_unbounded", None, 98);
 }
 
 /// Rules 7, 16: close ends a select on either side.

@@ -1,5 +1,7 @@
 //! Tasks: polled, woken, dropped; a wake-up that goes unused goes on.
 
+use std::task::Poll;
+
 use crate::{
     channel,
     explore::{explore, spawn, spawn_twin, turn},
@@ -24,7 +26,7 @@ fn tasks_on_both_sides(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn tasks_0() {
-    tasks_on_both_sides("tasks_0", Some(0), 296);
+    tasks_on_both_sides("tasks_0", Some(0), 181);
 }
 
 #[test]
@@ -56,7 +58,7 @@ fn a_receive_is_cancelled(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn receive_cancelled_0() {
-    a_receive_is_cancelled("receive_cancelled_0", Some(0), 53_000);
+    a_receive_is_cancelled("receive_cancelled_0", Some(0), 37_488);
 }
 
 #[test]
@@ -72,14 +74,13 @@ fn receive_cancelled_unbounded() {
 /// Rules 4, 13: what a dropped task leaves behind is for the other one that waits, so that has no room for a second message.
 #[test]
 fn receive_dropped_leaves_one_place_0() {
-    explore("receive_dropped_leaves_one_place_0", 76, || {
+    explore("receive_dropped_leaves_one_place_0", 29, || {
         let (s, r) = channel(Some(0));
         let mut first = r.recv_async();
         assert!(poll_once(&mut first).is_pending());
         let other_r = r.clone();
         let polls = spawn(move || {
             let mut second = other_r.recv_async();
-            // Polled again it is awake for a moment, and still in line.
             poll_once(&mut second).is_ready() || poll_once(&mut second).is_ready() || poll_once(&mut second).is_ready()
         });
         turn(0);
@@ -97,15 +98,19 @@ fn receive_dropped_leaves_one_place_0() {
 fn send_cancelled_1() {
     explore("send_cancelled_1", 32_240, || {
         let (s, r) = channel(Some(1));
-        s.send(0).unwrap();
+        let new = std::sync::Arc::<()>::default;
+        s.send(new()).unwrap();
         let (other_s, other_r) = (s.clone(), r.clone());
         let receiver = spawn(move || other_r.recv().unwrap());
-        let waits = spawn(move || other_s.send(8).unwrap());
-        let mut future = s.send_async(9);
+        let waits = spawn(move || other_s.send(new()).unwrap());
+        let mark = new();
+        let mut future = s.send_async(mark.clone());
         turn(0);
         let polled = poll_once(&mut future);
         drop(future);
-        if polled.is_ready() {
+        let is_sent = std::sync::Arc::strong_count(&mark) > 1;
+        assert!(is_sent || polled.is_pending());
+        if is_sent {
             r.recv().unwrap(); // ours took a place
         }
         waits.join().unwrap();
@@ -113,10 +118,49 @@ fn send_cancelled_1() {
     });
 }
 
+/// Rules 9, 10: two sends wait for a place, and whoever receives makes room for both.
+#[test]
+fn two_sends_wait() {
+    explore("two_sends_wait", 17_600, || {
+        let (s, r) = channel(Some(1));
+        s.send(0).unwrap();
+        let others = [s.clone(), s];
+        let sends = others.map(|s| spawn_twin(move || block_on(s.send_async(1)).unwrap()));
+        turn(0);
+        let sum: i32 = (0..3).map(|_| r.recv().unwrap()).sum();
+        assert_eq!(sum, 2);
+        for send in sends {
+            send.join().unwrap();
+        }
+    });
+}
+
+/// Rules 7, 13: a send that waits while somebody makes room and somebody closes is received or given back, and hears which.
+#[test]
+fn room_or_close() {
+    explore("room_or_close", 578, || {
+        let (s, r) = channel(Some(1));
+        s.send(std::sync::Arc::default()).unwrap();
+        let mark = std::sync::Arc::<()>::default();
+        let mut future = s.send_async(mark.clone());
+        assert!(poll_once(&mut future).is_pending());
+        let closer = s.clone();
+        let closes = spawn(move || closer.close());
+        turn(0);
+        r.recv().unwrap();
+        let polled = poll_once(&mut future);
+        closes.join().unwrap();
+        let received = r.try_recv().is_ok();
+        assert!(matches!(polled, Poll::Ready(sent) if sent.is_ok() == received));
+        drop(future);
+        assert_eq!(std::sync::Arc::strong_count(&mark), 1);
+    });
+}
+
 /// Rule 13: at capacity 0 a dropped send was received, or was not sent at all.
 #[test]
 fn send_cancelled_0() {
-    explore("send_cancelled_0", 18, || {
+    explore("send_cancelled_0", 11, || {
         let (s, r) = channel(Some(0));
         let keep = s.clone();
         let receiver = spawn(move || (r.try_recv().ok(), r));
@@ -137,7 +181,7 @@ fn send_cancelled_0() {
 /// Rule 13: reserving and being cancelled takes no place.
 #[test]
 fn reserve_cancelled() {
-    explore("reserve_cancelled", 25_245, || {
+    explore("reserve_cancelled", 32_452, || {
         let (s, r) = channel(Some(1));
         s.send(0).unwrap();
         let other = s.clone();
@@ -177,7 +221,7 @@ fn forgotten_task() {
 /// Rule 10: of two tasks that wait the second is woken too, when the first finds nothing.
 #[test]
 fn two_tasks_wait() {
-    explore("two_tasks_wait", 157_422, || {
+    explore("two_tasks_wait", 143_463, || {
         let (s, r) = channel(Some(1));
         let other = r.clone();
         let receivers = [spawn(move || block_on(r.recv_async())), spawn_twin(move || block_on(other.recv_async()))];

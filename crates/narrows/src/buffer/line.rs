@@ -1,0 +1,167 @@
+//! Tasks that wait for a place. A waiting send shows its message, so that who makes room can put it there at once: the task
+//! then has nothing left to do, and a receiver meets with one message more for each task that waits.
+
+use std::task::{Poll, Waker};
+
+use super::Buffer;
+use crate::{
+    arm::{Seat, Who},
+    error::{RecvError, SendError},
+    flavor::{Inlet, Outlet, unless_empty, unless_full},
+    wait::list::{Offered, Payload, Standing},
+};
+
+/// What a waiting sender shows: the message of a task that sends. A thread keeps its own, and who wants places has none.
+pub(super) type Parcel<T> = Option<T>;
+
+impl<T> Payload for Parcel<T> {
+    fn outlives_its_claim(&self) -> bool {
+        self.is_some()
+    }
+}
+
+impl<T> Buffer<T> {
+    /// A send, whose message is in its ticket while it waits.
+    pub(super) fn poll_send_in_line(
+        &self,
+        message: &mut Option<T>,
+        seat: &mut Seat,
+        waker: &Waker,
+    ) -> Poll<Result<(), SendError<()>>> {
+        let mut was_claimed = false;
+        if let Some(key) = *seat {
+            match self.senders.visit(key, waker, message) {
+                Standing::Waits if !self.can_send(1, Who::TASK) => return Poll::Pending,
+                Standing::Waits if self.step_out(message, seat, &mut was_claimed) => {}
+                // Left over from a poll that panicked: its message is here, so nobody has put it anywhere.
+                Standing::Gone if message.is_some() => {}
+                Standing::Waits | Standing::Gone => {
+                    *seat = None;
+                    return Poll::Ready(Ok(()));
+                }
+                Standing::Claimed => was_claimed = true,
+            }
+        }
+        loop {
+            // That it must wait has to be true before its own message may lie in the place that it waits for.
+            if self.can_send(1, Who::TASK)
+                && let Some(sent) = unless_full(self.send(message, seat, Who::TASK))
+            {
+                *seat = None;
+                if was_claimed {
+                    self.pass_on_send(None);
+                }
+                return Poll::Ready(sent);
+            }
+            self.senders.stand(waker, seat, Some(message));
+            if !self.may_go_on(1) {
+                return Poll::Pending;
+            }
+            if !self.step_out(message, seat, &mut was_claimed) {
+                *seat = None;
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Takes the ticket back for an attempt, and its message. False if that was put in its place.
+    fn step_out(&self, message: &mut Option<T>, seat: &Seat, was_claimed: &mut bool) -> bool {
+        let taken = seat.and_then(|key| self.senders.take_back(key, message));
+        *was_claimed |= taken == Some(true);
+        taken.is_some()
+    }
+
+    /// Takes the ticket of a task back, and its message if it has one that nobody has put anywhere.
+    pub(super) fn leave_send_line(&self, seat: &mut Seat, message: &mut Option<T>) {
+        let Some(key) = seat.take() else { return };
+        // Not there any more, it has been sent, or had wanted places and was claimed.
+        if self.senders.take_back(key, message).unwrap_or(true) {
+            self.pass_on_send(None);
+        }
+    }
+
+    /// Waits for `n` places, which `attempt` takes.
+    pub(super) fn poll_for_places<R>(
+        &self,
+        n: usize,
+        seat: &mut Seat,
+        waker: &Waker,
+        attempt: impl FnMut() -> Option<R>,
+    ) -> Poll<R> {
+        let look = || self.may_go_on(n);
+        self.senders.poll(seat, waker, attempt, look, |after| {
+            // Too few places for us, but perhaps enough for the next. Only those behind us are asked, so two who need many
+            // do not wake each other for ever.
+            if after.is_none() || n > 1 {
+                self.pass_on_send(after);
+            }
+        })
+    }
+
+    pub(super) fn poll_recv_in_line(
+        &self,
+        into: &mut Option<T>,
+        seat: &mut Seat,
+        waker: &Waker,
+    ) -> Poll<Result<(), RecvError>> {
+        let look = || {
+            self.queue.fence_against_producers();
+            self.queue.is_closed() || self.count() > 0
+        };
+        self.receivers.poll(
+            seat,
+            waker,
+            || unless_empty(self.recv(into, Who::TASK)),
+            look,
+            |after| {
+                if after.is_none() {
+                    self.pass_on_recv();
+                }
+            },
+        )
+    }
+
+    /// Between leaving word for receivers and sleeping: may one who wants `n` places go on?
+    pub(super) fn may_go_on(&self, n: usize) -> bool {
+        self.queue.fence_against_consumers();
+        self.queue.is_closed() || !self.looks_short_of(n)
+    }
+
+    /// `n` places have become free: the first who wait, behind `after`, get them.
+    #[cold]
+    pub(super) fn admit(&self, after: Seat, n: usize) {
+        let mut admitted = 0;
+        let ((), woken) = self.senders.locked(|list, woken| {
+            for _ in 0..n {
+                let act = |message: &mut Parcel<T>| {
+                    let offered = self.put_for(message);
+                    admitted += usize::from(offered == Offered::Finished);
+                    offered
+                };
+                if list.hand_out_or(after.map(|key| key.number), woken, act).is_none() {
+                    return;
+                }
+            }
+        });
+        if admitted != 0 {
+            self.receivers.notify_fenced(admitted);
+        }
+        woken.wake();
+    }
+
+    /// Puts the message of a waiting task into a free place, if that takes no waiting for others.
+    fn put_for(&self, message: &mut Option<T>) -> Offered {
+        if message.is_none() {
+            return Offered::ToItsOwner;
+        }
+        let Some(mut end) = self.queue.producer_if_free() else { return Offered::ToItsOwner };
+        if end.is_closed() {
+            return Offered::ToItsOwner;
+        }
+        if self.is_short_of(1, &mut end) {
+            return Offered::Gone;
+        }
+        end.push_from(message);
+        Offered::Finished
+    }
+}
