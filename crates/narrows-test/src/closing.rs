@@ -8,6 +8,7 @@ use crate::load::{Ledger, Load};
 use crate::traffic::number;
 use crate::way::{Side, Way};
 use narrows::{Receiver, RecvError, Select, SendError, SendTimeoutError, Sender, TryRecvError, TrySendError};
+use std::thread;
 use std::time::Duration;
 
 /// From any end, by any clone, any number of times; only the first closes.
@@ -114,6 +115,24 @@ pub fn rule_07_close_now_returns_what_is_left(kind: Kind) {
         assert!(s.close_now().is_empty() && r.close_now().is_empty());
         drop(out);
         ledger.settle();
+    }
+}
+
+/// Who closes gets what is inside, though the last receiver goes as soon as it hears of the end, and drops what it finds.
+pub fn rule_07_close_now_comes_before_a_receiver_that_goes(kind: Kind) {
+    for _ in 0..times(500) {
+        let left = kind.holds(9);
+        let (s, r) = kind.pair::<usize>();
+        for i in 0..left {
+            assert_eq!(s.send(i), Ok(()));
+        }
+        let receiver = thread::spawn(move || {
+            while !r.is_closed() {
+                std::hint::spin_loop();
+            }
+        });
+        assert!(s.close_now().into_iter().eq(0..left));
+        receiver.join().expect("it only looks");
     }
 }
 

@@ -28,6 +28,7 @@ every_kind! {
     ending::pitfall_10_the_last_receiver_goes_inside_a_drop: BOUNDED;
     closing::pitfall_25_close_keeps_what_is_inside: BUFFERED;
     closing::rule_07_close_now_returns_what_is_left: EVERY;
+    closing::rule_07_close_now_comes_before_a_receiver_that_goes: EVERY;
     closing::rule_08_the_end_can_be_asked_for: EVERY;
     closing::rule_08_awaiting_the_end_wakes_once_it_is_there: EVERY;
 }

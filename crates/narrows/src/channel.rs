@@ -189,7 +189,11 @@ impl<T> Chan<T> {
 
     /// Ends sending; true for the call that did it. Timers do not end.
     pub(crate) fn close(&self) -> bool {
-        let closed = self.flavor.inlet().is_some_and(Inlet::close);
+        self.close_into(None)
+    }
+
+    fn close_into(&self, left: Option<&mut Vec<T>>) -> bool {
+        let closed = self.flavor.inlet().is_some_and(|inlet| inlet.close(left));
         if closed {
             self.closing.notify_all_fenced();
         }
@@ -201,14 +205,10 @@ impl<T> Chan<T> {
         self.flavor.inlet().is_some_and(|inlet| inlet.clear_one(into))
     }
 
-    /// Closes, and takes what is left, oldest first.
+    /// Closes, and takes what is left in the same moment, oldest first.
     pub(crate) fn close_now(&self) -> Vec<T> {
-        self.close();
         let mut left = Vec::new();
-        let mut message = None;
-        while self.clear_one(&mut message) {
-            left.extend(message.take());
-        }
+        self.close_into(Some(&mut left));
         left
     }
 

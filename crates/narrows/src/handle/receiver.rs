@@ -231,7 +231,7 @@ impl<T> Receiver<T> {
         self.chan().is_some_and(Chan::close)
     }
 
-    /// Closes the channel and takes out what is inside, oldest first.
+    /// Closes the channel and takes out what is inside, oldest first: no receiver that hears of the end comes before.
     pub fn close_now(&self) -> Vec<T> {
         self.chan().map_or_else(Vec::new, Chan::close_now)
     }

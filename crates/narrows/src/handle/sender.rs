@@ -361,7 +361,7 @@ impl<T> Sender<T> {
         self.chan().close()
     }
 
-    /// Closes the channel and takes out what is inside, oldest first.
+    /// Closes the channel and takes out what is inside, oldest first: no receiver that hears of the end comes before.
     pub fn close_now(&self) -> Vec<T> {
         self.chan().close_now()
     }

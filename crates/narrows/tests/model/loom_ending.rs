@@ -132,6 +132,28 @@ fn last_receiver_goes_unbounded() {
     senders_meet_the_last_receivers_drop("last_receiver_goes_unbounded", None, 256);
 }
 
+/// Rule 7: what is inside goes to who closes, not to a receiver that hears of the end, and drops what it finds.
+fn close_now_meets_a_receiver_that_goes(name: &str, bound: Option<usize>, floor: usize) {
+    explore(name, floor, move || {
+        let (s, r) = channel(bound);
+        s.send(7).unwrap();
+        let receiver = spawn(move || r.closed().wait());
+        turn(0);
+        assert_eq!(s.close_now(), [7]);
+        receiver.join().unwrap();
+    });
+}
+
+#[test]
+fn close_now_and_last_receiver_1() {
+    close_now_meets_a_receiver_that_goes("close_now_and_last_receiver_1", Some(1), 156);
+}
+
+#[test]
+fn close_now_and_last_receiver_unbounded() {
+    close_now_meets_a_receiver_that_goes("close_now_and_last_receiver_unbounded", None, 156);
+}
+
 /// Rule 8: who waits for the end hears of it.
 #[test]
 fn closed_is_heard() {
