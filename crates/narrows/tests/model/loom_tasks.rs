@@ -2,6 +2,8 @@
 
 use std::task::Poll;
 
+use narrows::TryRecvError;
+
 use crate::{
     channel,
     explore::{explore, spawn, spawn_twin, turn},
@@ -132,6 +134,29 @@ fn two_sends_wait() {
         for send in sends {
             send.join().unwrap();
         }
+    });
+}
+
+/// Rule 4: a send that is pending met a full channel, not a place that its own message was then put into.
+#[test]
+fn no_wait_beside_room() {
+    explore("no_wait_beside_room", 91, || {
+        let (s, r) = channel(Some(2));
+        // One place is out for ever, which the quick way to a place does not reckon with. Another thread fills the rest, so
+        // that ours is not the owner of that end.
+        let filler = spawn(move || {
+            std::mem::forget(s.reserve().unwrap());
+            s.send(0).unwrap();
+            s
+        });
+        let s = filler.join().unwrap();
+        let other = r.clone();
+        let receiver = spawn(move || other.try_recv().is_ok());
+        turn(0);
+        if r.try_recv() == Err(TryRecvError::Empty) {
+            assert!(poll_once(&mut s.send_async(1)).is_ready(), "there is a place, and nobody else sends");
+        }
+        receiver.join().unwrap();
     });
 }
 
