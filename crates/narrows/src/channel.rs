@@ -42,14 +42,8 @@ struct About {
 
 impl<T> Chan<T> {
     #[inline(always)]
-    fn new(flavor: Flavor<T>, name: Option<Box<str>>) -> Chan<T> {
-        Chan {
-            flavor,
-            senders: Holders::one(),
-            receivers: Holders::one(),
-            closing: WaitList::new(),
-            about: name.map(|name| Box::new(About { name })),
-        }
+    fn new(flavor: Flavor<T>, about: Option<Box<About>>) -> Chan<T> {
+        Chan { flavor, senders: Holders::one(), receivers: Holders::one(), closing: WaitList::new(), about }
     }
 
     pub(crate) fn name(&self) -> Option<&str> {
@@ -218,8 +212,9 @@ impl<T> Chan<T> {
         }
     }
 
-    pub(crate) fn drop_receiver(&self, is_last_handle: bool) {
-        if is_last_handle || self.receivers.leave() {
+    /// Not called of the last handle: what is left inside is then dropped with the channel, and nobody is there to be told.
+    pub(crate) fn drop_receiver(&self) {
+        if self.receivers.leave() {
             self.close();
             drop_each(|message| self.clear_one(message));
         }
@@ -289,11 +284,22 @@ impl Holders {
 }
 
 fn pair<T>(bound: Option<usize>, name: Option<Box<str>>) -> (Sender<T>, Receiver<T>) {
-    let (there, here) = match bound {
-        Some(0) => Shared::pair(|| Chan::new(Flavor::Zero(Zero::new()), name)),
-        bound => Shared::pair(|| Chan::new(Flavor::Buffer(Buffer::new(bound)), name)),
-    };
+    let about = name.map(|name| Box::new(About { name }));
+    let (there, here) = if bound == Some(0) { rendezvous(about) } else { buffered(bound, about) };
     (Sender::new(there), Receiver::new(here))
+}
+
+type Handles<T> = (Shared<Chan<T>>, Shared<Chan<T>>);
+
+// Each flavour by itself, with nothing left to do beside it: so it is written where it is to lie, and not copied there.
+#[inline(never)]
+fn rendezvous<T>(about: Option<Box<About>>) -> Handles<T> {
+    Shared::pair(|| Chan::new(Flavor::Zero(Zero::new()), about))
+}
+
+#[inline(never)]
+fn buffered<T>(bound: Option<usize>, about: Option<Box<About>>) -> Handles<T> {
+    Shared::pair(|| Chan::new(Flavor::Buffer(Buffer::new(bound)), about))
 }
 
 /// Makes a channel that holds at most `cap` messages; a sender waits while it is full.

@@ -50,12 +50,20 @@ impl<T> Late<T> {
 }
 
 impl<T> Drop for Late<T> {
+    #[inline(always)]
     fn drop(&mut self) {
+        /// # Safety
+        /// From the box in `make`, and nobody has a reference any more.
+        #[cold]
+        unsafe fn free<T>(value: *mut T) {
+            // SAFETY: the caller's promise.
+            drop(unsafe { Box::from_raw(value) });
+        }
         // Relaxed: dropped by one thread, which has seen all that others did.
         let value = self.value.load(Ordering::Relaxed);
         if !value.is_null() {
-            // SAFETY: from the box in `make`, and nobody has a reference any more.
-            drop(unsafe { Box::from_raw(value) });
+            // SAFETY: it is being dropped.
+            unsafe { free(value) };
         }
     }
 }

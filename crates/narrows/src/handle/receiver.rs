@@ -271,8 +271,10 @@ impl<T> Clone for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        if let Some(chan) = &self.arm.0 {
-            chan.drop_receiver(chan.is_last());
+        if let Some(chan) = &self.arm.0
+            && !chan.is_last()
+        {
+            chan.drop_receiver();
         }
     }
 }

@@ -40,6 +40,7 @@ mod system {
     }
 
     /// Asks for it. Cheap while the process has one thread, milliseconds later: done with the first channel.
+    #[inline]
     pub(crate) fn prepare() {
         ASKED.call_once(|| {
             let granted = membarrier(REGISTER_PRIVATE_EXPEDITED) && membarrier(PRIVATE_EXPEDITED);
@@ -48,6 +49,7 @@ mod system {
         });
     }
 
+    #[inline]
     pub(crate) fn is_asymmetric() -> bool {
         // Relaxed: as above.
         GRANTED.load(Ordering::Relaxed)

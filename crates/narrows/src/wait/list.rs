@@ -591,6 +591,7 @@ impl<P: Payload + Default> WaitList<P> {
     }
 
     /// Wakes every waiter, after the caller's own fence.
+    #[inline(always)]
     pub(crate) fn notify_all_fenced(&self) {
         if self.is_waited_on() {
             self.with(List::hand_out_to_all);
