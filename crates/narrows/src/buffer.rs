@@ -396,8 +396,8 @@ impl<T> Inlet<T> for Buffer<T> {
         let mut end = self.queue.producer();
         // Before the end is seen: a receiver that goes because of it drops what it finds inside.
         let out = left.map(|left| (left, self.consumer()));
-        let was_closed = end.is_closed();
-        if !was_closed {
+        let closes = !end.is_closed();
+        if closes {
             end.close();
             // Relaxed: a hint.
             self.closed.store(1, Ordering::Relaxed);
@@ -409,14 +409,13 @@ impl<T> Inlet<T> for Buffer<T> {
             }
         }
         drop(end);
-        if was_closed {
-            return false;
+        if closes {
+            // SeqCst: as in `WaitList::notify`, for both lists and for our caller's.
+            fence(Ordering::SeqCst);
+            self.senders.notify_all_fenced();
+            self.receivers.notify_all_fenced();
         }
-        // SeqCst: as in `WaitList::notify`, for both lists and for our caller's.
-        fence(Ordering::SeqCst);
-        self.senders.notify_all_fenced();
-        self.receivers.notify_all_fenced();
-        true
+        closes
     }
 
     fn clear_one(&self, into: &mut Option<T>) -> bool {
