@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::args::Plan;
 use crate::load::Figures;
-use crate::machine::Neighbours;
+use crate::machine::{Neighbours, round_trip};
 use crate::row::{Capacity, Load, Row};
 use crate::runner::Runner;
 use crate::stats::Spread;
@@ -25,6 +25,27 @@ pub(crate) struct Cell {
     pub(crate) short: bool,
     /// One entry per sample, each with the row's figures.
     pub(crate) samples: Vec<Figures>,
+    /// Those left out, for the cores were not as far apart as with the others; with how far.
+    pub(crate) elsewhere: Vec<(f64, Figures)>,
+}
+
+/// One run of a peer.
+#[derive(Clone, Debug)]
+struct Sample {
+    figures: Figures,
+    /// How far apart two cores were, if that matters: nanoseconds for a cache line there and back.
+    distance: Option<f64>,
+}
+
+/// How far apart the cores were while a row was measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Distance {
+    /// It does not matter, or cannot be told.
+    Unknown,
+    /// So many nanoseconds for a cache line there and back, about.
+    One(f64),
+    /// It changed too often for enough samples at one.
+    Mixed,
 }
 
 #[derive(Clone, Debug)]
@@ -35,6 +56,7 @@ pub(crate) struct Measured {
     pub(crate) repeated: u32,
     /// Samples kept although they were disturbed each time.
     pub(crate) disturbed: u32,
+    pub(crate) distance: Distance,
 }
 
 impl Cell {
@@ -47,41 +69,74 @@ impl Cell {
 
 /// Measures one row with every peer that has it, the peers taking turns; `turn` moves the one that starts.
 pub(crate) fn measure(row: Row, runners: &[Runner], plan: Plan, turn: usize, watch: &Watch) -> Measured {
-    let mut measured = Measured { row, cells: Vec::new(), repeated: 0, disturbed: 0 };
+    let mut measured = Measured { row, cells: Vec::new(), repeated: 0, disturbed: 0, distance: Distance::Unknown };
     let mut racers = Vec::new();
     for runner in runners {
         watch.begins(format!("{row} {}", runner.name));
         if let Some((count, short)) = count(&row, runner, plan) {
             racers.push(runner);
-            measured.cells.push(Cell { peer: runner.name, general: runner.general, count, short, samples: Vec::new() });
+            let (peer, general) = (runner.name, runner.general);
+            measured.cells.push(Cell { peer, general, count, short, samples: Vec::new(), elsewhere: Vec::new() });
         }
     }
     let rounds = if row.is_memory() { 1 } else { plan.rounds as usize };
-    for round in 0..rounds {
+    let mut taken = vec![Vec::new(); racers.len()];
+    // Twice as many where they do not suffice.
+    for round in 0..2 * rounds {
+        if round >= rounds && settled(&taken, rounds).is_some() {
+            break;
+        }
         for step in 0..racers.len() {
             let at = (turn + round + step) % racers.len();
             let count = measured.cells[at].count;
             watch.begins(format!("{row} {}", racers[at].name));
-            let figures = measured.sample(racers[at], count);
-            measured.cells[at].samples.extend(figures);
+            taken[at].extend(measured.sample(racers[at], count));
+        }
+    }
+    measured.distance = settled(&taken, rounds).unwrap_or(Distance::Mixed);
+    for (cell, samples) in measured.cells.iter_mut().zip(taken) {
+        for Sample { figures, distance } in samples {
+            match (measured.distance, distance) {
+                (Distance::One(one), Some(other)) if !alike(one, other) => cell.elsewhere.push((other, figures)),
+                _ => cell.samples.push(figures),
+            }
         }
     }
     measured
 }
 
+/// The distance of most samples, if each peer has more than half of its rounds at it: peers are compared in the same state
+/// of the machine.
+fn settled(taken: &[Vec<Sample>], rounds: usize) -> Option<Distance> {
+    let distances = || taken.iter().flatten().filter_map(|sample| sample.distance);
+    let at = |samples: &[Sample], one| {
+        samples.iter().filter(|sample| sample.distance.is_none_or(|other| alike(one, other))).count()
+    };
+    let most = distances().max_by_key(|&one| distances().filter(|&other| alike(one, other)).count());
+    let Some(one) = most else { return Some(Distance::Unknown) };
+    taken.iter().all(|samples| 2 * at(samples, one) > rounds).then_some(Distance::One(one))
+}
+
+/// Two measurements of one distance differ by less; near and far by eight times.
+fn alike(one: f64, other: f64) -> bool {
+    one.max(other) < 2.5 * one.min(other)
+}
+
 impl Measured {
-    fn sample(&mut self, runner: &Runner, count: u64) -> Option<Figures> {
+    fn sample(&mut self, runner: &Runner, count: u64) -> Option<Sample> {
         for repeat in 0..=REPEATS {
+            let look = || if self.row.meets() { round_trip() } else { None };
+            let distance = look();
             let neighbours = Neighbours::watch();
-            let figures = runner.run(&self.row, count);
-            if !neighbours.disturbed() {
-                return figures;
+            let figures = runner.run(&self.row, count)?;
+            let is_steady =
+                !neighbours.disturbed() && distance.zip(look()).is_none_or(|(before, after)| alike(before, after));
+            if !is_steady && repeat < REPEATS {
+                self.repeated += 1;
+                continue;
             }
-            if repeat == REPEATS {
-                self.disturbed += 1;
-                return figures;
-            }
-            self.repeated += 1;
+            self.disturbed += u32::from(!is_steady);
+            return Some(Sample { figures, distance });
         }
         None
     }
@@ -139,7 +194,7 @@ fn least(row: &Row) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Measured, measure};
+    use super::{Distance, Measured, Sample, measure, settled};
     use crate::args::Plan;
     use crate::row;
     use crate::runner::Runner;
@@ -167,5 +222,18 @@ mod tests {
         }
         assert_eq!(cells.len(), 3);
         assert!(cells.iter().all(|cell| cell.samples.len() == 3 && cell.short));
+    }
+
+    #[test]
+    fn peers_are_compared_at_one_distance() {
+        let samples = |distances: &[f64]| -> Vec<Sample> {
+            distances.iter().map(|&distance| Sample { figures: vec![1.0], distance: Some(distance) }).collect()
+        };
+        let near = [50.0, 430.0, 60.0];
+        assert_eq!(settled(&[samples(&near), samples(&near)], 3), Some(Distance::One(60.0)));
+        let far = [400.0, 430.0, 60.0];
+        assert_eq!(settled(&[samples(&near), samples(&far)], 3), None, "of neither has each peer enough");
+        let none = Sample { figures: vec![1.0], distance: None };
+        assert_eq!(settled(&[vec![none]], 1), Some(Distance::Unknown));
     }
 }

@@ -158,6 +158,12 @@ impl Row {
             && !matches!(self.load, Load::One | Load::TryRecv | Load::TrySend)
     }
 
+    /// Threads meet in it, so that it matters how far apart their cores are.
+    pub(crate) fn meets(&self) -> bool {
+        !self.is_memory()
+            && !matches!(self.load, Load::One | Load::TryRecv | Load::TrySend | Load::Create | Load::Selector(_))
+    }
+
     /// Decides the targets, and is measured by `--quick`.
     pub(crate) fn is_quick(&self) -> bool {
         self.bytes == 8 && !matches!(self.load, Load::Latency { .. })

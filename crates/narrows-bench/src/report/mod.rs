@@ -71,11 +71,12 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::Line;
-    use crate::measure::{Cell, Measured};
+    use crate::measure::{Cell, Distance, Measured};
     use crate::row;
 
     fn cell(peer: &'static str, general: bool, samples: &[f64]) -> Cell {
-        Cell { peer, general, count: 1, short: false, samples: samples.iter().map(|&figure| vec![figure]).collect() }
+        let samples = samples.iter().map(|&figure| vec![figure]).collect();
+        Cell { peer, general, count: 1, short: false, samples, elsewhere: Vec::new() }
     }
 
     #[test]
@@ -86,7 +87,9 @@ mod tests {
             cell("crossfire spsc::Array", true, &[9.0]),
             cell("rtrb", false, &[2.0]),
         ];
-        let line = &Line::all(&Measured { row: row::all()[0], cells, repeated: 0, disturbed: 0 })[0];
+        let line =
+            &Line::all(&Measured { row: row::all()[0], cells, repeated: 0, disturbed: 0, distance: Distance::Unknown })
+                [0];
         assert_eq!(line.best.unwrap().0, "crossfire spsc::Array");
         assert!((line.ratio().unwrap() - 1.8).abs() < 1e-9);
         assert!((line.ratio_to("rtrb").unwrap() - 0.4).abs() < 1e-9);

@@ -79,15 +79,20 @@ fn row(html: &mut String, line: &Line) {
 #[cfg(test)]
 mod tests {
     use super::page;
-    use crate::measure::{Cell, Measured};
+    use crate::measure::{Cell, Distance, Measured};
     use crate::report::About;
     use crate::row;
 
     #[test]
     fn the_page_fetches_nothing_and_quotes_what_it_is_told() {
-        let cell = |peer| Cell { peer, general: true, count: 1, short: false, samples: vec![vec![1.0]] };
-        let measured =
-            Measured { row: row::all()[0], cells: vec![cell("narrows"), cell("kanal")], repeated: 0, disturbed: 0 };
+        let samples = vec![vec![1.0]];
+        let cell = |peer| {
+            let (samples, elsewhere) = (samples.clone(), Vec::new());
+            Cell { peer, general: true, count: 1, short: false, samples, elsewhere }
+        };
+        let cells = vec![cell("narrows"), cell("kanal")];
+        let (row, distance) = (row::all()[0], Distance::Unknown);
+        let measured = Measured { row, cells, repeated: 0, disturbed: 0, distance };
         let about = About { machine: "m".to_owned(), date: "d".to_owned(), command: "<c>".to_owned() };
         let html = page(&about, &[measured], &[]);
         assert!(html.contains("&lt;c&gt;") && html.contains("<svg") && html.contains("1.00x"));

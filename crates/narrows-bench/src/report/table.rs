@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::Line;
 use crate::OURS;
-use crate::measure::Measured;
+use crate::measure::{Distance, Measured};
 use crate::stats::{Spread, ratio};
 
 pub(crate) fn head() -> String {
@@ -18,7 +18,7 @@ pub(crate) fn head() -> String {
 pub(crate) fn row(measured: &Measured, all: bool) -> String {
     let mut text = String::new();
     for line in Line::all(measured) {
-        text += &one(&line);
+        let _ = writeln!(text, "{}{}", one(&line), apart(measured.distance));
         if all {
             for (peer, general, spread) in line.peers.iter().filter(|(peer, ..)| *peer != OURS) {
                 let times = line.ours.map_or(String::new(), |ours| times(ratio(ours.median, spread.median)));
@@ -38,7 +38,15 @@ fn one(line: &Line) -> String {
     for (peer, _, spread) in line.peers.iter().filter(|(_, general, _)| !general) {
         let _ = write!(beside, "  {peer} {}", number(spread.median));
     }
-    format!("{:<36} {}   {peer:<22} {} {ratio:>6}{mark}{beside}\n", line.name, cell(line.ours), cell(best))
+    format!("{:<36} {}   {peer:<22} {} {ratio:>6}{mark}{beside}", line.name, cell(line.ours), cell(best))
+}
+
+fn apart(distance: Distance) -> String {
+    match distance {
+        Distance::Unknown => String::new(),
+        Distance::One(distance) => format!("  [{}]", number(distance)),
+        Distance::Mixed => "  [mixed]".to_owned(),
+    }
 }
 
 fn cell(spread: Option<Spread>) -> String {
