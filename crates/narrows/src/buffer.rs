@@ -292,7 +292,10 @@ impl<T> Front<'_, T> {
 }
 
 impl<T> Inlet<T> for Buffer<T> {
-    fn send(&self, message: &mut Option<T>, _: &mut Seat, _: Who<'_>) -> Result<(), Stop> {
+    fn send(&self, message: &mut Option<T>, seat: &mut Seat, _: Who<'_>) -> Result<(), Stop> {
+        if message.is_none() && !self.reclaim(message, seat) {
+            return Ok(());
+        }
         self.with_room(1, |end| end.push_from(message))?;
         self.receivers.notify_fenced(1);
         Ok(())
@@ -315,8 +318,12 @@ impl<T> Inlet<T> for Buffer<T> {
     }
 
     fn enlist_send(&self, ticket: Ticket, seat: &mut Seat, offering: Offering<'_, T>) -> Look {
-        let n = if let Offering::Places(n) = offering { n } else { 1 };
-        self.senders.show(ticket, seat);
+        let (n, shown) = match offering {
+            Offering::Message(message) => (1, (self.shows_messages() && message.is_some()).then_some(message)),
+            Offering::Later => (1, None),
+            Offering::Places(n) => (n, None),
+        };
+        self.senders.show(ticket, seat, shown);
         self.queue.fence_against_consumers();
         Look::ready(self.queue.is_closed() || !self.looks_short_of(n))
     }
@@ -325,7 +332,10 @@ impl<T> Inlet<T> for Buffer<T> {
         list::was_claimed(seat);
     }
 
-    fn retract_send(&self, seat: &mut Seat, _: &mut Option<T>) {
+    fn retract_send(&self, seat: &mut Seat, message: &mut Option<T>) {
+        if message.is_none() {
+            self.reclaim(message, seat);
+        }
         self.senders.retract(seat);
     }
 
@@ -436,7 +446,7 @@ impl<T> Outlet<T> for Buffer<T> {
     }
 
     fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look {
-        self.receivers.show(ticket, seat);
+        self.receivers.show(ticket, seat, None);
         self.queue.fence_against_producers();
         Look::ready(self.queue.is_closed() || self.count() > 0)
     }
@@ -562,11 +572,6 @@ impl<T> Outlet<T> for Buffer<T> {
 }
 
 impl<T> Buffer<T> {
-    /// Trials at capacity 64: without it 10 ns a message, with 5 to 8 pauses 6, with 12 more again; at 1 each hurts.
-    fn patience(&self) -> usize {
-        (self.capacity / 8).min(8)
-    }
-
     /// Messages inside, at one moment within the call.
     fn count(&self) -> usize {
         let head = self.queue.given_back();

@@ -86,7 +86,10 @@ impl<T> Op for SendOp<'_, T> {
             self.seat = None;
             return Some(Ok(()));
         }
-        self.chan.inlet().note_claim(&mut self.seat);
+        // With its message still in it the ticket outlives the claim.
+        if self.message.is_some() {
+            self.chan.inlet().note_claim(&mut self.seat);
+        }
         None
     }
 

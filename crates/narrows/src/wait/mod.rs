@@ -7,6 +7,7 @@ pub(crate) mod list;
 mod model;
 pub(crate) mod party;
 pub(crate) mod task;
+pub(crate) mod tickets;
 pub(crate) mod waiter;
 
 use std::{
@@ -192,7 +193,13 @@ pub(crate) fn block_slow<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Out
 /// Looks again and again for a short while, for what a peer may leave.
 fn spin_for<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Output> {
     let mut spin = park::Spin::of_wait();
-    spin.pause(op.patience());
+    let patience = op.patience();
+    // Where pauses do not help and each wait is for little, yields in sight of the peer serve better, with a ticket out
+    // (`park::sleep`): it may finish the operation.
+    if patience == 0 && !spin.pauses() {
+        return None;
+    }
+    spin.pause(patience);
     while spin.turn() && !deadline.has_passed() {
         if op.looks_ready()
             && let Some(output) = op.attempt(Who::THREAD)

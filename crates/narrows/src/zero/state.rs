@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use crate::{
     arm::{Stance, Ticket, Token, Who},
     wait::{
-        list::{List, Payload},
         party::{Party, Woken},
+        tickets::{List, Payload},
         waiter::{self, Waiter},
     },
 };

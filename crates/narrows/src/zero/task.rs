@@ -11,8 +11,8 @@ use crate::{
     error::{RecvError, SendError},
     exchange::Sight,
     wait::{
-        list::{List, Payload},
         party::{Party, Woken},
+        tickets::{List, Payload},
     },
 };
 

@@ -188,7 +188,7 @@ fn permit_meets_close() {
 /// Rules 9, 23: a permit given back wakes the sender that waits for its place (tokio 8260).
 #[test]
 fn permit_dropped_wakes() {
-    explore("permit_dropped_wakes", 938, || {
+    explore("permit_dropped_wakes", 712, || {
         let (s, r) = channel(Some(1));
         let other = s.clone();
         let permit = s.reserve().unwrap();

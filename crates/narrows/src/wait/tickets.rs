@@ -1,0 +1,361 @@
+//! Tickets in order of arrival. Knows nothing about locks or queues; `P` is what a ticket shows to the peer.
+//!
+//! A ticket is *linked* while the peer may find it. A claim unlinks it but leaves it in its slot until its owner takes
+//! it back, so that what the peer put into it is not lost; where nothing can be put into it, a single operation's ticket
+//! goes with the claim. Shown again, it stands at its old place.
+//!
+//! Invariant: linked tickets are in rising order of `number`; a key names one ticket for ever (its slot may be reused,
+//! its number is not).
+
+use std::task::Waker;
+
+use super::{
+    party::{Party, Woken},
+    waiter::Offer,
+};
+use crate::arm::{Stance, Token};
+
+/// What a ticket shows to the peer.
+pub(crate) trait Payload {
+    /// Whether its owner needs the ticket after a claim: a peer may have put something into it.
+    fn outlives_its_claim(&self) -> bool {
+        true
+    }
+
+    /// Whether the ticket has a value of its own once its selector is gone.
+    fn outlives_its_selector(&self) -> bool {
+        false
+    }
+}
+
+impl Payload for () {
+    fn outlives_its_claim(&self) -> bool {
+        false
+    }
+}
+
+/// What became of a thing that was offered to a ticket.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub(crate) enum Offered {
+    /// Its owner is to see to it.
+    ToItsOwner,
+    /// The peer did what the ticket is for, which is over.
+    Finished,
+    /// Somebody else was faster, and will offer it again.
+    Gone,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry<P> {
+    /// `FREE` of a slot that is not in use.
+    number: u64,
+    prev: usize,
+    /// Of a slot that is not in use, the next such slot.
+    next: usize,
+    linked: bool,
+    party: Option<Party>,
+    payload: Option<P>,
+}
+
+pub(super) const NONE: usize = usize::MAX;
+const FREE: u64 = u64::MAX;
+
+/// Memory is given back when a list that has grown beyond this many bytes, or slots, is empty.
+const KEPT_BYTES: usize = 1 << 14;
+const KEPT_SLOTS: usize = 32;
+
+/// A linked list over reused slots.
+#[derive(Debug)]
+pub(crate) struct List<P> {
+    slots: Vec<Entry<P>>,
+    in_use: usize,
+    free: usize,
+    first: usize,
+    last: usize,
+    linked: usize,
+    next_number: u64,
+    sweep_at: usize,
+}
+
+impl<P: Payload> List<P> {
+    const KEPT: usize = {
+        let most = KEPT_BYTES / size_of::<Entry<P>>();
+        if most == 0 {
+            1
+        } else if most < KEPT_SLOTS {
+            most
+        } else {
+            KEPT_SLOTS
+        }
+    };
+
+    pub(crate) fn new() -> List<P> {
+        List {
+            slots: Vec::new(),
+            in_use: 0,
+            free: NONE,
+            first: NONE,
+            last: NONE,
+            linked: 0,
+            next_number: 0,
+            sweep_at: KEPT_SLOTS,
+        }
+    }
+
+    /// How many tickets the peer may find.
+    #[inline]
+    pub(crate) fn linked(&self) -> usize {
+        self.linked
+    }
+
+    /// Adds a ticket, unlinked.
+    pub(crate) fn add(&mut self, party: Party, payload: P, woken: &mut Woken) -> Token {
+        let number = self.next_number;
+        self.next_number += 1;
+        self.add_as(number, party, payload, woken)
+    }
+
+    /// Adds a ticket that had that number before.
+    #[inline]
+    pub(super) fn add_as(&mut self, number: u64, party: Party, payload: P, woken: &mut Woken) -> Token {
+        if self.in_use >= self.sweep_at {
+            self.sweep(woken);
+        }
+        self.in_use += 1;
+        let slot = self.free;
+        if let Some(entry) = self.slots.get_mut(slot) {
+            self.free = entry.next;
+            entry.number = number;
+            entry.party = Some(party);
+            entry.payload = Some(payload);
+            return Token { slot, number };
+        }
+        self.add_slot(number, party, payload)
+    }
+
+    #[cold]
+    fn add_slot(&mut self, number: u64, party: Party, payload: P) -> Token {
+        let (party, payload) = (Some(party), Some(payload));
+        self.slots.push(Entry { number, prev: NONE, next: NONE, linked: false, party, payload });
+        Token { slot: self.slots.len() - 1, number }
+    }
+
+    /// Forgets the tickets of selectors that are gone; they hold no message. Done when the list has doubled, so it costs O(1) a ticket.
+    #[cold]
+    fn sweep(&mut self, woken: &mut Woken) {
+        for slot in 0..self.slots.len() {
+            let entry = &self.slots[slot];
+            let has_value = entry.payload.as_ref().is_some_and(Payload::outlives_its_selector);
+            if entry.party.as_ref().is_some_and(Party::is_over) && !has_value {
+                self.unlink(slot);
+                if let Some(party) = self.free(slot) {
+                    woken.bury(party);
+                }
+            }
+        }
+        self.sweep_at = KEPT_SLOTS.max(2 * self.in_use);
+    }
+
+    /// Links a ticket at its place in the order; the newest goes last at once, an old one is near the front.
+    pub(crate) fn link(&mut self, key: Token) {
+        if self.get(key).is_none_or(|entry| entry.linked) {
+            return;
+        }
+        let mut next = NONE;
+        if self.last != NONE && self.slots[self.last].number > key.number {
+            next = self.first;
+            while self.slots[next].number < key.number {
+                next = self.slots[next].next;
+            }
+        }
+        let prev = if next == NONE { self.last } else { self.slots[next].prev };
+        let entry = &mut self.slots[key.slot];
+        (entry.prev, entry.next, entry.linked) = (prev, next, true);
+        *if prev == NONE { &mut self.first } else { &mut self.slots[prev].next } = key.slot;
+        *if next == NONE { &mut self.last } else { &mut self.slots[next].prev } = key.slot;
+        self.linked += 1;
+    }
+
+    /// Hides a ticket from the peer; it stays in its slot.
+    #[inline]
+    pub(crate) fn unlink(&mut self, slot: usize) {
+        let entry = &mut self.slots[slot];
+        if !std::mem::take(&mut entry.linked) {
+            return;
+        }
+        let (prev, next) = (entry.prev, entry.next);
+        *if prev == NONE { &mut self.first } else { &mut self.slots[prev].next } = next;
+        *if next == NONE { &mut self.last } else { &mut self.slots[next].prev } = prev;
+        self.linked -= 1;
+    }
+
+    /// Removes a ticket, linked or not, if it is still there. A message that is to live was taken out of what it shows before.
+    pub(crate) fn remove(&mut self, key: Token, woken: &mut Woken) {
+        if let Some(party) = self.take(key) {
+            woken.bury(party);
+        }
+    }
+
+    /// The same of one that was claimed, with whom to wake.
+    pub(crate) fn remove_claimed(&mut self, key: Token, woken: &mut Woken) {
+        if let Some(party) = self.take(key) {
+            party.call_out(woken);
+        }
+    }
+
+    /// The same of one whose operation was done. One that is awake sees that its ticket has gone.
+    fn finish(&mut self, key: Token, woken: &mut Woken) {
+        let Some(party) = self.take(key) else { return };
+        if party.claim_finished() {
+            party.call_out(woken);
+        } else {
+            woken.bury(party);
+        }
+    }
+
+    fn take(&mut self, key: Token) -> Option<Party> {
+        self.get(key)?;
+        self.unlink(key.slot);
+        let party = self.free(key.slot);
+        if self.in_use == 0 && self.slots.len() > Self::KEPT {
+            (self.slots, self.free, self.sweep_at) = (Vec::new(), NONE, KEPT_SLOTS);
+        }
+        party
+    }
+
+    /// Empties a slot whose ticket is not linked.
+    #[inline]
+    fn free(&mut self, slot: usize) -> Option<Party> {
+        let entry = &mut self.slots[slot];
+        entry.number = FREE;
+        entry.payload = None;
+        entry.next = self.free;
+        self.free = slot;
+        self.in_use -= 1;
+        entry.party.take()
+    }
+
+    pub(crate) fn is_linked(&mut self, key: Token) -> bool {
+        self.get(key).is_some_and(|entry| entry.linked)
+    }
+
+    #[inline]
+    pub(super) fn get(&mut self, key: Token) -> Option<&mut Entry<P>> {
+        self.slots.get_mut(key.slot).filter(|entry| entry.number == key.number)
+    }
+
+    /// What a ticket shows, if it is still there.
+    #[inline]
+    pub(crate) fn payload(&mut self, key: Token) -> Option<&mut P> {
+        self.get(key).and_then(|entry| entry.payload.as_mut())
+    }
+
+    /// Who is behind a ticket, if it is still there.
+    #[inline]
+    pub(crate) fn party(&mut self, key: Token) -> Option<&mut Party> {
+        self.get(key).and_then(|entry| entry.party.as_mut())
+    }
+
+    /// Makes the task behind a ticket be woken by `waker`: by `spare`, its clone, for none is cloned under the lock. What is
+    /// left in `spare` is to be dropped after it. False if there would have to be a spare.
+    pub(crate) fn set_waker(&mut self, key: Token, waker: &Waker, spare: &mut Option<Waker>) -> bool {
+        let Some(Party::Task(own)) = self.party(key) else { return true };
+        if own.as_ref().is_some_and(|own| own.will_wake(waker)) {
+            return true;
+        }
+        let has_spare = spare.is_some();
+        if has_spare {
+            std::mem::swap(own, spare);
+        }
+        has_spare
+    }
+
+    /// Where to start a walk over the linked tickets.
+    pub(crate) fn start(&self) -> Walk {
+        Walk { next: self.first }
+    }
+
+    /// The next linked ticket of a walk. The one returned may be unlinked or removed before the next call.
+    #[inline]
+    pub(crate) fn walk(&mut self, walk: &mut Walk) -> Option<(Token, &mut Party, &mut P)> {
+        let slot = walk.next;
+        // One past the last ends it.
+        let entry = self.slots.get_mut(slot)?;
+        walk.next = entry.next;
+        let (party, payload) = entry.party.as_mut().zip(entry.payload.as_mut())?;
+        Some((Token { slot, number: entry.number }, party, payload))
+    }
+
+    /// Visits every ticket, linked or not.
+    pub(crate) fn for_each(&mut self, mut visit: impl FnMut(&mut Party, &mut P)) {
+        for entry in &mut self.slots {
+            if let Some((party, payload)) = entry.party.as_mut().zip(entry.payload.as_mut()) {
+                visit(party, payload);
+            }
+        }
+    }
+
+    /// Hands one wake-up to the first ticket behind `after` that takes it; observers on the way are woken too, and
+    /// awake selectors are marked. Those to wake are added to `woken`. The ticket that took it, which may be gone.
+    pub(crate) fn hand_out(&mut self, after: Option<u64>, woken: &mut Woken) -> Option<Token> {
+        self.hand_out_or(after, woken, |_| Offered::ToItsOwner)
+    }
+
+    /// The same, but of each ticket `act` decides, by what it shows: the peer may do the operation itself.
+    pub(crate) fn hand_out_or(
+        &mut self,
+        after: Option<u64>,
+        woken: &mut Woken,
+        mut act: impl FnMut(&mut P) -> Offered,
+    ) -> Option<Token> {
+        let mut walk = self.start();
+        while let Some((key, party, payload)) = self.walk(&mut walk) {
+            if after.is_some_and(|after| key.number <= after) {
+                continue;
+            }
+            match act(payload) {
+                Offered::ToItsOwner => {}
+                Offered::Finished => {
+                    self.finish(key, woken);
+                    return Some(key);
+                }
+                Offered::Gone => return None,
+            }
+            // A single waiter that is awake looks again before it sleeps; its ticket stays.
+            let Some(offer) = party.offer() else { continue };
+            let stance = party.stance();
+            if stance == Stance::Single && !payload.outlives_its_claim() {
+                self.remove_claimed(key, woken);
+                return Some(key);
+            }
+            if offer == Offer::Claimed {
+                party.call(woken);
+            }
+            self.unlink(key.slot);
+            if offer == Offer::Claimed && stance != Stance::Observer {
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// Hands out `n` wake-ups, or as many as are wanted.
+    pub(crate) fn hand_out_up_to(&mut self, n: usize, woken: &mut Woken) {
+        for _ in 0..n {
+            if self.hand_out(None, woken).is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Hands a wake-up to every ticket.
+    pub(crate) fn hand_out_to_all(&mut self, woken: &mut Woken) {
+        while self.hand_out(None, woken).is_some() {}
+    }
+}
+
+/// A position in a walk over a list.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    next: usize,
+}
