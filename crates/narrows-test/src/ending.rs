@@ -5,7 +5,7 @@ use crate::kind::Kind;
 use crate::load::{Ledger, Load};
 use crate::traffic::number;
 use crate::way::Way;
-use narrows::{Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError};
+use narrows::{Receiver, RecvError, Select, SendError, Sender, TryRecvError, TrySendError};
 use std::mem::forget;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::{Arc, Mutex};
@@ -114,17 +114,18 @@ impl Drop for Bomb {
 
 /// All are dropped, though one drop panics, and none twice. (Pitfall 9: tokio 7094, crossbeam 1121.)
 pub fn rule_06_a_panicking_drop_spares_no_other(kind: Kind) {
-    for left in [1, 2, 3, 5, 40] {
+    for (left, is_last) in [1, 2, 3, 5, 40].into_iter().flat_map(|left| [(left, false), (left, true)]) {
         let left = kind.holds(left);
         let ledger = Ledger::new(left);
         let (s, r) = kind.pair();
         for i in 0..left {
             assert!(s.send(Bomb(ledger.load(number(i)))).is_ok());
         }
+        let s = (!is_last).then_some(s);
         let ended = catch_unwind(AssertUnwindSafe(move || drop(r)));
         assert_eq!(ended.is_err(), left > 1, "a panic is not swallowed");
         assert_eq!(ledger.alive(), 0, "after a panic among {left}");
-        assert!(s.is_closed(), "the end has come all the same");
+        assert!(s.as_ref().is_none_or(Sender::is_closed), "the end has come all the same");
         drop(s);
         ledger.settle();
     }
@@ -162,6 +163,34 @@ pub fn rule_06_a_panic_that_panics_spares_no_other(kind: Kind) {
     assert_eq!(ledger.alive(), 0, "after panics in the drops of {left}");
     drop(s);
     ledger.settle();
+}
+
+/// Messages that a select chose and gave back are dropped as the rest, in order, also with the channel's last handle, whatever
+/// their drops do.
+pub fn rule_06_a_message_given_back_is_dropped_as_the_rest(kind: Kind) {
+    for is_last in [false, true] {
+        let left = kind.holds(3);
+        let ledger = Ledger::new(left);
+        let (s, r) = kind.pair();
+        for i in 0..left {
+            assert!(s.send(Mine(ledger.load(number(i)))).is_ok());
+        }
+        // The first is chosen while the second is received, so it has left its place in the queue.
+        let mut select = Select::new();
+        select.recv(&r);
+        let chosen = select.try_select().expect("it is there");
+        let second = r.try_recv().ok();
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(chosen))).is_err(), "unfinished is a mistake");
+        drop(select);
+        let s = (!is_last).then_some(s);
+        let ended = catch_unwind(AssertUnwindSafe(move || drop(r)));
+        assert!(ended.map_err(forget).is_err(), "a panic is not swallowed");
+        let dropped = catch_unwind(AssertUnwindSafe(move || drop(second)));
+        assert_eq!(dropped.map_err(forget).is_err(), left > 1);
+        assert_eq!(ledger.alive(), 0, "after panics in the drops of {left}");
+        drop(s);
+        ledger.settle();
+    }
 }
 
 /// Who wakes with a panic of that kind.

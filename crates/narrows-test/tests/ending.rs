@@ -21,6 +21,7 @@ every_way! {
 every_kind! {
     ending::rule_06_a_panicking_drop_spares_no_other: BUFFERED;
     ending::rule_06_a_panic_that_panics_spares_no_other: BUFFERED;
+    ending::rule_06_a_message_given_back_is_dropped_as_the_rest: BUFFERED;
     ending::rule_06_a_waker_that_panics_spares_no_other: EVERY;
     ending::rule_06_a_message_may_use_its_channel_while_it_is_dropped: BUFFERED;
     ending::rule_06_iterators_end_where_they_should: BUFFERED;

@@ -15,7 +15,8 @@ fn long_job(inbox: &Receiver<u32>) -> bool {
     true
 }
 
-/// Works until the end, and returns the job that it broke off.
+/// Works until the end, and returns the job that it broke off. It begins no other: while what is left is being taken out, a
+/// receive might still find some.
 fn worker(inbox: &Receiver<u32>, begun: &Sender<u32>) -> Option<u32> {
     for job in inbox {
         begun.send(job).unwrap();

@@ -399,33 +399,23 @@ impl<T> Inlet<T> for Buffer<T> {
         self.patience()
     }
 
-    fn close(&self, left: Option<&mut Vec<T>>) -> bool {
-        if left.is_none() && self.queue.is_closed() {
+    fn close(&self) -> bool {
+        if self.queue.is_closed() {
             return false;
         }
         let mut end = self.queue.producer();
-        // Before the end is seen: a receiver that goes because of it drops what it finds inside.
-        let out = left.map(|left| (left, self.consumer()));
-        let closes = !end.is_closed();
-        if closes {
-            end.close();
-            // Relaxed: a hint.
-            self.closed.store(1, Ordering::Relaxed);
+        if end.is_closed() {
+            return false;
         }
-        if let Some((left, mut out)) = out {
-            let mut message = None;
-            while Self::take(&mut out, &mut message) {
-                left.extend(message.take());
-            }
-        }
+        end.close();
+        // Relaxed: a hint.
+        self.closed.store(1, Ordering::Relaxed);
         drop(end);
-        if closes {
-            // SeqCst: as in `WaitList::notify`, for both lists and for our caller's.
-            fence(Ordering::SeqCst);
-            self.senders.notify_all_fenced();
-            self.receivers.notify_all_fenced();
-        }
-        closes
+        // SeqCst: as in `WaitList::notify`, for both lists and for our caller's.
+        fence(Ordering::SeqCst);
+        self.senders.notify_all_fenced();
+        self.receivers.notify_all_fenced();
+        true
     }
 
     fn clear_one(&self, into: &mut Option<T>) -> bool {

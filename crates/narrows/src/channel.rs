@@ -183,11 +183,7 @@ impl<T> Chan<T> {
 
     /// Ends sending; true for the call that did it. Timers do not end.
     pub(crate) fn close(&self) -> bool {
-        self.close_into(None)
-    }
-
-    fn close_into(&self, left: Option<&mut Vec<T>>) -> bool {
-        let closed = self.flavor.inlet().is_some_and(|inlet| inlet.close(left));
+        let closed = self.flavor.inlet().is_some_and(Inlet::close);
         if closed {
             self.closing.notify_all_fenced();
         }
@@ -199,22 +195,34 @@ impl<T> Chan<T> {
         self.flavor.inlet().is_some_and(|inlet| inlet.clear_one(into))
     }
 
-    /// Closes, and takes what is left in the same moment, oldest first.
+    /// Closes, and takes what is left, oldest first.
+    ///
+    /// Counts as a receiver meanwhile: the last one, if it hears of the end and goes, would drop what it finds.
     pub(crate) fn close_now(&self) -> Vec<T> {
+        let joined = self.receivers.rejoin();
+        self.close();
         let mut left = Vec::new();
-        self.close_into(Some(&mut left));
+        let mut message = None;
+        while self.clear_one(&mut message) {
+            left.extend(message.take());
+        }
+        if joined {
+            self.drop_receiver(false);
+        }
         left
     }
 
     pub(crate) fn drop_sender(&self) {
-        if self.senders.leave() {
+        if self.senders.leave_alone() {
             self.close();
         }
     }
 
-    /// Not called of the last handle: what is left inside is then dropped with the channel, and nobody is there to be told.
-    pub(crate) fn drop_receiver(&self) {
-        if self.receivers.leave() {
+    pub(crate) fn drop_receiver(&self, is_last_handle: bool) {
+        if is_last_handle {
+            // Nobody is there to be told.
+            drop_each(|message| self.clear_one(message));
+        } else if self.receivers.leave() {
             self.close();
             drop_each(|message| self.clear_one(message));
         }
@@ -270,14 +278,19 @@ impl Holders {
         false
     }
 
-    /// One less; true if that was the last.
-    fn leave(&self) -> bool {
+    /// One less, where only those who are counted, and weak ones, add to the count; true if that was the last.
+    fn leave_alone(&self) -> bool {
         // Acquire: as below. The only handle is ours, and there is no weak one: nobody else can change the count.
         if !MODELLED && self.0.load(Ordering::Acquire) == 1 {
             // Release: as below.
             self.0.store(0, Ordering::Release);
             return true;
         }
+        self.leave()
+    }
+
+    /// One less; true if that was the last.
+    fn leave(&self) -> bool {
         // AcqRel: the last to leave sees all that the others did before they left.
         self.0.fetch_sub(1, Ordering::AcqRel) & !WEAK == 1
     }

@@ -136,9 +136,8 @@ pub(crate) trait Inlet<T> {
         0
     }
 
-    /// Ends sending; true for the call that did it. Wakes everybody, after a fence. What is inside goes to `left`, if that is
-    /// wanted, before any receiver can act on the end.
-    fn close(&self, left: Option<&mut Vec<T>>) -> bool;
+    /// Ends sending; true for the call that did it. Wakes everybody, after a fence.
+    fn close(&self) -> bool;
     /// Takes the oldest message left, for whoever clears the channel; false if there is none.
     fn clear_one(&self, into: &mut Option<T>) -> bool;
 }

@@ -231,7 +231,8 @@ impl<T> Receiver<T> {
         self.chan().is_some_and(Chan::close)
     }
 
-    /// Closes the channel and takes out what is inside, oldest first: no receiver that hears of the end comes before.
+    /// Closes the channel and takes out what is inside, oldest first. A message is received or taken out: what a receiver
+    /// still gets meanwhile is not here, but none is lost to receivers that go because of the end.
     pub fn close_now(&self) -> Vec<T> {
         self.chan().map_or_else(Vec::new, Chan::close_now)
     }
@@ -271,10 +272,8 @@ impl<T> Clone for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        if let Some(chan) = &self.arm.0
-            && !chan.is_last()
-        {
-            chan.drop_receiver();
+        if let Some(chan) = &self.arm.0 {
+            chan.drop_receiver(chan.is_last());
         }
     }
 }

@@ -361,7 +361,8 @@ impl<T> Sender<T> {
         self.chan().close()
     }
 
-    /// Closes the channel and takes out what is inside, oldest first: no receiver that hears of the end comes before.
+    /// Closes the channel and takes out what is inside, oldest first. A message is received or taken out: what a receiver
+    /// still gets meanwhile is not here, but none is lost to receivers that go because of the end.
     pub fn close_now(&self) -> Vec<T> {
         self.chan().close_now()
     }

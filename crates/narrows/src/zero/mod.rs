@@ -325,11 +325,8 @@ impl<T> Inlet<T> for Zero<T> {
         self.shows(RECEIVERS | CLOSED) || self.cell.shows_receiver()
     }
 
-    fn close(&self, left: Option<&mut Vec<T>>) -> bool {
+    fn close(&self) -> bool {
         let closed = self.with(|state, woken| {
-            if let Some(left) = left {
-                left.extend(std::iter::from_fn(|| state.take_handed()).map(|numbered| numbered.message));
-            }
             if std::mem::replace(&mut state.closed, true) {
                 return false;
             }

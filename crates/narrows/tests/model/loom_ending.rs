@@ -146,12 +146,12 @@ fn close_now_meets_a_receiver_that_goes(name: &str, bound: Option<usize>, floor:
 
 #[test]
 fn close_now_and_last_receiver_1() {
-    close_now_meets_a_receiver_that_goes("close_now_and_last_receiver_1", Some(1), 156);
+    close_now_meets_a_receiver_that_goes("close_now_and_last_receiver_1", Some(1), 73);
 }
 
 #[test]
 fn close_now_and_last_receiver_unbounded() {
-    close_now_meets_a_receiver_that_goes("close_now_and_last_receiver_unbounded", None, 156);
+    close_now_meets_a_receiver_that_goes("close_now_and_last_receiver_unbounded", None, 73);
 }
 
 /// Rule 8: who waits for the end hears of it.
