@@ -197,19 +197,23 @@ impl<T> Chan<T> {
 
     /// Closes, and takes what is left, oldest first.
     ///
-    /// Counts as a receiver meanwhile: the last one, if it hears of the end and goes, would drop what it finds.
+    /// The last receiver, if it hears of the end and goes meanwhile, leaves to us what it would drop.
     pub(crate) fn close_now(&self) -> Vec<T> {
-        let joined = self.receivers.rejoin();
+        self.receivers.begin_closing();
         self.close();
         let mut left = Vec::new();
+        self.clear_into(&mut left);
+        if self.receivers.end_closing() {
+            self.clear_into(&mut left);
+        }
+        left
+    }
+
+    fn clear_into(&self, left: &mut Vec<T>) {
         let mut message = None;
         while self.clear_one(&mut message) {
             left.extend(message.take());
         }
-        if joined {
-            self.drop_receiver(false);
-        }
-        left
     }
 
     pub(crate) fn drop_sender(&self) {
@@ -222,9 +226,14 @@ impl<T> Chan<T> {
         if is_last_handle {
             // Nobody is there to be told.
             drop_each(|message| self.clear_one(message));
-        } else if self.receivers.leave() {
+            return;
+        }
+        let before = self.receivers.leave();
+        if before & HANDLES == 1 {
             self.close();
-            drop_each(|message| self.clear_one(message));
+            if before & CLOSERS == 0 {
+                drop_each(|message| self.clear_one(message));
+            }
         }
     }
 }
@@ -233,11 +242,15 @@ impl<T> Chan<T> {
 impl<T> UnwindSafe for Chan<T> {}
 impl<T> RefUnwindSafe for Chan<T> {}
 
-/// How many handles one side has; and whether there was ever a weak one, from which another may come at any time.
+/// How many handles one side has; how many calls of `close_now` are under way; and whether there was ever a weak handle, from
+/// which another may come at any time.
 #[derive(Debug)]
 pub(crate) struct Holders(AtomicUsize);
 
 const WEAK: usize = 1 << (usize::BITS - 1);
+const CLOSER: usize = 1 << (usize::BITS / 4 * 3);
+const CLOSERS: usize = WEAK - CLOSER;
+const HANDLES: usize = CLOSER - 1;
 
 impl Holders {
     fn one() -> Holders {
@@ -246,14 +259,14 @@ impl Holders {
 
     pub(crate) fn count(&self) -> usize {
         // Acquire: pairs with the Release in `leave`, so that a count of 0 shows what was done before.
-        self.0.load(Ordering::Acquire) & !WEAK
+        self.0.load(Ordering::Acquire) & HANDLES
     }
 
     /// One more, of one that is there.
     pub(crate) fn join(&self) {
         // Relaxed: whoever clones a handle holds the channel already.
-        let before = self.0.fetch_add(1, Ordering::Relaxed) & !WEAK;
-        if before > usize::MAX / 4 {
+        let before = self.0.fetch_add(1, Ordering::Relaxed) & HANDLES;
+        if before > HANDLES / 2 {
             // So many handles can only have been forgotten, and a wrapped count would end the channel under the rest.
             std::process::abort();
         }
@@ -269,7 +282,7 @@ impl Holders {
     pub(crate) fn rejoin(&self) -> bool {
         // Relaxed, thrice: as in `join`; nothing is read on the strength of this count.
         let mut count = self.0.load(Ordering::Relaxed);
-        while count & !WEAK != 0 {
+        while count & HANDLES != 0 {
             match self.0.compare_exchange_weak(count, count + 1, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => count = now,
@@ -286,13 +299,29 @@ impl Holders {
             self.0.store(0, Ordering::Release);
             return true;
         }
-        self.leave()
+        self.leave() & HANDLES == 1
     }
 
-    /// One less; true if that was the last.
-    fn leave(&self) -> bool {
+    /// One less; the word as it was before.
+    fn leave(&self) -> usize {
         // AcqRel: the last to leave sees all that the others did before they left.
-        self.0.fetch_sub(1, Ordering::AcqRel) & !WEAK == 1
+        self.0.fetch_sub(1, Ordering::AcqRel)
+    }
+
+    /// Before the end is shown: whoever goes because of it sees this in the word that it changes.
+    fn begin_closing(&self) {
+        // Relaxed: the end is shown with Release.
+        let before = self.0.fetch_add(CLOSER, Ordering::Relaxed);
+        if before & CLOSERS == CLOSERS {
+            // As in `join`: the next would be taken for a weak handle.
+            std::process::abort();
+        }
+    }
+
+    /// True if the last handle has gone, and it may have left something behind.
+    fn end_closing(&self) -> bool {
+        // AcqRel: as in `leave`.
+        self.0.fetch_sub(CLOSER, Ordering::AcqRel) & !WEAK == CLOSER
     }
 }
 

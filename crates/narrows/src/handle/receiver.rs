@@ -216,7 +216,7 @@ impl<T> Receiver<T> {
         self.chan().map_or(0, |chan| chan.senders.count())
     }
 
-    /// How many receivers there are, weak ones not; one more while [`close_now`](Receiver::close_now) runs.
+    /// How many receivers there are, weak ones not.
     pub fn receiver_count(&self) -> usize {
         self.chan().map_or(1, |chan| chan.receivers.count())
     }

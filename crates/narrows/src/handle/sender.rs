@@ -336,7 +336,7 @@ impl<T> Sender<T> {
         self.chan().senders.count()
     }
 
-    /// How many receivers there are, weak ones not; one more while [`close_now`](Sender::close_now) runs.
+    /// How many receivers there are, weak ones not.
     pub fn receiver_count(&self) -> usize {
         self.chan().receivers.count()
     }

@@ -154,6 +154,21 @@ fn close_now_and_last_receiver_unbounded() {
     close_now_meets_a_receiver_that_goes("close_now_and_last_receiver_unbounded", None, 73);
 }
 
+/// Rule 6: the last receiver's drop is the end, whoever closes beside it.
+#[test]
+fn last_receiver_goes_beside_close_now() {
+    explore("last_receiver_goes_beside_close_now", 484, || {
+        let (s, r) = channel(Some(1));
+        let other = s.clone();
+        let closer = spawn(move || other.close_now());
+        turn(0);
+        drop(r);
+        assert!(s.try_send(7).is_err(), "nobody can receive it");
+        assert_eq!(s.receiver_count(), 0);
+        assert!(closer.join().unwrap().is_empty());
+    });
+}
+
 /// Rule 8: who waits for the end hears of it.
 #[test]
 fn closed_is_heard() {
