@@ -324,8 +324,7 @@ impl<T> Inlet<T> for Buffer<T> {
             Offering::Places(n) => (n, None),
         };
         self.senders.show(ticket, seat, shown);
-        self.queue.fence_against_consumers();
-        Look::ready(self.queue.is_closed() || !self.looks_short_of(n))
+        Look::ready(self.may_go_on(n))
     }
 
     fn note_claim(&self, seat: &mut Seat) {
@@ -333,6 +332,7 @@ impl<T> Inlet<T> for Buffer<T> {
     }
 
     fn retract_send(&self, seat: &mut Seat, message: &mut Option<T>) {
+        // A message that is here would change places with what the ticket shows, and go with it.
         if message.is_none() {
             self.reclaim(message, seat);
         }
