@@ -3,6 +3,7 @@
 //! Invariant: whoever makes `done` true unparks the thread afterwards, so a sleep ends; waking too early is harmless.
 
 mod crowd;
+mod distance;
 
 use std::{
     cell::Cell,
@@ -131,6 +132,10 @@ thread_local! {
 }
 
 impl Hope {
+    fn fulfilled(self) -> Hope {
+        Hope { left: HOPES, left_out: 0, ..self }
+    }
+
     fn in_vain(self) -> Hope {
         if self.left > 1 {
             return Hope { left: self.left - 1, ..self };
@@ -190,21 +195,22 @@ impl Spin {
         self.pauses
     }
 
-    /// Pauses so often, where it pauses at all.
-    pub(crate) fn pause(&mut self, times: usize) {
-        for _ in 0..times {
-            if self.turns < PAUSES {
-                self.turn();
-            }
+    /// Lets a peer that runs get ahead before the first look (`distance`), where it pauses at all. What the look says.
+    pub(crate) fn rest(&self, patience: usize, look: impl FnOnce() -> bool) -> bool {
+        let is_ready = self.pauses && !MODELLED && distance::rest(patience, look);
+        if is_ready {
+            HOPE.set(HOPE.get().fulfilled());
         }
+        is_ready
     }
 
-    /// The end of one that only pauses: whether that has helped.
-    pub(crate) fn end(mut self, has_helped: bool) {
-        if std::mem::take(&mut self.turns) != 0 && self.pauses {
-            let hope = HOPE.get();
-            HOPE.set(if has_helped { Hope { left: HOPES, left_out: 0, ..hope } } else { hope.in_vain() });
+    /// The same, and nothing comes after it.
+    pub(crate) fn only_rest(self, patience: usize, look: impl FnOnce() -> bool) -> bool {
+        let is_ready = self.rest(patience, look);
+        if self.pauses && !is_ready {
+            HOPE.set(HOPE.get().in_vain());
         }
+        is_ready
     }
 
     /// Waits a little; false once it is time to sleep.
@@ -245,7 +251,7 @@ impl Spin {
 impl Drop for Spin {
     fn drop(&mut self) {
         if (1..=PAUSES).contains(&self.turns) && self.pauses {
-            HOPE.set(Hope { left: HOPES, left_out: 0, ..HOPE.get() });
+            HOPE.set(HOPE.get().fulfilled());
         }
     }
 }

@@ -57,8 +57,8 @@ pub(crate) trait Op {
     /// A cheap guess, without a ticket, whether an attempt is worth while. Used for spinning only.
     fn looks_ready(&mut self) -> bool;
 
-    /// How many pauses to make before the first look: who looks at once at what a peer is about to fill, or to
-    /// empty, takes turns with it for each message.
+    /// How many pauses to make before the first look, if the peer is as near as can be: who looks at once at what a peer is
+    /// about to fill, or to empty, takes turns with it for each message.
     fn patience(&mut self) -> usize {
         0
     }
@@ -199,7 +199,12 @@ fn spin_for<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Output> {
     if patience == 0 && !spin.pauses() {
         return None;
     }
-    spin.pause(patience);
+    if patience > 0
+        && spin.rest(patience, || op.looks_ready())
+        && let Some(output) = op.attempt(Who::THREAD)
+    {
+        return Some(output);
+    }
     while spin.turn() && !deadline.has_passed() {
         if op.looks_ready()
             && let Some(output) = op.attempt(Who::THREAD)

@@ -119,14 +119,7 @@ impl<O: TaskOp> TaskWait<O> {
     /// each message. Whether it seems worth while to try again.
     fn rest(&mut self) -> bool {
         let patience = if MODELLED { 0 } else { self.op.patience() };
-        if patience == 0 {
-            return false;
-        }
-        let mut spin = Spin::new();
-        spin.pause(patience);
-        let looks_ready = self.op.looks_ready();
-        spin.end(looks_ready);
-        looks_ready
+        patience > 0 && Spin::new().only_rest(patience, || self.op.looks_ready())
     }
 
     /// Whether to be polled again rather than to leave a ticket.
