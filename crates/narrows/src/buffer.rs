@@ -437,8 +437,7 @@ impl<T> Outlet<T> for Buffer<T> {
 
     fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look {
         self.receivers.show(ticket, seat, None);
-        self.queue.fence_against_producers();
-        Look::ready(self.queue.is_closed() || self.count() > 0)
+        Look::ready(self.may_take())
     }
 
     fn was_received(&self, seat: &mut Seat, _: &mut Option<T>) -> bool {

@@ -12,7 +12,7 @@ use crate::{
     arm::{Token, Who},
     buffer::{Buffer, Front, Place},
     error::TryRecvError,
-    flavor::{Flavor, Inlet, Outlet, Stop},
+    flavor::{Flavor, Inlet, Outlet, Stop, is_small},
     handle::{Receiver, Sender},
     queue::{NotEasy, drop_each},
     shared::Shared,
@@ -52,7 +52,7 @@ impl<T> Chan<T> {
 
     /// Whether the easy ways are meant for such messages. What calls them keeps a message beside its own: a large one would
     /// be copied more than once, and take as much of the stack each time.
-    pub(crate) const HAS_EASY_WAYS: bool = size_of::<T>() <= 256;
+    pub(crate) const HAS_EASY_WAYS: bool = is_small::<T>();
 
     /// The usual send of the message in `from`, if it is easy. False is no answer.
     #[inline(always)]
@@ -242,8 +242,8 @@ impl<T> Chan<T> {
 impl<T> UnwindSafe for Chan<T> {}
 impl<T> RefUnwindSafe for Chan<T> {}
 
-/// How many handles one side has; how many calls of `close_now` are under way; and whether there was ever a weak handle, from
-/// which another may come at any time.
+/// How many handles one side has; how many calls of `close_now` are under way; and, of senders, whether there was ever a
+/// weak handle, from which another may come at any time.
 #[derive(Debug)]
 pub(crate) struct Holders(AtomicUsize);
 
@@ -272,7 +272,7 @@ impl Holders {
         }
     }
 
-    /// A weak one is made of one that is there.
+    /// A weak one is made of one that is there. Asked for where handles leave by `leave_alone`.
     pub(crate) fn lend(&self) {
         // Relaxed: the handle it is made of is dropped later, by a thread that has seen this.
         self.0.fetch_or(WEAK, Ordering::Relaxed);

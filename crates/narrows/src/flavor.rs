@@ -11,6 +11,11 @@ use crate::{
     zero::Zero,
 };
 
+/// Whether a message may be copied once more than it must be.
+pub(crate) const fn is_small<T>() -> bool {
+    size_of::<T>() <= 256
+}
+
 /// Where messages are between send and receive.
 #[derive(Debug)]
 pub(crate) enum Flavor<T> {

@@ -7,7 +7,7 @@ use super::Buffer;
 use crate::{
     arm::{Seat, Who},
     error::{RecvError, SendError},
-    flavor::{Inlet, Outlet, unless_empty, unless_full},
+    flavor::{Inlet, Outlet, is_small, unless_empty, unless_full},
     wait::list::{self, Offered, Payload, Standing},
 };
 
@@ -29,7 +29,7 @@ impl<T> Buffer<T> {
     /// Whether a thread shows its message while it waits, where each place counts. With more of them it is better off if it
     /// keeps its end of the channel to itself; and a large message would be copied twice more.
     pub(super) fn shows_messages(&self) -> bool {
-        size_of::<T>() <= 256 && self.patience() == 0
+        is_small::<T>() && self.patience() == 0
     }
 
     /// For an attempt of a thread, or the end of its wait: takes its message back, unless it is not in line. False if the
@@ -125,21 +125,23 @@ impl<T> Buffer<T> {
         seat: &mut Seat,
         waker: &Waker,
     ) -> Poll<Result<(), RecvError>> {
-        let look = || {
-            self.queue.fence_against_producers();
-            self.queue.is_closed() || self.count() > 0
-        };
         self.receivers.poll(
             seat,
             waker,
             || unless_empty(self.recv(into, Who::TASK)),
-            look,
+            || self.may_take(),
             |after| {
                 if after.is_none() {
                     self.pass_on_recv();
                 }
             },
         )
+    }
+
+    /// Between leaving word for senders and sleeping: may a receiver go on?
+    pub(super) fn may_take(&self) -> bool {
+        self.queue.fence_against_producers();
+        self.queue.is_closed() || self.count() > 0
     }
 
     /// Between leaving word for receivers and sleeping: may one who wants `n` places go on?

@@ -254,9 +254,6 @@ impl<T> Receiver<T> {
 
     /// A handle that does not keep the channel open.
     pub fn downgrade(&self) -> WeakReceiver<T> {
-        if let Some(chan) = self.chan() {
-            chan.receivers.lend();
-        }
         WeakReceiver { chan: self.arm.0.clone() }
     }
 }
