@@ -21,6 +21,8 @@ pub mod answers;
 #[cfg(feature = "suite")]
 pub mod arms;
 #[cfg(feature = "suite")]
+pub mod asking;
+#[cfg(feature = "suite")]
 pub mod cancelling;
 #[cfg(feature = "suite")]
 pub mod choosing;
@@ -44,6 +46,8 @@ pub mod kind;
 pub mod load;
 #[cfg(feature = "suite")]
 pub mod memory;
+#[cfg(feature = "suite")]
+pub mod oneshot;
 #[cfg(feature = "suite")]
 pub mod permits;
 #[cfg(feature = "suite")]

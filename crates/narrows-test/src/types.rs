@@ -55,6 +55,20 @@
 //! let (s, _r) = narrows::bounded::<std::rc::Rc<u8>>(1);
 //! send(s.reserve_many_async(1));
 //! ```
+//! One message:
+//! ```compile_fail,E0277
+//! fn send<T: Send>(_: T) {}
+//! send(narrows::oneshot::channel::<std::rc::Rc<u8>>().0);
+//! ```
+//! ```compile_fail,E0277
+//! fn sync<T: Sync>(_: &T) {}
+//! sync(&narrows::oneshot::channel::<std::rc::Rc<u8>>().1);
+//! ```
+//! ```compile_fail,E0277
+//! fn send<T: Send>(_: T) {}
+//! let (_s, r) = narrows::oneshot::channel::<std::rc::Rc<u8>>();
+//! send(r.recv_async());
+//! ```
 //! Permits:
 //! ```compile_fail,E0277
 //! fn send<T: Send>(_: T) {}
@@ -155,7 +169,7 @@
 use narrows::{
     OwnedPermit, Permit, ReadyTimeoutError, Receiver, RecvError, RecvTimeoutError, Select, SelectTimeoutError,
     SendError, SendTimeoutError, Sender, TryReadyError, TryRecvError, TrySelectError, TrySendError, WeakReceiver,
-    WeakSender,
+    WeakSender, oneshot,
 };
 use std::cell::Cell;
 use std::error::Error;
@@ -201,6 +215,22 @@ pub fn rule_20_everything_is_send_if_its_message_is() {
     is_send(&select.ready_async());
     drop(select);
     is_send(&r.into_iter());
+}
+
+/// The same of a channel for one message.
+pub fn rule_20_oneshots_are_send_if_their_message_is() {
+    send::<oneshot::Sender<Bare>>();
+    sync::<oneshot::Sender<Bare>>();
+    send::<oneshot::Receiver<Bare>>();
+    sync::<oneshot::Receiver<Bare>>();
+    unwind_safe::<oneshot::Sender<Bare>>();
+    unwind_safe::<oneshot::Receiver<Bare>>();
+    let (s, r) = oneshot::channel::<Bare>();
+    is_send(&s.closed());
+    is_send(&r.recv_async());
+    is_unpin(&r.recv_async());
+    assert!(!format!("{s:?} {r:?} {:?}", r.recv_async()).is_empty());
+    is_send(&r.into_future());
 }
 
 /// Handles may be caught across a panic, whatever their messages.

@@ -2,7 +2,7 @@
 //! which is the one file here with `unsafe`: an allocator cannot be written without.
 #![allow(unsafe_code)]
 
-use narrows::{RecvTimeoutError, Select};
+use narrows::{RecvTimeoutError, Select, oneshot};
 use narrows_test::actor::Host;
 use narrows_test::deadline::{times, within};
 use narrows_test::hand::{Bell, poll};
@@ -103,6 +103,32 @@ fn rule_18_no_allocation_per_message_on_one_thread() {
             lap(k % 7 + 1);
         }
         assert_eq!(asked() - before, 0, "{kind}");
+    });
+}
+
+/// A channel for one message, also if it is waited for, by a task or by a thread that has waited before.
+#[test]
+fn rule_18_a_oneshot_is_one_allocation() {
+    within("a oneshot", || {
+        let bell = Bell::new();
+        let lap = || {
+            let (s, r) = oneshot::channel();
+            {
+                let mut recv = pin!(r.recv_async());
+                assert!(poll(&mut recv, &bell).is_pending());
+                assert!(s.send([0; 100]).is_ok());
+                assert!(poll(&mut recv, &bell).is_ready());
+            }
+            let (s, r) = oneshot::channel::<u8>();
+            assert!(poll(&mut pin!(s.closed()), &bell).is_pending());
+            assert_eq!(r.recv_timeout(Duration::from_micros(1)), Err(RecvTimeoutError::Timeout));
+        };
+        lap();
+        let before = asked();
+        for _ in 0..times(100) {
+            lap();
+        }
+        assert_eq!(asked() - before, 2 * times(100), "two in each lap");
     });
 }
 

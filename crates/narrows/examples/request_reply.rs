@@ -1,30 +1,31 @@
-//! Request and reply: a request carries the sender on which its answer is to come.
-//! Use it to ask another thread for something. If the server drops a request unanswered, the asker's `recv` fails instead
-//! of waiting for ever.
+//! Request and reply: a request carries the sender of its answer, and `ask` waits for that.
+//! Use it to ask another thread for something. If the server drops a request unanswered, `ask` fails instead of waiting for
+//! ever; with a time limit it gives up, and a late answer reaches nobody, least of all the next question.
 
-use std::thread;
+use std::{thread, time::Duration};
 
-use narrows::{Receiver, RecvError, Sender, bounded};
+use narrows::{AskError, AskTimeoutError, Receiver, bounded, oneshot};
 
 struct Request {
     text: String,
-    reply: Sender<usize>,
+    reply: oneshot::Sender<usize>,
 }
 
 fn serve(requests: &Receiver<Request>) {
+    let mut never_answered = Vec::new();
     for Request { text, reply } in requests {
-        if text == "drop me" {
-            continue; // `reply` goes out of scope unused
+        match text.as_str() {
+            "drop me" => {} // `reply` goes out of scope unused
+            "keep me" => never_answered.push(reply),
+            // Never waits. An asker that has left is no fault of ours.
+            text => drop(reply.send(text.split_whitespace().count())),
         }
-        // One place is enough for one answer, so this never waits. An asker that has left is no fault of ours.
-        let _ = reply.try_send(text.split_whitespace().count());
     }
+    println!("the asker of {} question(s) has gone", never_answered.iter().filter(|reply| reply.is_closed()).count());
 }
 
-fn ask(server: &Sender<Request>, text: &str) -> Result<usize, RecvError> {
-    let (reply, answer) = bounded(1);
-    server.send(Request { text: text.to_owned(), reply }).map_err(|_| RecvError)?;
-    answer.recv()
+fn request(text: &str) -> impl FnOnce(oneshot::Sender<usize>) -> Request {
+    |reply| Request { text: text.to_owned(), reply }
 }
 
 fn main() {
@@ -35,14 +36,17 @@ fn main() {
         for text in ["one", "one two", "one two three"] {
             let server = &server;
             scope.spawn(move || {
-                let words = ask(server, text).unwrap();
+                let words = server.ask(request(text)).unwrap();
                 println!("{text:?} has {words} words");
                 assert_eq!(words, text.matches(' ').count() + 1);
             });
         }
     });
-    assert_eq!(ask(&server, "drop me"), Err(RecvError));
+    assert!(matches!(server.ask(request("drop me")), Err(AskError::Unanswered)));
     println!("an unanswered request fails at once");
+    let kept = server.ask_timeout(request("keep me"), Duration::from_millis(10));
+    assert!(matches!(kept, Err(AskTimeoutError::Timeout)));
+    println!("and one that is answered too late, when its time is over");
 
     drop(server);
     serving.join().unwrap();

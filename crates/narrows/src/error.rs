@@ -50,6 +50,28 @@ pub enum RecvTimeoutError {
     Disconnected,
 }
 
+/// An [`ask`](crate::Sender::ask) failed.
+#[derive(PartialEq, Eq, Clone, Copy)]
+pub enum AskError<T> {
+    /// The channel is disconnected. Holds the request.
+    Disconnected(T),
+    /// Whoever had the request has dropped the sender of its answer.
+    Unanswered,
+}
+
+/// An [`ask_timeout`](crate::Sender::ask_timeout) failed.
+#[derive(PartialEq, Eq, Clone, Copy)]
+pub enum AskTimeoutError<T> {
+    /// There was no place for the request in time. Holds it.
+    Unsent(T),
+    /// The request was sent, and no answer came in time.
+    Timeout,
+    /// The channel is disconnected. Holds the request.
+    Disconnected(T),
+    /// Whoever had the request has dropped the sender of its answer.
+    Unanswered,
+}
+
 /// No operation was possible at once; from [`try_select`](crate::Select::try_select).
 #[derive(PartialEq, Eq, Clone, Copy, Debug)]
 pub struct TrySelectError;
@@ -111,6 +133,31 @@ impl<T> SendTimeoutError<T> {
     }
 }
 
+impl<T> AskError<T> {
+    /// The request, if it was not sent.
+    pub fn into_request(self) -> Option<T> {
+        match self {
+            AskError::Disconnected(request) => Some(request),
+            AskError::Unanswered => None,
+        }
+    }
+}
+
+impl<T> AskTimeoutError<T> {
+    /// The request, if it was not sent.
+    pub fn into_request(self) -> Option<T> {
+        match self {
+            AskTimeoutError::Unsent(request) | AskTimeoutError::Disconnected(request) => Some(request),
+            AskTimeoutError::Timeout | AskTimeoutError::Unanswered => None,
+        }
+    }
+
+    /// True if time has run out, before the request was sent or after.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, AskTimeoutError::Unsent(_) | AskTimeoutError::Timeout)
+    }
+}
+
 impl TryRecvError {
     /// True for [`TryRecvError::Empty`].
     pub fn is_empty(&self) -> bool {
@@ -147,6 +194,15 @@ impl<T> From<SendError<T>> for SendTimeoutError<T> {
     }
 }
 
+impl<T> From<AskError<T>> for AskTimeoutError<T> {
+    fn from(error: AskError<T>) -> Self {
+        match error {
+            AskError::Disconnected(request) => AskTimeoutError::Disconnected(request),
+            AskError::Unanswered => AskTimeoutError::Unanswered,
+        }
+    }
+}
+
 impl From<RecvError> for TryRecvError {
     fn from(RecvError: RecvError) -> Self {
         TryRecvError::Disconnected
@@ -179,6 +235,26 @@ impl<T> fmt::Debug for SendTimeoutError<T> {
     }
 }
 
+impl<T> fmt::Debug for AskError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AskError::Disconnected(_) => "Disconnected(..)",
+            AskError::Unanswered => "Unanswered",
+        })
+    }
+}
+
+impl<T> fmt::Debug for AskTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AskTimeoutError::Unsent(_) => "Unsent(..)",
+            AskTimeoutError::Timeout => "Timeout",
+            AskTimeoutError::Disconnected(_) => "Disconnected(..)",
+            AskTimeoutError::Unanswered => "Unanswered",
+        })
+    }
+}
+
 impl<T> fmt::Display for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad("sending on a disconnected channel")
@@ -194,6 +270,26 @@ impl<T> fmt::Display for TrySendError<T> {
 impl<T> fmt::Display for SendTimeoutError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(if self.is_timeout() { "sending took too long" } else { "sending on a disconnected channel" })
+    }
+}
+
+impl<T> fmt::Display for AskError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            AskError::Disconnected(_) => "asking on a disconnected channel",
+            AskError::Unanswered => "a question was dropped without an answer",
+        })
+    }
+}
+
+impl<T> fmt::Display for AskTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            AskTimeoutError::Unsent(_) => "asking took too long: there was no place for the question",
+            AskTimeoutError::Timeout => "asking took too long: there was no answer",
+            AskTimeoutError::Disconnected(_) => "asking on a disconnected channel",
+            AskTimeoutError::Unanswered => "a question was dropped without an answer",
+        })
     }
 }
 
@@ -248,6 +344,8 @@ impl fmt::Display for ReadyTimeoutError {
 impl<T: Send> Error for SendError<T> {}
 impl<T: Send> Error for TrySendError<T> {}
 impl<T: Send> Error for SendTimeoutError<T> {}
+impl<T: Send> Error for AskError<T> {}
+impl<T: Send> Error for AskTimeoutError<T> {}
 impl Error for RecvError {}
 impl Error for TryRecvError {}
 impl Error for RecvTimeoutError {}

@@ -9,10 +9,9 @@ use std::{
 
 use crate::{
     arm::{Arm, Look, Seat, Ticket, Token, Who},
-    channel::Chan,
     error::{RecvError, SendError},
     handle::{Receiver, Sender},
-    op::{ClosedOp, PlaceOp, RecvOp, SendOp},
+    op::{ClosedOp, Ends, PlaceOp, RecvOp, SendOp},
     permit::{Permit, Permits},
     time::Deadline,
     wait::{self, task::TaskWait},
@@ -26,6 +25,11 @@ impl<'a, T> SendFuture<'a, T> {
     #[inline]
     pub(crate) fn new(op: SendOp<'a, T>) -> Self {
         SendFuture(TaskWait::new(op))
+    }
+
+    /// The message, unless it was taken.
+    pub(crate) fn give_up(mut self) -> Option<T> {
+        self.0.give_up().take_unsent()
     }
 }
 
@@ -133,16 +137,16 @@ impl<'a, T> Future for ReserveManyFuture<'a, T> {
 pub struct Closed<'a, T>(TaskWait<ClosedOp<'a, T>>);
 
 impl<'a, T> Closed<'a, T> {
-    pub(crate) fn new(chan: Option<&'a Chan<T>>) -> Self {
-        Closed(TaskWait::new(ClosedOp::new(chan)))
+    pub(crate) fn new(ends: Ends<'a, T>) -> Self {
+        Closed(TaskWait::new(ClosedOp::new(ends)))
     }
 
-    fn chan(&self) -> Option<&'a Chan<T>> {
-        self.0.op().chan()
+    fn ends(&self) -> Ends<'a, T> {
+        self.0.op().ends
     }
 
     fn wait_by(&self, deadline: Deadline) -> bool {
-        wait::block(&mut ClosedOp::new(self.chan()), deadline).is_some()
+        wait::block(&mut ClosedOp::new(self.ends()), deadline).is_some()
     }
 
     /// Blocks until the channel is closed.
@@ -175,19 +179,15 @@ impl<T> Arm for Closed<'_, T> {
     }
 
     fn is_ready(&self, _: Who<'_>) -> bool {
-        self.chan().is_some_and(|chan| chan.outlet().is_closed())
+        self.ends().have_come()
     }
 
     fn enlist(&self, ticket: Ticket, seat: &mut Seat) -> Look {
-        let Some(chan) = self.chan() else { return Look::default() };
-        chan.closing.enlist(ticket, seat);
-        Look::ready(chan.outlet().is_closed())
+        self.ends().enlist(ticket, seat)
     }
 
     fn retract(&self, seat: &mut Seat) {
-        if let Some(chan) = self.chan() {
-            chan.closing.retract(seat);
-        }
+        self.ends().retract(seat);
     }
 }
 

@@ -5,7 +5,8 @@
 //! # Unsafe code
 //!
 //! Modules that may use `unsafe`: `queue` (slots, and who may touch them), `role` (state that only the holder of a role
-//! touches), `exchange` (one slot, and whose it is), `shared` and `late` (one box each, freed once) and `select` (`Select` is
+//! touches), `exchange` (one slot, and whose it is), `oneshot` (one
+//! message, written once and read once), `shared` and `late` (one box each, freed once) and `select` (`Select` is
 //! `Send` and `Sync` whatever its messages are).
 #![deny(unsafe_code)]
 
@@ -30,6 +31,7 @@ pub mod guide {
 
 mod answer;
 pub mod arm;
+mod ask;
 mod buffer;
 mod channel;
 mod error;
@@ -44,6 +46,8 @@ mod handle;
 mod iter;
 #[allow(unsafe_code)] // one box, freed once
 mod late;
+#[allow(unsafe_code)] // one message, written once and read once
+pub mod oneshot;
 mod op;
 pub mod park;
 mod permit;
@@ -63,10 +67,11 @@ mod timer;
 mod wait;
 mod zero;
 
+pub use ask::{AskDeadlineFuture, AskFuture};
 pub use channel::{Builder, after, at, bounded, builder, never, tick, unbounded};
 pub use error::{
-    ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError, SendTimeoutError, TryReadyError,
-    TryRecvError, TrySelectError, TrySendError,
+    AskError, AskTimeoutError, ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
+    SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
 };
 pub use future::{Closed, RecvFuture, ReserveFuture, ReserveManyFuture, SendFuture};
 pub use handle::{Receiver, Sender, WeakReceiver, WeakSender};

@@ -14,11 +14,13 @@ use crate::{
     error::{RecvError, SendError, TryRecvError},
     flavor::{Offering, Stop, unless_empty, unless_full},
     handle::{Receiver, Sender},
+    oneshot::Once,
     queue::NotEasy,
     sync::{Arc, Ordering, fence},
     time::Deadline,
     wait::{
         Op,
+        bell::{self, Event},
         task::{TaskOp, TaskWait},
         waiter::{FINISHED, Waiter},
     },
@@ -61,6 +63,11 @@ impl<'a, T> SendOp<'a, T> {
     /// The message of a send that did not happen.
     pub(crate) fn take_message(&mut self) -> T {
         self.message.take().expect("a send that did not happen has its message")
+    }
+
+    /// The message of a send that was given up, unless it was taken.
+    pub(crate) fn take_unsent(&mut self) -> Option<T> {
+        self.message.take()
     }
 
     /// One attempt.
@@ -383,20 +390,76 @@ impl<T, H: Borrow<Sender<T>>> TaskOp for PlaceOp<T, H> {
     }
 }
 
+/// Whose end is waited for.
+#[derive(Debug)]
+pub(crate) enum Ends<'a, T> {
+    Channel(&'a Chan<T>),
+    Once(&'a Once<T>),
+    Never,
+}
+
+impl<T> Clone for Ends<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Ends<'_, T> {}
+
+impl<T> Ends<'_, T> {
+    pub(crate) fn have_come(&self) -> bool {
+        match self {
+            Ends::Channel(chan) => chan.outlet().is_closed(),
+            Ends::Once(once) => once.is_closed(),
+            Ends::Never => false,
+        }
+    }
+
+    pub(crate) fn enlist(&self, ticket: Ticket, seat: &mut Seat) -> Look {
+        match self {
+            Ends::Channel(chan) => {
+                chan.closing.enlist(ticket, seat);
+                Look::ready(chan.outlet().is_closed())
+            }
+            Ends::Once(once) => bell::enlist(once, ticket, seat),
+            Ends::Never => Look::default(),
+        }
+    }
+
+    pub(crate) fn retract(&self, seat: &mut Seat) {
+        match self {
+            Ends::Channel(chan) => chan.closing.retract(seat),
+            Ends::Once(once) => once.bell().leave(seat),
+            Ends::Never => {}
+        }
+    }
+
+    fn poll(&self, seat: &mut Seat, waker: &Waker) -> Poll<()> {
+        match self {
+            Ends::Channel(chan) => {
+                let look = || {
+                    // SeqCst: as in `WaitList::enlist`.
+                    fence(Ordering::SeqCst);
+                    chan.outlet().is_closed()
+                };
+                chan.closing.poll(seat, waker, || chan.outlet().is_closed().then_some(()), look, |_| ())
+            }
+            Ends::Once(once) => bell::poll(once, seat, waker),
+            Ends::Never => Poll::Pending,
+        }
+    }
+}
+
 /// Waits for the end.
 #[derive(Debug)]
 pub(crate) struct ClosedOp<'a, T> {
-    chan: Option<&'a Chan<T>>,
+    pub(crate) ends: Ends<'a, T>,
     seat: Seat,
 }
 
 impl<'a, T> ClosedOp<'a, T> {
-    pub(crate) fn new(chan: Option<&'a Chan<T>>) -> ClosedOp<'a, T> {
-        ClosedOp { chan, seat: None }
-    }
-
-    pub(crate) fn chan(&self) -> Option<&'a Chan<T>> {
-        self.chan
+    pub(crate) fn new(ends: Ends<'a, T>) -> ClosedOp<'a, T> {
+        ClosedOp { ends, seat: None }
     }
 }
 
@@ -404,13 +467,11 @@ impl<T> Op for ClosedOp<'_, T> {
     type Output = ();
 
     fn attempt(&mut self, _: Who<'_>) -> Option<()> {
-        self.chan.is_some_and(|chan| chan.outlet().is_closed()).then_some(())
+        self.ends.have_come().then_some(())
     }
 
     fn enlist(&mut self, waiter: &Arc<Waiter>) -> Look {
-        let Some(chan) = self.chan else { return Look::default() };
-        chan.closing.enlist(Ticket::single(waiter), &mut self.seat);
-        Look::ready(chan.outlet().is_closed())
+        self.ends.enlist(Ticket::single(waiter), &mut self.seat)
     }
 
     fn claimed(&mut self, _: usize) -> Option<()> {
@@ -418,9 +479,7 @@ impl<T> Op for ClosedOp<'_, T> {
     }
 
     fn retract(&mut self) {
-        if let Some(chan) = self.chan {
-            chan.closing.retract(&mut self.seat);
-        }
+        self.ends.retract(&mut self.seat);
     }
 
     /// The end wakes everybody.
@@ -433,13 +492,7 @@ impl<T> Op for ClosedOp<'_, T> {
 
 impl<T> TaskOp for ClosedOp<'_, T> {
     fn poll(&mut self, waker: &Waker) -> Poll<()> {
-        let Some(chan) = self.chan else { return Poll::Pending };
-        let look = || {
-            // SeqCst: as in `WaitList::enlist`.
-            fence(Ordering::SeqCst);
-            chan.outlet().is_closed()
-        };
-        chan.closing.poll(&mut self.seat, waker, || chan.outlet().is_closed().then_some(()), look, |_| ())
+        self.ends.poll(&mut self.seat, waker)
     }
 
     fn leave(&mut self) {

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use narrows::{Receiver, Select, Sender, TryRecvError};
+use narrows::{Receiver, Select, Sender, TryRecvError, oneshot};
 
 const BOUNDS: [Option<usize>; 4] = [Some(0), Some(1), Some(3), None];
 
@@ -288,4 +288,35 @@ fn close_now_returns_what_is_left() {
 fn timers_end() {
     assert!(narrows::after(Duration::from_millis(1)).recv().is_ok());
     assert!(narrows::never::<Box<u32>>().try_recv().is_err());
+}
+
+/// A channel for one message, in every order of its ends, and a question.
+#[test]
+fn one_message_crosses() {
+    for waits_first in [true, false] {
+        let (s, r) = oneshot::channel();
+        let mut future = r.recv_async();
+        if waits_first {
+            assert!(poll_once(&mut future).is_pending());
+        }
+        let sender = thread::spawn(move || s.send(Box::new(1)).unwrap());
+        drop(future);
+        assert_eq!(r.recv(), Ok(Box::new(1)));
+        sender.join().unwrap();
+    }
+    let mark = Arc::new(());
+    let (s, r) = oneshot::channel();
+    s.send(mark.clone()).unwrap();
+    drop(r);
+    let (s, r) = oneshot::channel();
+    let receiver = thread::spawn(move || drop(r));
+    drop(s.send(mark.clone()));
+    receiver.join().unwrap();
+    assert_eq!(Arc::strong_count(&mark), 1);
+
+    let (s, r) = channel::<(u8, oneshot::Sender<u8>)>(Some(1));
+    let server = thread::spawn(move || r.iter().for_each(|(number, reply)| reply.send(2 * number).unwrap()));
+    assert_eq!(s.ask(|reply| (3, reply)).unwrap(), 6);
+    drop(s);
+    server.join().unwrap();
 }

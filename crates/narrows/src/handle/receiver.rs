@@ -11,7 +11,7 @@ use crate::{
     error::{RecvError, RecvTimeoutError, TryRecvError},
     future::{Closed, RecvFuture},
     iter::{Drain, Iter, TryIter},
-    op::RecvOp,
+    op::{Ends, RecvOp},
     shared::Shared,
     time::Deadline,
     wait,
@@ -249,7 +249,7 @@ impl<T> Receiver<T> {
 
     /// The end of the channel as something to wait for: await it, [block](Closed::wait) on it, or select it.
     pub fn closed(&self) -> Closed<'_, T> {
-        Closed::new(self.chan())
+        Closed::new(self.chan().map_or(Ends::Never, Ends::Channel))
     }
 
     /// A handle that does not keep the channel open.

@@ -11,7 +11,7 @@ use crate::{
     error::{SendError, SendTimeoutError, TrySendError},
     flavor::{Offering, Stop},
     future::{Closed, ReserveFuture, ReserveManyFuture, SendFuture},
-    op::{PlaceOp, SendOp},
+    op::{Ends, PlaceOp, SendOp},
     permit::{Permit, Permits},
     shared::Shared,
     time::Deadline,
@@ -59,7 +59,7 @@ impl<T> Sender<T> {
         Entry { arm: &self.arm.0, target: Some(Target::Reserve(address(self.chan()))) }
     }
 
-    fn send_by(&self, message: T, deadline: Deadline) -> Result<(), SendTimeoutError<T>> {
+    pub(crate) fn send_by(&self, message: T, deadline: Deadline) -> Result<(), SendTimeoutError<T>> {
         let mut op = SendOp::new(self.chan(), message);
         match wait::block(&mut op, deadline) {
             Some(Ok(())) => Ok(()),
@@ -379,7 +379,7 @@ impl<T> Sender<T> {
 
     /// The end of the channel as something to wait for: await it, [block](Closed::wait) on it, or select it.
     pub fn closed(&self) -> Closed<'_, T> {
-        Closed::new(Some(self.chan()))
+        Closed::new(Ends::Channel(self.chan()))
     }
 
     /// A handle that does not keep the channel open.

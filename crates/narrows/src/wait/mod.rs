@@ -2,6 +2,7 @@
 //!
 //! The protocol and the argument why no wake-up is lost stand in README.md beside this file.
 
+pub(crate) mod bell;
 pub(crate) mod list;
 #[cfg(all(test, loom))]
 mod model;

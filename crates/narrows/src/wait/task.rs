@@ -80,6 +80,14 @@ impl<O: TaskOp> TaskWait<O> {
         }
     }
 
+    /// Cancels it: what a peer took stays taken, and what it did not is in the operation.
+    pub(crate) fn give_up(&mut self) -> &mut O {
+        self.is_done = true;
+        self.turns = None;
+        self.cancel();
+        &mut self.op
+    }
+
     /// Makes one that is over ready for the next of its kind.
     #[cfg(feature = "futures")]
     pub(crate) fn again(&mut self) {
