@@ -2,9 +2,11 @@
 
 use crate::actor::Host;
 use crate::deadline::times;
+use crate::hand::poll;
 use crate::kind::Kind;
 use narrows::oneshot::Sender as Reply;
 use narrows::{AskError, AskTimeoutError, Receiver};
+use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -140,4 +142,48 @@ pub fn rule_06_a_question_that_is_dropped_is_heard_of(kind: Kind) {
     assert!(matches!(s.ask(|reply| Double(3, reply)), Err(AskError::Disconnected(Double(3, _)))));
     let timed = s.ask_timeout(|reply| Double(4, reply), LONG);
     assert!(matches!(timed, Err(AskTimeoutError::Disconnected(Double(4, _)))));
+}
+
+/// A future that has given up, or was answered, keeps nothing of the channel of its answer, however long it is kept.
+pub fn rule_12_an_answer_is_received_or_comes_back(kind: Kind) {
+    let (s, r) = kind.pair();
+    let mut asks = Box::pin(s.ask_timeout_async(|reply| Double(1, reply), SHORT));
+    let bell = crate::hand::Bell::new();
+    assert!(poll(&mut asks, &bell).is_pending());
+    let Double(_, reply) = r.try_recv().expect("it was sent");
+    crate::deadline::until("the time is over", || bell.rings() > 0);
+    assert!(matches!(poll(&mut asks, &bell), Poll::Ready(Err(AskTimeoutError::Timeout))));
+    assert!(reply.is_closed());
+    assert_eq!(reply.send(5).map_err(narrows::SendError::into_inner), Err(5));
+    let again = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| poll(&mut asks, &bell)));
+    assert!(again.is_err(), "polled after it was finished");
+}
+
+/// Beside an answer that comes when the time is over: who asked has it, or who answers.
+pub fn rule_12_no_answer_is_lost_at_the_last_moment() {
+    let (s, r) = narrows::unbounded::<Double>();
+    let server = thread::spawn(move || {
+        let mut returned = 0;
+        for Double(number, reply) in r {
+            for _ in 0..number % 97 {
+                std::hint::spin_loop();
+            }
+            returned += usize::from(reply.send(number).is_err());
+        }
+        returned
+    });
+    let rounds = times(3000) as u64;
+    let mut late = 0;
+    for number in 0..rounds {
+        let timeout = Duration::from_nanos(300 + number % 3000);
+        match s.ask_timeout(|reply| Double(number, reply), timeout) {
+            Ok(answer) => assert_eq!(answer, number),
+            Err(why) => {
+                assert!(matches!(why, AskTimeoutError::Timeout));
+                late += 1;
+            }
+        }
+    }
+    drop(s);
+    assert_eq!(server.join().expect("no panic"), late, "an answer was lost");
 }

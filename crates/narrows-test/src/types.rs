@@ -231,6 +231,11 @@ pub fn rule_20_oneshots_are_send_if_their_message_is() {
     is_unpin(&r.recv_async());
     assert!(!format!("{s:?} {r:?} {:?}", r.recv_async()).is_empty());
     is_send(&r.into_future());
+    let (s, _r) = narrows::bounded::<oneshot::Sender<Bare>>(1);
+    is_send(&s.ask_async(|reply| reply));
+    is_unpin(&s.ask_async(|reply| reply));
+    is_send(&s.ask_timeout_async(|reply| reply, std::time::Duration::ZERO));
+    is_unpin(&s.ask_timeout_async(|reply| reply, std::time::Duration::ZERO));
 }
 
 /// Handles may be caught across a panic, whatever their messages.

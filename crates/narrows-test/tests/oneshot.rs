@@ -19,6 +19,7 @@ once! {
     oneshot::rule_16_a_oneshot_is_an_arm_of_a_select;
     oneshot::rule_16_dropped_selects_do_not_pile_up_at_a_oneshot;
     oneshot::rule_21_oneshots_of_every_shape;
+    asking::rule_12_no_answer_is_lost_at_the_last_moment;
 }
 
 every_kind! {
@@ -26,4 +27,5 @@ every_kind! {
     asking::rule_06_a_question_that_is_dropped_is_heard_of: EVERY;
     asking::rule_12_a_late_answer_reaches_no_other_question: EVERY;
     asking::rule_12_a_question_without_a_place_comes_back: BOUNDED;
+    asking::rule_12_an_answer_is_received_or_comes_back: BUFFERED;
 }

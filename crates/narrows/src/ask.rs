@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    error::{AskError, AskTimeoutError, RecvError, RecvTimeoutError, SendError, SendTimeoutError},
+    error::{AskError, AskTimeoutError, RecvError, RecvTimeoutError},
     future::SendFuture,
     handle::Sender,
     oneshot,
@@ -23,7 +23,8 @@ impl<T> Sender<T> {
     /// sender.
     ///
     /// # Errors
-    /// Gives the request back if the channel is disconnected; or if no answer will come.
+    /// Gives the request back if the channel is disconnected; or if no answer will come. The answer to a request that came
+    /// back reaches nobody: ask anew.
     ///
     /// ```
     /// use narrows::{bounded, oneshot};
@@ -40,15 +41,15 @@ impl<T> Sender<T> {
     /// ```
     pub fn ask<A>(&self, request: impl FnOnce(oneshot::Sender<A>) -> T) -> Result<A, AskError<T>> {
         let (reply, answer) = oneshot::channel();
-        self.send(request(reply)).map_err(|SendError(request)| AskError::Disconnected(request))?;
+        self.send(request(reply))?;
         answer.recv().map_err(|RecvError| AskError::Unanswered)
     }
 
     /// The same, waiting for at most `timeout` altogether.
     ///
     /// # Errors
-    /// Gives the request back if it was not sent; or if no answer came in time, or none will come. A later answer comes back
-    /// to who sends it.
+    /// Gives the request back if it was not sent; or if no answer came in time, or none will come. An answer is received, or
+    /// comes back to who sends it.
     pub fn ask_timeout<A>(
         &self,
         request: impl FnOnce(oneshot::Sender<A>) -> T,
@@ -75,26 +76,42 @@ impl<T> Sender<T> {
         deadline: Deadline,
     ) -> Result<A, AskTimeoutError<T>> {
         let (reply, answer) = oneshot::channel();
-        self.send_by(request(reply), deadline).map_err(|unsent| match unsent {
-            SendTimeoutError::Timeout(request) => AskTimeoutError::Unsent(request),
-            SendTimeoutError::Disconnected(request) => AskTimeoutError::Disconnected(request),
-        })?;
-        answer.recv_by(deadline).map_err(|why| match why {
-            RecvTimeoutError::Timeout => AskTimeoutError::Timeout,
-            RecvTimeoutError::Disconnected => AskTimeoutError::Unanswered,
+        self.send_by(request(reply), deadline)?;
+        answer.recv_by(deadline).or_else(|why| match why {
+            RecvTimeoutError::Timeout => last_look(&answer),
+            RecvTimeoutError::Disconnected => Err(AskTimeoutError::Unanswered),
         })
     }
 
-    /// [`ask`](Sender::ask) from a task. Works on any executor.
+    /// [`ask`](Sender::ask) from a task. Works on any executor. The request is made at once, and sent by the first poll.
     ///
     /// # Cancel safety
-    /// Dropping the future drops the request, unless it was sent; then the answer comes back to who sends it.
+    /// Dropping the future drops the request, unless it was sent; an answer that was not yet sent then comes back to who
+    /// sends it.
     pub fn ask_async<A>(&self, request: impl FnOnce(oneshot::Sender<A>) -> T) -> AskFuture<'_, T, A> {
         let (reply, answer) = oneshot::channel();
-        AskFuture { request: Some(self.send_async(request(reply))), answer: answer.into_future() }
+        AskFuture { request: Some(self.send_async(request(reply))), answer: Some(answer.into_future()) }
+    }
+
+    /// [`ask_timeout`](Sender::ask_timeout) from a task; the time begins now. A time-out beyond the clock's range never comes.
+    ///
+    /// # Panics
+    /// As [`ask_deadline_async`](Sender::ask_deadline_async).
+    ///
+    /// # Cancel safety
+    /// As [`ask_async`](Sender::ask_async).
+    pub fn ask_timeout_async<A>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<A>) -> T,
+        timeout: Duration,
+    ) -> AskDeadlineFuture<'_, T, A> {
+        AskDeadlineFuture { ask: self.ask_async(request), deadline: Deadline::after(timeout), alarm: None }
     }
 
     /// [`ask_deadline`](Sender::ask_deadline) from a task, woken by the crate's own timer. Works on any executor.
+    ///
+    /// # Panics
+    /// When polled, if the system gives no thread for the timer.
     ///
     /// # Cancel safety
     /// As [`ask_async`](Sender::ask_async).
@@ -103,8 +120,16 @@ impl<T> Sender<T> {
         request: impl FnOnce(oneshot::Sender<A>) -> T,
         deadline: Instant,
     ) -> AskDeadlineFuture<'_, T, A> {
-        AskDeadlineFuture { ask: self.ask_async(request), deadline, alarm: None }
+        AskDeadlineFuture { ask: self.ask_async(request), deadline: Deadline::At(deadline), alarm: None }
     }
+}
+
+/// When time has run out: the answer has come after all, or from now on comes back to who sends it.
+fn last_look<T, A>(answer: &oneshot::Receiver<A>) -> Result<A, AskTimeoutError<T>> {
+    if answer.close() {
+        return Err(AskTimeoutError::Timeout);
+    }
+    answer.try_recv().map_err(|_| AskTimeoutError::Unanswered)
 }
 
 /// A question asked by a task. From [`Sender::ask_async`].
@@ -112,13 +137,29 @@ impl<T> Sender<T> {
 pub struct AskFuture<'a, T, A> {
     /// Until it is sent.
     request: Option<SendFuture<'a, T>>,
-    answer: oneshot::RecvFuture<A, oneshot::Receiver<A>>,
+    /// Until it is over.
+    answer: Option<oneshot::RecvFuture<A, oneshot::Receiver<A>>>,
 }
 
 impl<T, A> AskFuture<'_, T, A> {
-    fn give_up(&mut self) -> AskTimeoutError<T> {
-        let unsent = self.request.take().and_then(SendFuture::give_up);
-        unsent.map_or(AskTimeoutError::Timeout, AskTimeoutError::Unsent)
+    fn poll_on(&mut self, cx: &mut Context<'_>) -> Poll<Result<A, AskError<T>>> {
+        let answer = self.answer.as_mut().expect("polled after it was finished");
+        if let Some(request) = &mut self.request {
+            let Poll::Ready(sent) = Pin::new(request).poll(cx) else { return Poll::Pending };
+            self.request = None;
+            if let Err(unsent) = sent {
+                return Poll::Ready(Err(unsent.into()));
+            }
+        }
+        Pin::new(answer).poll(cx).map_err(|RecvError| AskError::Unanswered)
+    }
+
+    fn give_up(&mut self) -> Result<A, AskTimeoutError<T>> {
+        let answer = self.answer.take().expect("it is not over");
+        match self.request.take().and_then(SendFuture::give_up) {
+            Some(request) => Err(AskTimeoutError::Unsent(request)),
+            None => last_look(answer.receiver()),
+        }
     }
 }
 
@@ -126,14 +167,11 @@ impl<T, A> Future for AskFuture<'_, T, A> {
     type Output = Result<A, AskError<T>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(request) = &mut self.request {
-            let Poll::Ready(sent) = Pin::new(request).poll(cx) else { return Poll::Pending };
-            self.request = None;
-            if let Err(SendError(request)) = sent {
-                return Poll::Ready(Err(AskError::Disconnected(request)));
-            }
+        let polled = self.poll_on(cx);
+        if polled.is_ready() {
+            self.answer = None;
         }
-        Pin::new(&mut self.answer).poll(cx).map_err(|RecvError| AskError::Unanswered)
+        polled
     }
 }
 
@@ -141,7 +179,7 @@ impl<T, A> Future for AskFuture<'_, T, A> {
 #[must_use = "a future does nothing until it is polled"]
 pub struct AskDeadlineFuture<'a, T, A> {
     ask: AskFuture<'a, T, A>,
-    deadline: Instant,
+    deadline: Deadline,
     alarm: Option<Box<Alarm>>,
 }
 
@@ -152,10 +190,11 @@ impl<T, A> Future for AskDeadlineFuture<'_, T, A> {
         let me = &mut *self;
         let polled = match Pin::new(&mut me.ask).poll(cx) {
             Poll::Ready(answer) => Poll::Ready(answer.map_err(AskTimeoutError::from)),
-            Poll::Pending if Deadline::At(me.deadline).has_passed() => Poll::Ready(Err(me.ask.give_up())),
+            Poll::Pending if me.deadline.has_passed() => Poll::Ready(me.ask.give_up()),
             Poll::Pending => Poll::Pending,
         };
-        time::set_alarm(&mut me.alarm, polled.is_pending().then_some(me.deadline), cx.waker());
+        let due = me.deadline.at().filter(|_| polled.is_pending());
+        time::set_alarm(&mut me.alarm, due, cx.waker());
         polled
     }
 }

@@ -532,7 +532,7 @@ impl<T> Outlet<T> for Buffer<T> {
         self.last_wait.store(taken, Ordering::Relaxed);
         // One message a wait may be a question and an answer, which are not to be delayed, or the two ends may have fallen
         // into step: now and then that is tried.
-        if taken.wrapping_sub(before) > 1 || taken.is_multiple_of(8) { patience } else { 0 }
+        if taken.wrapping_sub(before) > 1 || taken.is_multiple_of(32) { patience } else { 0 }
     }
 
     fn is_closed(&self) -> bool {

@@ -194,6 +194,21 @@ impl<T> From<SendError<T>> for SendTimeoutError<T> {
     }
 }
 
+impl<T> From<SendError<T>> for AskError<T> {
+    fn from(SendError(request): SendError<T>) -> Self {
+        AskError::Disconnected(request)
+    }
+}
+
+impl<T> From<SendTimeoutError<T>> for AskTimeoutError<T> {
+    fn from(error: SendTimeoutError<T>) -> Self {
+        match error {
+            SendTimeoutError::Timeout(request) => AskTimeoutError::Unsent(request),
+            SendTimeoutError::Disconnected(request) => AskTimeoutError::Disconnected(request),
+        }
+    }
+}
+
 impl<T> From<AskError<T>> for AskTimeoutError<T> {
     fn from(error: AskError<T>) -> Self {
         match error {

@@ -53,6 +53,13 @@ impl Deadline {
         }
     }
 
+    pub(crate) fn at(self) -> Option<Instant> {
+        match self {
+            Deadline::Never => None,
+            Deadline::At(at) => Some(at),
+        }
+    }
+
     pub(crate) fn has_passed(self) -> bool {
         self.left().is_some_and(|left| left.is_zero())
     }
@@ -123,20 +130,30 @@ pub(crate) fn pick(n: usize) -> usize {
 #[derive(Debug)]
 pub(crate) struct Alarm {
     key: clock::Key,
+    /// Of a task with a single operation: whom it wakes.
+    waker: Option<Waker>,
 }
 
 /// Makes `slot` hold an alarm that wakes the task behind `waker` at that moment, or none.
 pub(crate) fn set_alarm(slot: &mut Option<Box<Alarm>>, due: Option<Instant>, waker: &Waker) {
-    // Its waker may be an old one, so it is ordered anew.
-    *slot = None;
-    *slot = due.map(|at| Box::new(Alarm { key: clock::order(at, Sleeper::Task(waker.clone())) }));
+    // One that may have gone off already is ordered anew.
+    let is_set = slot.as_ref().is_some_and(|alarm| {
+        Some(alarm.key.0) == due
+            && alarm.key.0 > Instant::now()
+            && alarm.waker.as_ref().is_some_and(|own| own.will_wake(waker))
+    });
+    if !is_set {
+        *slot = None;
+        let order = |at| clock::order(at, Sleeper::Task(waker.clone()));
+        *slot = due.map(|at| Box::new(Alarm { key: order(at), waker: Some(waker.clone()) }));
+    }
 }
 
 impl Alarm {
     /// Makes `slot` hold an alarm for that moment, or none.
     pub(crate) fn set(slot: &mut Option<Alarm>, due: Option<Instant>, waiter: &Arc<Waiter>) {
         if slot.as_ref().map(|alarm| alarm.key.0) != due {
-            *slot = due.map(|at| Alarm { key: clock::order(at, Sleeper::Waiter(waiter.clone())) });
+            *slot = due.map(|at| Alarm { key: clock::order(at, Sleeper::Waiter(waiter.clone())), waker: None });
         }
     }
 }
@@ -187,8 +204,11 @@ mod clock {
             orders.is_running = true;
         }
         orders.sleepers.insert(key, sleeper);
+        let is_next = orders.sleepers.first_key_value().is_some_and(|(first, _)| *first == key);
         drop(guard);
-        CHANGED.notify_one();
+        if is_next {
+            CHANGED.notify_one();
+        }
         key
     }
 

@@ -18,6 +18,7 @@ use super::{
     Op,
     party::{Party, Woken},
     task::TaskOp,
+    tickets::List,
     waiter::{Offer, Waiter},
 };
 use crate::{
@@ -34,66 +35,59 @@ pub(crate) struct Bell {
 #[derive(Debug)]
 struct Line {
     /// Most often there is one, and it needs no memory of its own.
-    first: Option<Place>,
-    others: Vec<Place>,
-    next_number: u64,
+    first: Option<Party>,
+    /// The number of its ticket.
+    number: u64,
+    others: Option<Box<List<()>>>,
 }
 
-#[derive(Debug)]
-struct Place {
-    number: u64,
-    party: Party,
-}
+/// The slot of the first; a list has none of that number.
+const FIRST: usize = usize::MAX;
 
 impl Line {
-    fn find(&mut self, seat: Seat) -> Option<&mut Party> {
-        let number = seat?.number;
-        let place = self.first.iter_mut().chain(&mut self.others).find(|place| place.number == number);
-        place.map(|place| &mut place.party)
+    fn is_first(&self, key: Token) -> bool {
+        key.slot == FIRST && key.number == self.number && self.first.is_some()
+    }
+
+    fn has(&mut self, key: Token) -> bool {
+        self.is_first(key) || self.others.as_mut().is_some_and(|others| others.is_linked(key))
     }
 
     fn add(&mut self, party: Party, seat: &mut Seat, woken: &mut Woken) {
-        let number = self.next_number;
-        self.next_number += 1;
-        *seat = Some(Token::new(0, number));
-        let place = Place { number, party };
         if self.first.is_none() {
-            self.first = Some(place);
+            self.number += 1;
+            self.first = Some(party);
+            *seat = Some(Token::new(FIRST, self.number));
             return;
         }
-        if self.others.len() == self.others.capacity() {
-            self.sweep(woken);
-        }
-        self.others.push(place);
+        let others = self.others.get_or_insert_with(|| Box::new(List::new()));
+        let key = others.add(party, (), woken);
+        others.link(key);
+        *seat = Some(key);
     }
 
-    /// Forgets the tickets of selectors that are gone. Done when there is no room for another, so it costs O(1) a ticket.
-    fn sweep(&mut self, woken: &mut Woken) {
-        let mut at = 0;
-        while at < self.others.len() {
-            if self.others[at].party.is_over() {
-                woken.bury(self.others.swap_remove(at).party);
-            } else {
-                at += 1;
-            }
+    fn remove(&mut self, key: Token, woken: &mut Woken) {
+        if self.is_first(key) {
+            self.first.take().into_iter().for_each(|party| woken.bury(party));
+        } else if let Some(others) = &mut self.others {
+            others.remove(key, woken);
         }
     }
 
-    fn remove(&mut self, number: u64) -> Option<Party> {
-        let place = if self.first.as_ref().is_some_and(|place| place.number == number) {
-            self.first.take()
-        } else {
-            let at = self.others.iter().position(|place| place.number == number)?;
-            Some(self.others.swap_remove(at))
-        };
-        place.map(|place| place.party)
+    /// As `List::set_waker`.
+    fn set_waker(&mut self, key: Token, waker: &Waker, spare: &mut Option<Waker>) -> bool {
+        match (&mut self.first, &mut self.others) {
+            (Some(party), _) if key.slot == FIRST => party.set_waker(waker, spare),
+            (_, Some(others)) => others.set_waker(key, waker, spare),
+            _ => true,
+        }
     }
 }
 
 impl Bell {
     #[inline(always)]
     pub(crate) fn new() -> Bell {
-        Bell { line: Mutex::new(Line { first: None, others: Vec::new(), next_number: 0 }) }
+        Bell { line: Mutex::new(Line { first: None, number: 0, others: None }) }
     }
 
     /// Runs `f` on the line; who is then in the list is woken, or dropped, without the lock.
@@ -106,60 +100,57 @@ impl Bell {
 
     /// W1, unless the ticket that `seat` names is still there.
     pub(crate) fn show(&self, ticket: Ticket, seat: &mut Seat) {
-        self.with(|line, woken| match line.find(*seat) {
-            Some(_) => woken.bury(ticket.into()),
-            None => line.add(ticket.into(), seat, woken),
+        self.with(|line, woken| {
+            if seat.is_some_and(|key| line.has(key)) {
+                woken.bury(ticket.into());
+                return;
+            }
+            if let Some(key) = *seat {
+                line.remove(key, woken);
+            }
+            line.add(ticket.into(), seat, woken);
         });
     }
 
     /// The same of a task, woken by `waker` from now on.
     pub(crate) fn stand(&self, waker: &Waker, seat: &mut Seat) {
         let mut spare = None;
-        let mut is_there = false;
-        while !is_there {
-            is_there = self.with(|line, woken| {
-                let standing = line.find(*seat);
-                if let Some(Party::Task(Some(own))) = &standing
-                    && own.will_wake(waker)
-                {
-                    return true;
-                }
-                // None is cloned under the lock.
-                let Some(waker) = spare.take() else { return false };
-                let party = Party::Task(Some(waker));
-                match standing {
-                    Some(standing) => woken.bury(std::mem::replace(standing, party)),
-                    None => line.add(party, seat, woken),
-                }
-                true
-            });
-            if !is_there {
-                spare = Some(waker.clone());
+        while !self.with(|line, woken| {
+            if let Some(key) = seat.filter(|key| line.has(*key)) {
+                return line.set_waker(key, waker, &mut spare);
             }
+            let clone = spare.take();
+            let has_clone = clone.is_some();
+            if has_clone {
+                line.add(Party::Task(clone), seat, woken);
+            }
+            has_clone
+        }) {
+            // None is cloned under the lock.
+            spare = Some(waker.clone());
         }
     }
 
     /// Takes a ticket back.
     pub(crate) fn leave(&self, seat: &mut Seat) {
-        let Some(Token { number, .. }) = seat.take() else { return };
-        self.with(|line, woken| {
-            if let Some(party) = line.remove(number) {
-                woken.bury(party);
-            }
-        });
+        if let Some(key) = seat.take() {
+            self.with(|line, woken| line.remove(key, woken));
+        }
     }
 
     /// H2: wakes everybody.
     #[cold]
     pub(crate) fn ring(&self) {
         self.with(|line, woken| {
-            let others = std::mem::take(&mut line.others);
-            for Place { party, .. } in line.first.take().into_iter().chain(others) {
+            if let Some(first) = line.first.take() {
                 // One that is awake looks again before it sleeps, in W3.
-                match party.offer() {
-                    Some(Offer::Claimed) => party.call_out(woken),
-                    Some(Offer::Marked) | None => woken.bury(party),
+                match first.offer() {
+                    Some(Offer::Claimed) => first.call_out(woken),
+                    Some(Offer::Marked) | None => woken.bury(first),
                 }
+            }
+            if let Some(others) = &mut line.others {
+                others.hand_out_to_all(woken);
             }
         });
     }
@@ -180,6 +171,11 @@ pub(crate) trait Event {
 
     /// W2 and W3: that somebody waits. Whether it has happened.
     fn announce(&self) -> bool;
+
+    /// Takes the ticket of a task back.
+    fn leave(&self, seat: &mut Seat) {
+        self.bell().leave(seat);
+    }
 }
 
 /// The wait for it.
@@ -205,9 +201,12 @@ pub(crate) fn enlist(event: &impl Event, ticket: Ticket, seat: &mut Seat) -> Loo
 /// What a task does that waits.
 pub(crate) fn poll<E: Event>(event: &E, seat: &mut Seat, waker: &Waker) -> Poll<E::Output> {
     loop {
-        if let Some(outcome) = event.outcome() {
-            event.bell().leave(seat);
-            return Poll::Ready(outcome);
+        if event.may_have_happened() {
+            // First, for it may run code of the executor, and what that panics over is not to be what was taken.
+            event.leave(seat);
+            if let Some(outcome) = event.outcome() {
+                return Poll::Ready(outcome);
+            }
         }
         event.bell().stand(waker, seat);
         if !event.announce() {
@@ -250,7 +249,7 @@ impl<E: Event> TaskOp for EventOp<E> {
     }
 
     fn leave(&mut self) {
-        self.event.bell().leave(&mut self.seat);
+        self.event.leave(&mut self.seat);
     }
 
     fn is_in_line(&self) -> bool {

@@ -45,6 +45,20 @@ impl Party {
         }
     }
 
+    /// Makes a task be woken by `waker`: by `spare`, its clone, for none is cloned under the lock. What is left in `spare` is
+    /// to be dropped after it. False if there would have to be a spare.
+    pub(super) fn set_waker(&mut self, waker: &Waker, spare: &mut Option<Waker>) -> bool {
+        let Party::Task(own) = self else { return true };
+        if own.as_ref().is_some_and(|own| own.will_wake(waker)) {
+            return true;
+        }
+        let has_spare = spare.is_some();
+        if has_spare {
+            std::mem::swap(own, spare);
+        }
+        has_spare
+    }
+
     /// Whether it is the one who attempts: a select does not meet itself.
     pub(crate) fn is(&self, who: Who<'_>) -> bool {
         matches!(self, Party::Waiter(ticket) if who.is(&ticket.waiter))

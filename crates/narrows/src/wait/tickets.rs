@@ -256,18 +256,9 @@ impl<P: Payload> List<P> {
         self.get(key).and_then(|entry| entry.party.as_mut())
     }
 
-    /// Makes the task behind a ticket be woken by `waker`: by `spare`, its clone, for none is cloned under the lock. What is
-    /// left in `spare` is to be dropped after it. False if there would have to be a spare.
+    /// As `Party::set_waker`, of who is behind a ticket.
     pub(crate) fn set_waker(&mut self, key: Token, waker: &Waker, spare: &mut Option<Waker>) -> bool {
-        let Some(Party::Task(own)) = self.party(key) else { return true };
-        if own.as_ref().is_some_and(|own| own.will_wake(waker)) {
-            return true;
-        }
-        let has_spare = spare.is_some();
-        if has_spare {
-            std::mem::swap(own, spare);
-        }
-        has_spare
+        self.party(key).is_none_or(|party| party.set_waker(waker, spare))
     }
 
     /// Where to start a walk over the linked tickets.

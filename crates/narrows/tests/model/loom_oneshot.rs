@@ -24,17 +24,17 @@ fn it_gets_across(name: &str, floor: usize, recv: fn(Receiver<Box<u8>>) -> Resul
 
 #[test]
 fn oneshot_to_a_thread() {
-    it_gets_across("oneshot_to_a_thread", 112, |r| r.recv());
+    it_gets_across("oneshot_to_a_thread", 206, |r| r.recv());
 }
 
 #[test]
 fn oneshot_to_a_task() {
-    it_gets_across("oneshot_to_a_task", 61, |r| block_on(r.recv_async()));
+    it_gets_across("oneshot_to_a_task", 140, |r| block_on(r.recv_async()));
 }
 
 #[test]
 fn oneshot_to_a_select() {
-    it_gets_across("oneshot_to_a_select", 144, |r| {
+    it_gets_across("oneshot_to_a_select", 357, |r| {
         let mut select = Select::new();
         select.arm(&r);
         select.select().finish();
@@ -45,7 +45,7 @@ fn oneshot_to_a_select() {
 /// Rule 6: a sender that goes wakes who waits.
 #[test]
 fn oneshot_sender_goes() {
-    explore("oneshot_sender_goes", 80, || {
+    explore("oneshot_sender_goes", 416, || {
         let (s, r) = channel::<u8>();
         let sender = spawn(move || drop(s));
         turn(0);
@@ -57,7 +57,7 @@ fn oneshot_sender_goes() {
 /// Rules 1 and 6: beside a receiver that goes the message comes back, or is dropped, and never both.
 #[test]
 fn oneshot_receiver_goes() {
-    explore("oneshot_receiver_goes", 30, || {
+    explore("oneshot_receiver_goes", 33, || {
         let (s, r) = channel();
         let message = std::sync::Arc::new(());
         let mark = std::sync::Arc::downgrade(&message);
@@ -72,7 +72,7 @@ fn oneshot_receiver_goes() {
 /// Rule 7: a send that races with close is received or returned.
 #[test]
 fn oneshot_close_and_send() {
-    explore("oneshot_close_and_send", 19, || {
+    explore("oneshot_close_and_send", 18, || {
         let (s, r) = channel();
         let sender = spawn(move || s.send(7));
         turn(0);
@@ -86,7 +86,7 @@ fn oneshot_close_and_send() {
 /// Rule 8: a sender that waits for the end hears of it.
 #[test]
 fn oneshot_end_is_heard() {
-    explore("oneshot_end_is_heard", 82, || {
+    explore("oneshot_end_is_heard", 225, || {
         let (s, r) = channel::<u8>();
         let sender = spawn(move || s.closed().wait());
         turn(0);
@@ -98,11 +98,11 @@ fn oneshot_end_is_heard() {
 /// Rule 1: of two threads that wait one gets it, and the other hears of the end.
 #[test]
 fn oneshot_to_one_of_two() {
-    explore("oneshot_to_one_of_two", 13_496, || {
+    explore("oneshot_to_one_of_two", 123_604, || {
         let (s, r) = channel();
         let r = Arc::new(r);
         let other = r.clone();
-        let receivers = [spawn(move || r.recv()), spawn_twin(move || other.recv())];
+        let receivers = [spawn(move || block_on(r.recv_async())), spawn_twin(move || block_on(other.recv_async()))];
         turn(0);
         s.send(7).unwrap();
         let got = receivers.map(|receiver| receiver.join().unwrap());

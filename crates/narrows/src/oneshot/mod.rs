@@ -1,40 +1,31 @@
 //! A channel for one message: sent once, received once, in one allocation. Sending never waits.
 //!
-//! ```text
-//! word  HEARD    somebody waits for the message         } set by who waits, never cleared:
-//!       WATCHED  somebody waits for the end             } a bell rung for nobody does no harm
-//!       SENT     the message was put in
-//!       OVER     nothing more will come of it: the message was taken, or there will be none
-//!
-//!   0 --send--> SENT --recv, or the receiver goes--> SENT OVER
-//!   0 --the sender goes, or the receiver closes----> OVER
-//! ```
-//! Invariant: the message is written by the sender before SENT, and read by who sets OVER beside SENT: each happens once.
-//!
 //! ```
 //! let (s, r) = narrows::oneshot::channel();
 //! std::thread::spawn(move || s.send("done"));
 //! assert_eq!(r.recv(), Ok("done"));
 //! ```
 
+#[allow(unsafe_code)] // one message, written once and read once, in a box that the last end frees
+mod once;
+
 use std::{
     borrow::Borrow,
     fmt,
     marker::PhantomData,
-    panic::{RefUnwindSafe, UnwindSafe},
     pin::Pin,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
+pub(crate) use self::once::Once;
+use self::once::{Here, There, pair};
 use crate::{
     answer,
     arm::{Arm, Look, Seat, Ticket, Token, Who},
     error::{RecvError, RecvTimeoutError, SendError, TryRecvError},
     future::Closed,
     op::Ends,
-    shared::Shared,
-    sync::{AtomicUsize, Ordering, UnsafeCell},
     time::Deadline,
     wait::{
         self,
@@ -42,134 +33,6 @@ use crate::{
         task::TaskWait,
     },
 };
-
-const HEARD: usize = 1;
-const WATCHED: usize = 2;
-const SENT: usize = 4;
-const OVER: usize = 8;
-
-/// What the two ends share.
-#[derive(Debug)]
-pub(crate) struct Once<T> {
-    word: AtomicUsize,
-    message: UnsafeCell<Option<T>>,
-    arrival: Bell,
-    closing: Bell,
-}
-
-// SAFETY: the message is touched by one thread at a time, as the head of this file says, so it is moved between threads, not
-// shared.
-unsafe impl<T: Send> Sync for Once<T> {}
-
-// What happens to a message when a holder panics is decided by its own drop; the channel is never left half done.
-impl<T> UnwindSafe for Once<T> {}
-impl<T> RefUnwindSafe for Once<T> {}
-
-impl<T> Once<T> {
-    #[inline(always)]
-    fn new() -> Once<T> {
-        Once { word: AtomicUsize::new(0), message: UnsafeCell::new(None), arrival: Bell::new(), closing: Bell::new() }
-    }
-
-    fn has(&self, flag: usize) -> bool {
-        // Acquire: pairs with the Release of who sets it; what was done before is visible.
-        self.word.load(Ordering::Acquire) & flag != 0
-    }
-
-    /// Sets `flag`, unless one of `unless` is set. What was there before.
-    fn set(&self, flag: usize, unless: usize) -> Result<usize, usize> {
-        // Relaxed: a first look.
-        let mut before = self.word.load(Ordering::Relaxed);
-        while before & unless == 0 {
-            // AcqRel: Release publishes the message; Acquire pairs with who waits, whose ticket is then seen (`wait::bell`).
-            match self.word.compare_exchange_weak(before, before | flag, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => {
-                    answer::acted();
-                    return Ok(before);
-                }
-                Err(now) => before = now,
-            }
-        }
-        Err(before)
-    }
-
-    /// By the only sender, once.
-    fn send(&self, message: T) -> Result<(), SendError<T>> {
-        // SAFETY: nobody else touches it before SENT.
-        self.message.with_mut(|place| unsafe { *place = Some(message) });
-        match self.set(SENT, OVER) {
-            Ok(before) => {
-                if before & HEARD != 0 {
-                    self.arrival.ring();
-                }
-                Ok(())
-            }
-            // SAFETY: SENT was not set, and now will not be.
-            Err(_) => match self.message.with_mut(|place| unsafe { (*place).take() }) {
-                Some(message) => Err(SendError(message)),
-                None => unreachable!("a message was just put here"),
-            },
-        }
-    }
-
-    /// No message will be sent. False if that was so, or one has been sent.
-    fn close(&self) -> bool {
-        let Ok(before) = self.set(OVER, SENT | OVER) else { return false };
-        if before & HEARD != 0 {
-            self.arrival.ring();
-        }
-        if before & WATCHED != 0 {
-            self.closing.ring();
-        }
-        true
-    }
-
-    /// The message, or that there is none any more. `None`: it may still come.
-    #[inline]
-    fn take(&self) -> Option<Result<T, RecvError>> {
-        // Acquire: as in `has`.
-        let mut word = self.word.load(Ordering::Acquire);
-        if word & SENT != 0 && word & OVER == 0 {
-            // AcqRel: Acquire pairs with the Release in `send`, so the message is visible; Release for who asks afterwards.
-            word = self.word.fetch_or(OVER, Ordering::AcqRel);
-            if word & OVER == 0 {
-                answer::acted();
-                // SAFETY: SENT is set, and it is we who set OVER.
-                return self.message.with_mut(|place| unsafe { (*place).take() }).map(Ok);
-            }
-        }
-        (word & OVER != 0).then_some(Err(RecvError))
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.has(OVER | SENT) || {
-            answer::before_no();
-            self.has(OVER | SENT)
-        }
-    }
-}
-
-/// The end, as the sender waits for it.
-impl<T> Event for &Once<T> {
-    type Output = ();
-
-    fn bell(&self) -> &Bell {
-        &self.closing
-    }
-
-    fn outcome(&self) -> Option<()> {
-        self.is_closed().then_some(())
-    }
-
-    fn may_have_happened(&self) -> bool {
-        self.has(OVER | SENT)
-    }
-
-    fn announce(&self) -> bool {
-        // AcqRel: Release shows our ticket to who rings; Acquire as in `has`.
-        self.word.fetch_or(WATCHED, Ordering::AcqRel) & (OVER | SENT) != 0
-    }
-}
 
 /// The arrival of the message, or of the news that there is none. `H` is a receiver or a reference to one.
 #[derive(Debug)]
@@ -192,7 +55,7 @@ impl<T, H: Borrow<Receiver<T>>> Event for Arrival<T, H> {
     type Output = Result<T, RecvError>;
 
     fn bell(&self) -> &Bell {
-        &self.once().arrival
+        self.once().arrival()
     }
 
     #[inline]
@@ -204,12 +67,20 @@ impl<T, H: Borrow<Receiver<T>>> Event for Arrival<T, H> {
     }
 
     fn may_have_happened(&self) -> bool {
-        self.once().has(SENT | OVER)
+        self.once().has_news()
     }
 
     fn announce(&self) -> bool {
-        // AcqRel: as for the end.
-        self.once().word.fetch_or(HEARD, Ordering::AcqRel) & (SENT | OVER) != 0
+        !self.once().is_news_to_come()
+    }
+
+    /// Once everybody was told no ticket is left.
+    fn leave(&self, seat: &mut Seat) {
+        if self.once().has_rung() {
+            *seat = None;
+        } else {
+            self.bell().leave(seat);
+        }
     }
 }
 
@@ -223,13 +94,13 @@ impl<T, H: Borrow<Receiver<T>>> Event for Arrival<T, H> {
 #[inline]
 #[must_use]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
-    let (there, here) = Shared::pair(Once::new);
+    let (there, here) = pair();
     (Sender { once: there }, Receiver { once: here })
 }
 
 /// The end that sends one message. Dropped without, it ends the channel, and the receiver hears of it.
 pub struct Sender<T> {
-    once: Shared<Once<T>>,
+    once: There<T>,
 }
 
 impl<T> Sender<T> {
@@ -260,32 +131,35 @@ impl<T> Sender<T> {
     }
 }
 
-impl<T> Drop for Sender<T> {
-    #[inline]
-    fn drop(&mut self) {
-        self.once.close();
-    }
-}
-
 /// The end that receives the message.
 ///
 /// It can be [awaited](IntoFuture), and be an [arm](crate::Select::arm) of a select, which is ready when
-/// [`recv`](Receiver::recv) would not wait.
+/// [`recv`](Receiver::recv) would not wait, and from then on for ever: take it out of a select that is used again.
+///
+/// ```
+/// let (s, r) = narrows::oneshot::channel();
+/// let mut select = narrows::Select::new();
+/// select.arm(&r);
+/// s.send(1).unwrap();
+/// select.select().finish();
+/// assert_eq!(r.recv(), Ok(1));
+/// ```
 pub struct Receiver<T> {
-    once: Shared<Once<T>>,
+    once: Here<T>,
 }
 
 impl<T> Receiver<T> {
-    /// Receives the message, waiting for it.
+    /// Receives the message, waiting for it. The others leave the receiver where it is.
     ///
     /// # Errors
     /// If none will come: the sender is gone, the message has been received, or the channel was closed.
     #[inline]
-    pub fn recv(&self) -> Result<T, RecvError> {
-        if let Some(outcome) = self.once.take() {
+    pub fn recv(mut self) -> Result<T, RecvError> {
+        if let Some(outcome) = self.once.take_last() {
             return outcome;
         }
-        wait::block_slow(&mut Arrival::op(self), Deadline::Never).expect("without a deadline a wait ends with a result")
+        wait::block_slow(&mut Arrival::op(&self), Deadline::Never)
+            .expect("without a deadline a wait ends with a result")
     }
 
     /// Receives the message if it is there.
@@ -346,18 +220,7 @@ impl<T> Receiver<T> {
 
     /// Whether a receive would fail with `Disconnected`: no message is inside, and none will come.
     pub fn is_disconnected(&self) -> bool {
-        self.once.has(OVER) || {
-            answer::before_no();
-            self.once.has(OVER)
-        }
-    }
-}
-
-impl<T> Drop for Receiver<T> {
-    #[inline]
-    fn drop(&mut self) {
-        self.once.close();
-        drop(self.once.take());
+        self.once.is_over()
     }
 }
 
@@ -379,7 +242,7 @@ impl<T> Arm for Receiver<T> {
     }
 
     fn retract(&self, seat: &mut Seat) {
-        self.once.arrival.leave(seat);
+        self.once.arrival().leave(seat);
     }
 }
 
@@ -390,6 +253,16 @@ impl<T> IntoFuture for Receiver<T> {
     #[inline]
     fn into_future(self) -> RecvFuture<T, Receiver<T>> {
         RecvFuture(TaskWait::new(Arrival::op(self)))
+    }
+}
+
+impl<'a, T> IntoFuture for &'a Receiver<T> {
+    type Output = Result<T, RecvError>;
+    type IntoFuture = RecvFuture<T, &'a Receiver<T>>;
+
+    #[inline]
+    fn into_future(self) -> RecvFuture<T, &'a Receiver<T>> {
+        self.recv_async()
     }
 }
 
@@ -409,7 +282,13 @@ impl<T, H: Borrow<Receiver<T>>> Future for RecvFuture<T, H> {
             wait.finish();
             return Poll::Ready(outcome);
         }
-        wait.poll_on(cx, false)
+        wait.poll_on(cx, true)
+    }
+}
+
+impl<T, H: Borrow<Receiver<T>>> RecvFuture<T, H> {
+    pub(crate) fn receiver(&self) -> &Receiver<T> {
+        self.0.op().event.receiver.borrow()
     }
 }
 
