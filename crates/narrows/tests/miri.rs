@@ -2,13 +2,14 @@
 //! Invariant: nothing here is forgotten on purpose, for miri counts what is left.
 
 use std::{
+    future::IntoFuture,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
     thread,
     time::Duration,
 };
@@ -319,4 +320,25 @@ fn one_message_crosses() {
     assert_eq!(s.ask(|reply| (3, reply)).unwrap(), 6);
     drop(s);
     server.join().unwrap();
+}
+
+/// An executor may poll a task while it is woken, and that ends with the receiver: the sender has then not done yet.
+#[test]
+fn a_waker_may_end_the_receiver() {
+    struct OnTheSpot(Mutex<Option<oneshot::RecvFuture<Box<u8>, oneshot::Receiver<Box<u8>>>>>);
+    impl Wake for OnTheSpot {
+        fn wake(self: Arc<Self>) {
+            let future = self.0.lock().unwrap().take();
+            assert_eq!(poll_once(&mut future.unwrap()), Poll::Ready(Ok(Box::new(1))));
+        }
+    }
+
+    let (s, r) = oneshot::channel();
+    let task = Arc::new(OnTheSpot(Mutex::new(None)));
+    let mut future = r.into_future();
+    let waker = Waker::from(task.clone());
+    assert!(Pin::new(&mut future).poll(&mut Context::from_waker(&waker)).is_pending());
+    *task.0.lock().unwrap() = Some(future);
+    s.send(Box::new(1)).unwrap();
+    assert!(task.0.lock().unwrap().is_none());
 }
