@@ -325,7 +325,8 @@ fn one_message_crosses() {
 /// An executor may poll a task while it is woken, and that ends with the receiver: the sender has then not done yet.
 #[test]
 fn a_waker_may_end_the_receiver() {
-    struct OnTheSpot(Mutex<Option<oneshot::RecvFuture<Box<u8>, oneshot::Receiver<Box<u8>>>>>);
+    type Answer = oneshot::RecvFuture<Box<u8>, oneshot::Receiver<Box<u8>>>;
+    struct OnTheSpot(Mutex<Option<Answer>>);
     impl Wake for OnTheSpot {
         fn wake(self: Arc<Self>) {
             let future = self.0.lock().unwrap().take();
