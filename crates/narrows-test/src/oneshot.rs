@@ -17,14 +17,15 @@ enum Way {
     Blocked,
     Timed,
     Selected,
+    Macro,
     OnPool,
     OnTokio,
     Awaited,
     SelectAwaited,
 }
 
-const WAYS: [Way; 7] =
-    [Way::Blocked, Way::Timed, Way::Selected, Way::OnPool, Way::OnTokio, Way::Awaited, Way::SelectAwaited];
+const WAYS: [Way; 8] =
+    [Way::Blocked, Way::Timed, Way::Selected, Way::Macro, Way::OnPool, Way::OnTokio, Way::Awaited, Way::SelectAwaited];
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -45,6 +46,10 @@ impl Way {
                 select.select().finish();
                 r.try_recv().map_err(disconnected)
             }
+            Way::Macro => narrows::select! {
+                recv(r) -> message => message,
+                recv(narrows::never::<T>()) -> _ => unreachable!("it is never ready"),
+            },
             Way::SelectAwaited => {
                 let mut select = Select::new();
                 select.arm(&r);
@@ -56,7 +61,7 @@ impl Way {
 
     fn spawn<T: Send + 'static>(self, r: Receiver<T>) -> Actor<Result<T, RecvError>> {
         let host = match self {
-            Way::Blocked | Way::Timed | Way::Selected => Host::Thread,
+            Way::Blocked | Way::Timed | Way::Selected | Way::Macro => Host::Thread,
             Way::OnPool => Host::Pool,
             Way::OnTokio | Way::Awaited | Way::SelectAwaited => Host::Tokio,
         };

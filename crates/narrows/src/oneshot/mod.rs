@@ -133,16 +133,19 @@ impl<T> Sender<T> {
 
 /// The end that receives the message.
 ///
-/// It can be [awaited](IntoFuture), and be an [arm](crate::Select::arm) of a select, which is ready when
-/// [`recv`](Receiver::recv) would not wait, and from then on for ever: take it out of a select that is used again.
+/// It can be [awaited](IntoFuture), and stand in [`select!`](crate::select) or be an [arm](crate::Select::arm) of a
+/// `Select`, which is ready when [`recv`](Receiver::recv) would not wait, and from then on for ever: take it out of a select
+/// that is used again.
 ///
 /// ```
-/// let (s, r) = narrows::oneshot::channel();
-/// let mut select = narrows::Select::new();
-/// select.arm(&r);
+/// use narrows::{after, oneshot, select};
+///
+/// let (s, r) = oneshot::channel();
 /// s.send(1).unwrap();
-/// select.select().finish();
-/// assert_eq!(r.recv(), Ok(1));
+/// select! {
+///     recv(r) -> answer => assert_eq!(answer, Ok(1)),
+///     recv(after(std::time::Duration::from_secs(60))) -> _ => panic!("no answer"),
+/// }
 /// ```
 pub struct Receiver<T> {
     once: Here<T>,

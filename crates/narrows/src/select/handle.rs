@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::{Receiver, SelectedOperation, Sender, arm::Entry};
+use crate::{Receiver, RecvError, SelectedOperation, Sender, arm::Entry, oneshot};
 
 /// What an arm of the macros may name: a sender, a receiver, whatever dereferences to one, or an `Option` of these, where
 /// `None` disables the arm.
@@ -14,14 +14,14 @@ use crate::{Receiver, SelectedOperation, Sender, arm::Entry};
     label = "expected a sender, a receiver or an `Option` of one"
 )]
 pub trait SelectArm<How> {
-    /// `Sender<T>` or `Receiver<T>`.
+    /// `Sender<T>`, `Receiver<T>` or `oneshot::Receiver<T>`.
     type End: End;
 
     /// The end of the channel, or `None` where the arm is disabled.
     fn select_arm(&self) -> Option<&Self::End>;
 }
 
-/// `Sender<T>` or `Receiver<T>`.
+/// `Sender<T>`, `Receiver<T>` or `oneshot::Receiver<T>`.
 pub trait End {
     /// The arm that this end is.
     fn entry(&self) -> Entry<'_>;
@@ -36,6 +36,44 @@ impl<T> End for Sender<T> {
 impl<T> End for Receiver<T> {
     fn entry(&self) -> Entry<'_> {
         self.recv_arm()
+    }
+}
+
+impl<T> End for oneshot::Receiver<T> {
+    fn entry(&self) -> Entry<'_> {
+        Entry { arm: self, target: None }
+    }
+}
+
+/// What a `recv` arm may name.
+#[diagnostic::on_unimplemented(
+    message = "an arm `recv` of `select!` cannot name a `{Self}`",
+    label = "expected a receiver or an `Option` of one"
+)]
+pub trait RecvEnd: End {
+    /// What it receives.
+    type Message;
+
+    /// Completes the operation that was chosen.
+    fn complete(&self, operation: SelectedOperation<'_>) -> Result<Self::Message, RecvError>;
+}
+
+impl<T> RecvEnd for Receiver<T> {
+    type Message = T;
+
+    #[inline(always)]
+    fn complete(&self, operation: SelectedOperation<'_>) -> Result<T, RecvError> {
+        operation.recv(self)
+    }
+}
+
+impl<T> RecvEnd for oneshot::Receiver<T> {
+    type Message = T;
+
+    fn complete(&self, operation: SelectedOperation<'_>) -> Result<T, RecvError> {
+        operation.finish();
+        // It is there, unless another thread with this receiver was faster.
+        self.try_recv().map_err(|_| RecvError)
     }
 }
 
@@ -67,6 +105,14 @@ impl<T> SelectArm<Itself> for Receiver<T> {
     }
 }
 
+impl<T> SelectArm<Itself> for oneshot::Receiver<T> {
+    type End = oneshot::Receiver<T>;
+
+    fn select_arm(&self) -> Option<&oneshot::Receiver<T>> {
+        Some(self)
+    }
+}
+
 impl<How, P: Deref<Target: SelectArm<How>> + ?Sized> SelectArm<ByDeref<How>> for P {
     type End = <P::Target as SelectArm<How>>::End;
 
@@ -84,8 +130,17 @@ impl<How, A: SelectArm<How>> SelectArm<ByOption<How>> for Option<A> {
 }
 
 /// The receiver that a `recv` arm names.
-pub fn receiver<How, T, A: SelectArm<How, End = Receiver<T>> + ?Sized>(named: &A) -> Option<&Receiver<T>> {
+pub fn receiver<How, A: SelectArm<How, End: RecvEnd> + ?Sized>(named: &A) -> Option<&A::End> {
     named.select_arm()
+}
+
+/// Completes a `recv` arm.
+#[inline(always)]
+pub fn received<E: RecvEnd>(
+    operation: Option<SelectedOperation<'_>>,
+    receiver: Option<&E>,
+) -> Result<E::Message, RecvError> {
+    present(receiver).complete(present(operation))
 }
 
 /// The sender that a `send` arm names.

@@ -52,6 +52,9 @@
 /// around `select!`. The senders, the receivers and the timeout are evaluated once, in the order written and the timeout
 /// last, and may be temporaries. The message is evaluated only if its arm was taken.
 ///
+/// A receiver may be that of a [`oneshot`](crate::oneshot), whose arm is ready for ever once its message has come: take it
+/// out of a loop by an `Option`.
+///
 /// There is at most one `default`. Without it `select!` waits as long as it takes, `select! {}` for ever. The caller's
 /// `recursion_limit` bounds the number of arms, to about 120 if it is left alone.
 ///
@@ -241,7 +244,7 @@ macro_rules! __select {
 
     // A body is that of a `match` arm, not the end of a block, where the compiler would find braces in `=> { 1 }` needless.
     (@finish recv $args:tt [$pattern:pat] $body:tt $handle:ident $operation:ident) => {{
-        let result = $crate::internal::present($operation).recv($crate::internal::present($handle));
+        let result = $crate::internal::received($operation, $handle);
         let $pattern = result;
         match () {
             () => $body,
