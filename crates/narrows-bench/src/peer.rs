@@ -90,3 +90,14 @@ pub(crate) trait TaskPeer: 'static {
     fn send<M: Message>(tx: &mut Self::Tx<M>, message: M) -> impl Future<Output = ()> + Send;
     fn recv<M: Message>(rx: &mut Self::Rx<M>) -> impl Future<Output = M> + Send;
 }
+
+/// A channel for one message.
+pub(crate) trait OncePeer: 'static {
+    type Tx<M: Message>: Send + 'static;
+    type Rx<M: Message>: Send + 'static;
+
+    fn pair<M: Message>() -> (Self::Tx<M>, Self::Rx<M>);
+    fn send<M: Message>(tx: Self::Tx<M>, message: M);
+    fn recv<M: Message>(rx: Self::Rx<M>) -> M;
+    fn recv_async<M: Message>(rx: Self::Rx<M>) -> impl Future<Output = M> + Send;
+}

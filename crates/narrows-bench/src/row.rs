@@ -30,6 +30,10 @@ pub(crate) enum Load {
     TrySend,
     /// Create, send one message, receive it, drop.
     Create,
+    /// A channel for one message: create, send, receive.
+    Oneshot,
+    /// A question that carries the sender of its answer, and the answer.
+    Ask,
     /// One thread receives from this many channels, each fed by a thread.
     SelectRx(u64),
     /// As many threads select among senders as among receivers.
@@ -105,6 +109,10 @@ pub(crate) fn all() -> Vec<Row> {
         add(How::Tasks, Load::Stream(shape(senders, receivers)), &CAPACITIES, eight);
     }
     add(How::Tasks, Load::PingPong, waiting, eight);
+    for how in [How::Threads, How::Tasks] {
+        add(how, Load::Oneshot, &CAPACITIES[1..2], eight);
+        add(how, Load::Ask, &CAPACITIES[1..2], eight);
+    }
     for busy in [false, true] {
         add(How::Threads, Load::Latency { busy }, &CAPACITIES, eight);
     }
@@ -155,13 +163,16 @@ impl Row {
     /// Two threads over few places: the scheduler decides, so samples are long.
     pub(crate) fn waits(&self) -> bool {
         matches!(self.capacity, Capacity::Places(0 | 1))
-            && !matches!(self.load, Load::One | Load::TryRecv | Load::TrySend)
+            && !matches!(self.load, Load::One | Load::TryRecv | Load::TrySend | Load::Oneshot)
     }
 
     /// Threads meet in it, so that it matters how far apart their cores are.
     pub(crate) fn meets(&self) -> bool {
         !self.is_memory()
-            && !matches!(self.load, Load::One | Load::TryRecv | Load::TrySend | Load::Create | Load::Selector(_))
+            && !matches!(
+                self.load,
+                Load::One | Load::TryRecv | Load::TrySend | Load::Create | Load::Oneshot | Load::Selector(_)
+            )
     }
 
     /// Decides the targets, and is measured by `--quick`.
@@ -196,6 +207,8 @@ impl fmt::Display for Load {
             Self::TryRecv => f.write_str("try_recv"),
             Self::TrySend => f.write_str("try_send"),
             Self::Create => f.write_str("create"),
+            Self::Oneshot => f.write_str("oneshot"),
+            Self::Ask => f.write_str("ask"),
             Self::SelectRx(channels) => write!(f, "select_rx-{channels}"),
             Self::SelectBoth(threads) => write!(f, "select_both-{threads}"),
             Self::Selector(receivers) => write!(f, "selector-{receivers}"),

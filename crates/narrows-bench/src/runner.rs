@@ -1,9 +1,9 @@
 //! One peer, ready to run any row: the only place where a row meets the types of a peer.
 
-use crate::load::{Figures, latency, memory, select, tasks, threads, tries};
+use crate::load::{Figures, latency, memory, once, select, tasks, threads, tries};
 use crate::machine::{Place, two_cores};
 use crate::message::{Message, Words};
-use crate::peer::{Peer, TaskPeer};
+use crate::peer::{OncePeer, Peer, TaskPeer};
 use crate::row::{How, Load, Row};
 
 /// Runs a row with so many messages; `None` where the peer has no such row.
@@ -37,6 +37,18 @@ impl Runner {
             How::Tasks => tasked::<P, Words<1>>(row, count),
             How::Threads | How::Pinned => threads(row, count),
         })
+    }
+
+    /// A peer with a channel for one message alone.
+    pub(crate) fn once<P: OncePeer>(name: &'static str) -> Self {
+        Self::new(name, |row, count| single::<P, Words<1>>(row, count))
+    }
+
+    /// The same besides what it has.
+    pub(crate) fn and_once<P: OncePeer>(self) -> Self {
+        let run = self.run;
+        let once = |row: &Row, count| single::<P, Words<1>>(row, count);
+        Self { run: Box::new(move |row, count| once(row, count).or_else(|| run(row, count))), ..self }
     }
 
     /// Shown beside the others, and not counted.
@@ -97,6 +109,17 @@ fn threaded<P: Peer>(row: &Row, place: Place, count: u64) -> Option<Figures> {
         Load::Latency { busy } => latency::latency::<P, M>(capacity, busy),
         Load::MemoryEmpty => memory::empty::<P, M>(capacity),
         Load::MemoryDrained => memory::drained::<P, M>(capacity),
+        Load::Oneshot | Load::Ask => None,
+    }
+}
+
+fn single<P: OncePeer, M: Message>(row: &Row, count: u64) -> Option<Figures> {
+    match (row.load, row.how) {
+        (Load::Oneshot, How::Tasks) => Some(once::one_awaited::<P, M>(count)),
+        (Load::Oneshot, _) => Some(once::one::<P, M>(count)),
+        (Load::Ask, How::Tasks) => Some(once::ask_awaited::<P, M>(count)),
+        (Load::Ask, _) => Some(once::ask::<P, M>(count)),
+        _ => None,
     }
 }
 

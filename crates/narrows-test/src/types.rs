@@ -223,6 +223,8 @@ pub fn rule_20_oneshots_are_send_if_their_message_is() {
     sync::<oneshot::Sender<Bare>>();
     send::<oneshot::Receiver<Bare>>();
     sync::<oneshot::Receiver<Bare>>();
+    unpin::<oneshot::Sender<std::marker::PhantomPinned>>();
+    unpin::<oneshot::Receiver<std::marker::PhantomPinned>>();
     unwind_safe::<oneshot::Sender<Bare>>();
     unwind_safe::<oneshot::Receiver<Bare>>();
     let (s, r) = oneshot::channel::<Bare>();

@@ -144,8 +144,10 @@ pub(crate) fn set_alarm(slot: &mut Option<Box<Alarm>>, due: Option<Instant>, wak
     });
     if !is_set {
         *slot = None;
-        let order = |at| clock::order(at, Sleeper::Task(waker.clone()));
-        *slot = due.map(|at| Box::new(Alarm { key: order(at), waker: Some(waker.clone()) }));
+        *slot = due.map(|at| {
+            let [woken, own] = [waker.clone(), waker.clone()];
+            Box::new(Alarm { key: clock::order(at, Sleeper::Task(woken)), waker: Some(own) })
+        });
     }
 }
 

@@ -343,3 +343,42 @@ fn a_waker_may_end_the_receiver() {
     s.send(Box::new(1)).unwrap();
     assert!(task.0.lock().unwrap().is_none());
 }
+
+/// Who ends one end may still be inside the step that says so when the other end frees it all.
+#[test]
+fn the_ends_of_one_message_part() {
+    for round in 0..12 {
+        let (s, r) = oneshot::channel();
+        let sender = thread::spawn(move || if round % 3 == 0 { drop(s) } else { drop(s.send(Box::new(1))) });
+        if round % 2 == 0 {
+            assert_eq!(r.recv().is_ok(), round % 3 != 0);
+        } else {
+            drop(r);
+        }
+        sender.join().unwrap();
+    }
+}
+
+/// Nobody keeps a waker beside a message that was received, however the two met.
+#[test]
+fn no_waker_stays_behind() {
+    struct Sends(Mutex<Option<oneshot::Sender<u8>>>);
+    impl Wake for Sends {
+        fn wake(self: Arc<Self>) {}
+    }
+    let task = Arc::new(Sends(Mutex::new(None)));
+    let (s, r) = oneshot::channel();
+    *task.0.lock().unwrap() = Some(s);
+    let other = task.clone();
+    let sender = thread::spawn(move || other.0.lock().unwrap().take().unwrap().send(1).unwrap());
+    let waker = Waker::from(task.clone());
+    let mut future = r.recv_async();
+    while Pin::new(&mut future).poll(&mut Context::from_waker(&waker)).is_pending() {
+        thread::yield_now();
+    }
+    sender.join().unwrap();
+    drop(future);
+    drop(waker);
+    assert_eq!(Arc::strong_count(&task), 1);
+    drop(r);
+}

@@ -16,7 +16,7 @@ type Pair<const N: usize> = (Sender<[u64; N]>, Receiver<[u64; N]>);
 /// A name, and what it runs so many times over.
 type Path = (&'static str, fn(u64));
 
-const PATHS: [Path; 19] = [
+const PATHS: [Path; 20] = [
     ("one/1/8B", |count| one(&narrows::bounded::<[u64; 1]>(1), count)),
     ("one/64/8B", |count| one(&narrows::bounded::<[u64; 1]>(64), count)),
     ("one/unbounded/8B", |count| one(&narrows::unbounded::<[u64; 1]>(), count)),
@@ -33,6 +33,7 @@ const PATHS: [Path; 19] = [
     ("create/1", |count| create(|| narrows::bounded(1), count)),
     ("create/64", |count| create(|| narrows::bounded(64), count)),
     ("create/unbounded", |count| create(narrows::unbounded, count)),
+    ("oneshot", oneshot),
     ("select/64", |count| select(|| narrows::bounded(64), count)),
     ("task/0", |count| task(&narrows::bounded(0), count)),
     ("task/64", |count| task(&narrows::bounded(64), count)),
@@ -80,6 +81,13 @@ fn try_send((tx, _rx): &Pair<1>, count: u64) {
 }
 
 /// Creation, one message, and the end.
+fn oneshot(count: u64) {
+    for number in 0..count {
+        let (s, r) = narrows::oneshot::channel();
+        assert!(s.send(number).is_ok() && r.recv() == Ok(number));
+    }
+}
+
 fn create(new: impl Fn() -> Pair<1>, count: u64) {
     for _ in 0..count {
         one(&black_box(new()), 1);

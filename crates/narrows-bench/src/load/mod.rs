@@ -3,6 +3,7 @@
 
 pub(crate) mod latency;
 pub(crate) mod memory;
+pub(crate) mod once;
 pub(crate) mod select;
 pub(crate) mod tasks;
 pub(crate) mod threads;

@@ -12,7 +12,7 @@ use super::{Figures, Work, cost, per, share, verify};
 use crate::message::Message;
 use crate::peer::{Shape, TaskPeer};
 
-static RUNTIME: LazyLock<Runtime> =
+pub(super) static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_multi_thread().worker_threads(2).build().expect("two threads can be had"));
 
 /// The works, and what the workers kept alive.

@@ -1,10 +1,11 @@
 //! crossfire: a type per shape and per store; each is a peer here, and a row asks the narrowest that fits it.
 //! `detect_backoff_cfg` was called before the first row, as its documentation advises for virtual machines.
 
+use crossfire::oneshot::{RxOneshot, TxOneshot, oneshot};
 use crossfire::{AsyncRx, AsyncTx, MAsyncRx, MAsyncTx, MRx, MTx, Rx, Tx, mpmc, mpsc, select, spsc};
 
 use crate::message::Message;
-use crate::peer::{Ends, Peer, Select, Shape, TaskEnds, TaskPeer};
+use crate::peer::{Ends, OncePeer, Peer, Select, Shape, TaskEnds, TaskPeer};
 
 const LIVES: &str = "the other end lives";
 
@@ -136,3 +137,28 @@ flavour!(MpmcArray "crossfire mpmc::Array" TO_MANY mpmc::Array (MTx tx) (MRx rx)
     capacity => many(capacity, mpmc::Array::new));
 flavour!(MpmcList "crossfire mpmc::List" TO_MANY mpmc::List (MTx tx) (MRx rx) (MAsyncTx) (MAsyncRx)
     capacity => any(capacity, mpmc::List::new));
+
+/// Its channel for one message.
+#[derive(Debug)]
+pub(crate) struct Oneshot;
+
+impl OncePeer for Oneshot {
+    type Tx<M: Message> = TxOneshot<M>;
+    type Rx<M: Message> = RxOneshot<M>;
+
+    fn pair<M: Message>() -> (TxOneshot<M>, RxOneshot<M>) {
+        oneshot()
+    }
+
+    fn send<M: Message>(tx: TxOneshot<M>, message: M) {
+        tx.send(message);
+    }
+
+    fn recv<M: Message>(rx: RxOneshot<M>) -> M {
+        rx.recv().expect(LIVES)
+    }
+
+    async fn recv_async<M: Message>(rx: RxOneshot<M>) -> M {
+        rx.await.expect(LIVES)
+    }
+}

@@ -19,7 +19,7 @@ pub(crate) use go::{absent as absent_go, clean};
 /// Ours first; the others in the order in which a table shows them.
 pub(crate) fn all() -> Vec<Runner> {
     vec![
-        Runner::both::<narrows::Narrows>(),
+        Runner::both::<narrows::Narrows>().and_once::<narrows::Narrows>(),
         Runner::threads::<crossbeam::Crossbeam>(),
         Runner::both::<crossfire::SpscOne>(),
         Runner::both::<crossfire::SpscArray>(),
@@ -30,10 +30,11 @@ pub(crate) fn all() -> Vec<Runner> {
         Runner::both::<crossfire::MpmcOne>(),
         Runner::both::<crossfire::MpmcArray>(),
         Runner::both::<crossfire::MpmcList>(),
+        Runner::once::<crossfire::Oneshot>("crossfire oneshot"),
         Runner::both::<kanal::Kanal>(),
         Runner::both::<flume::Flume>(),
         Runner::both::<async_channel::AsyncChannel>(),
-        Runner::both::<tokio::Tokio>(),
+        Runner::both::<tokio::Tokio>().and_once::<tokio::Tokio>(),
         Runner::threads::<std_mpsc::Std>(),
         Runner::both::<thingbuf::Thingbuf>(),
         go::runner(),

@@ -1,7 +1,9 @@
-//! Narrows: one type for every row.
+//! Narrows: one type for every row, and one for a single message.
+
+use narrows::oneshot;
 
 use crate::message::Message;
-use crate::peer::{Ends, Peer, Select, TaskEnds, TaskPeer};
+use crate::peer::{Ends, OncePeer, Peer, Select, TaskEnds, TaskPeer};
 
 const LIVES: &str = "the other end lives";
 
@@ -89,5 +91,26 @@ impl TaskPeer for Narrows {
 
     async fn recv<M: Message>(rx: &mut Self::Rx<M>) -> M {
         rx.recv_async().await.expect(LIVES)
+    }
+}
+
+impl OncePeer for Narrows {
+    type Tx<M: Message> = oneshot::Sender<M>;
+    type Rx<M: Message> = oneshot::Receiver<M>;
+
+    fn pair<M: Message>() -> (oneshot::Sender<M>, oneshot::Receiver<M>) {
+        oneshot::channel()
+    }
+
+    fn send<M: Message>(tx: oneshot::Sender<M>, message: M) {
+        tx.send(message).expect(LIVES);
+    }
+
+    fn recv<M: Message>(rx: oneshot::Receiver<M>) -> M {
+        rx.recv().expect(LIVES)
+    }
+
+    async fn recv_async<M: Message>(rx: oneshot::Receiver<M>) -> M {
+        rx.await.expect(LIVES)
     }
 }

@@ -1,9 +1,10 @@
-//! tokio's mpsc, with its blocking methods for threads. Two types of sender and of receiver, as in std.
+//! tokio's mpsc and oneshot, with their blocking methods for threads. Two types of sender and of receiver, as in std.
 
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, UnboundedSender, channel, unbounded_channel};
+use tokio::sync::oneshot;
 
 use crate::message::Message;
-use crate::peer::{Ends, Peer, TaskEnds, TaskPeer};
+use crate::peer::{Ends, OncePeer, Peer, TaskEnds, TaskPeer};
 
 const LIVES: &str = "the other end lives";
 
@@ -106,5 +107,26 @@ impl TaskPeer for Tokio {
             Rx::Unbounded(rx) => rx.recv().await,
         }
         .expect(LIVES)
+    }
+}
+
+impl OncePeer for Tokio {
+    type Tx<M: Message> = oneshot::Sender<M>;
+    type Rx<M: Message> = oneshot::Receiver<M>;
+
+    fn pair<M: Message>() -> (oneshot::Sender<M>, oneshot::Receiver<M>) {
+        oneshot::channel()
+    }
+
+    fn send<M: Message>(tx: oneshot::Sender<M>, message: M) {
+        assert!(tx.send(message).is_ok(), "{LIVES}");
+    }
+
+    fn recv<M: Message>(rx: oneshot::Receiver<M>) -> M {
+        rx.blocking_recv().expect(LIVES)
+    }
+
+    async fn recv_async<M: Message>(rx: oneshot::Receiver<M>) -> M {
+        rx.await.expect(LIVES)
     }
 }

@@ -73,15 +73,6 @@ impl<T, H: Borrow<Receiver<T>>> Event for Arrival<T, H> {
     fn announce(&self) -> bool {
         !self.once().is_news_to_come()
     }
-
-    /// Once everybody was told no ticket is left.
-    fn leave(&self, seat: &mut Seat) {
-        if self.once().has_rung() {
-            *seat = None;
-        } else {
-            self.bell().leave(seat);
-        }
-    }
 }
 
 /// Makes a channel for one message.

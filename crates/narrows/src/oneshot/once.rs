@@ -74,22 +74,22 @@ impl<T> Once<T> {
 
     /// Sets a flag; the word as it was before.
     #[inline]
-    fn set(&self, flag: usize) -> usize {
+    fn set(word: &AtomicUsize, flag: usize) -> usize {
         // AcqRel: Release for who sees the flag; Acquire pairs with who waits, whose ticket is then seen (`wait::bell`), and
         // with what the other end did before it was out.
-        self.word.fetch_or(flag, Ordering::AcqRel)
+        word.fetch_or(flag, Ordering::AcqRel)
     }
 
     /// The same, of what `flags` says of the word, unless one of `unless` is set.
     #[inline]
-    fn set_unless(&self, unless: usize, flags: impl Fn(usize) -> usize) -> Option<usize> {
+    fn set_unless(word: &AtomicUsize, unless: usize, flags: impl Fn(usize) -> usize) -> Option<usize> {
         // Acquire, as in `has`, also where it fails: what is seen here must be behind no later look into another channel, for
         // that may go without a fence (`answer`).
-        let mut before = self.word.load(Ordering::Acquire);
+        let mut before = word.load(Ordering::Acquire);
         while before & unless == 0 {
             let after = before | flags(before);
             // AcqRel: as in `set`; Release publishes the message, too.
-            match self.word.compare_exchange_weak(before, after, Ordering::AcqRel, Ordering::Acquire) {
+            match word.compare_exchange_weak(before, after, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
                     answer::acted();
                     return Some(before);
@@ -111,7 +111,7 @@ impl<T> Once<T> {
 
     /// No message will be sent. False if that was so, or one has been sent.
     pub(super) fn close(&self) -> bool {
-        let before = self.set_unless(SENT | OVER, |_| OVER);
+        let before = Self::set_unless(&self.word, SENT | OVER, |_| OVER);
         before.map(|before| self.ring(before)).is_some()
     }
 
@@ -121,7 +121,7 @@ impl<T> Once<T> {
         // Acquire: as in `has`.
         let mut word = self.word.load(Ordering::Acquire);
         if word & SENT != 0 && word & OVER == 0 {
-            word = self.set(OVER);
+            word = Self::set(&self.word, OVER);
             if word & OVER == 0 {
                 answer::acted();
                 // SAFETY: SENT is set, and it is we who set OVER.
@@ -138,7 +138,7 @@ impl<T> Once<T> {
 
     /// Notes that somebody waits for that: false if it is so already.
     pub(super) fn is_news_to_come(&self) -> bool {
-        self.set(HEARD) & (SENT | OVER) == 0
+        Self::set(&self.word, HEARD) & (SENT | OVER) == 0
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -147,11 +147,6 @@ impl<T> Once<T> {
 
     pub(super) fn is_over(&self) -> bool {
         self.truly_has(OVER)
-    }
-
-    /// Whether everybody has been told.
-    pub(super) fn has_rung(&self) -> bool {
-        self.has(SENDER_OUT)
     }
 }
 
@@ -172,7 +167,7 @@ impl<T> Event for &Once<T> {
     }
 
     fn announce(&self) -> bool {
-        self.set(WATCHED) & (OVER | SENT) != 0
+        Once::<T>::set(&self.word, WATCHED) & (OVER | SENT) != 0
     }
 }
 
@@ -194,6 +189,16 @@ pub(super) fn pair<T>() -> (There<T>, Here<T>) {
     (There { once, owned: PhantomData }, Here { once, owned: PhantomData })
 }
 
+/// The word alone, for the step after which another may free it all: a reference to more than that must not outlive it.
+///
+/// # Safety
+/// From `pair`, and the caller's end is not out.
+#[inline(always)]
+unsafe fn word<'a, T>(once: NonNull<Once<T>>) -> &'a AtomicUsize {
+    // SAFETY: the caller's promise: nobody has freed it.
+    unsafe { &(*once.as_ptr()).word }
+}
+
 /// Ends the use of one end; the last frees it all.
 struct Leaves<T> {
     once: NonNull<Once<T>>,
@@ -204,8 +209,8 @@ struct Leaves<T> {
 impl<T> Drop for Leaves<T> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: we are not out, so nobody has freed it.
-        if unsafe { self.once.as_ref() }.set(self.own) & self.other != 0 {
+        // SAFETY: we are not out.
+        if Once::<T>::set(unsafe { word(self.once) }, self.own) & self.other != 0 {
             // SAFETY: from the box in `pair`; the other end is out, and so are we.
             drop(unsafe { Box::from_raw(self.once.as_ptr()) });
         }
@@ -236,7 +241,8 @@ impl<T> There<T> {
         end.message.with_mut(|place| unsafe { *place = Some(message) });
         // Who waits is to be told in between.
         let flags = |word| if word & HEARD == 0 { SENT | SENDER_OUT } else { SENT };
-        match end.set_unless(OVER, flags) {
+        // SAFETY: we are not out.
+        match Once::<T>::set_unless(unsafe { word(end.once) }, OVER, flags) {
             Some(before) if before & HEARD == 0 => Ok(()),
             Some(_) => {
                 let _leaves = end.leaves();
@@ -270,11 +276,16 @@ impl<T> Drop for There<T> {
     }
 }
 
+// The message is in a box of its own.
+impl<T> Unpin for There<T> {}
+
 /// The receiver's end.
 pub(super) struct Here<T> {
     once: NonNull<Once<T>>,
     owned: PhantomData<Once<T>>,
 }
+
+impl<T> Unpin for Here<T> {}
 
 // SAFETY: as above.
 unsafe impl<T: Send> Send for Here<T> {}

@@ -23,12 +23,14 @@ use super::{
 };
 use crate::{
     arm::{Look, Seat, Ticket, Token, Who},
-    sync::{Arc, Mutex, lock},
+    sync::{Arc, AtomicU8, Mutex, Ordering, lock},
 };
 
 /// The line of those who wait.
 #[derive(Debug)]
 pub(crate) struct Bell {
+    /// 1 if there may be a ticket; written under the lock.
+    has_tickets: AtomicU8,
     line: Mutex<Line>,
 }
 
@@ -51,6 +53,10 @@ impl Line {
 
     fn has(&mut self, key: Token) -> bool {
         self.is_first(key) || self.others.as_mut().is_some_and(|others| others.is_linked(key))
+    }
+
+    fn has_tickets(&self) -> bool {
+        self.first.is_some() || self.others.as_ref().is_some_and(|others| others.in_use() != 0)
     }
 
     fn add(&mut self, party: Party, seat: &mut Seat, woken: &mut Woken) {
@@ -87,13 +93,18 @@ impl Line {
 impl Bell {
     #[inline(always)]
     pub(crate) fn new() -> Bell {
-        Bell { line: Mutex::new(Line { first: None, number: 0, others: None }) }
+        let line = Line { first: None, number: 0, others: None };
+        Bell { has_tickets: AtomicU8::new(0), line: Mutex::new(line) }
     }
 
     /// Runs `f` on the line; who is then in the list is woken, or dropped, without the lock.
     fn with<R>(&self, f: impl FnOnce(&mut Line, &mut Woken) -> R) -> R {
         let mut woken = Woken::default();
-        let result = f(&mut lock(&self.line), &mut woken);
+        let mut line = lock(&self.line);
+        let result = f(&mut line, &mut woken);
+        // Relaxed: as said in `leave`.
+        self.has_tickets.store(line.has_tickets().into(), Ordering::Relaxed);
+        drop(line);
         woken.wake();
         result
     }
@@ -133,7 +144,10 @@ impl Bell {
 
     /// Takes a ticket back.
     pub(crate) fn leave(&self, seat: &mut Seat) {
-        if let Some(key) = seat.take() {
+        let Some(key) = seat.take() else { return };
+        // Relaxed: no value older than what was written when our ticket came is seen here, and since then 0 was written only
+        // if that has gone.
+        if self.has_tickets.load(Ordering::Relaxed) != 0 {
             self.with(|line, woken| line.remove(key, woken));
         }
     }
@@ -171,11 +185,6 @@ pub(crate) trait Event {
 
     /// W2 and W3: that somebody waits. Whether it has happened.
     fn announce(&self) -> bool;
-
-    /// Takes the ticket of a task back.
-    fn leave(&self, seat: &mut Seat) {
-        self.bell().leave(seat);
-    }
 }
 
 /// The wait for it.
@@ -203,7 +212,7 @@ pub(crate) fn poll<E: Event>(event: &E, seat: &mut Seat, waker: &Waker) -> Poll<
     loop {
         if event.may_have_happened() {
             // First, for it may run code of the executor, and what that panics over is not to be what was taken.
-            event.leave(seat);
+            event.bell().leave(seat);
             if let Some(outcome) = event.outcome() {
                 return Poll::Ready(outcome);
             }
@@ -249,7 +258,7 @@ impl<E: Event> TaskOp for EventOp<E> {
     }
 
     fn leave(&mut self) {
-        self.event.leave(&mut self.seat);
+        self.event.bell().leave(&mut self.seat);
     }
 
     fn is_in_line(&self) -> bool {

@@ -102,6 +102,11 @@ impl<P: Payload> List<P> {
         }
     }
 
+    /// How many tickets there are, linked or not.
+    pub(crate) fn in_use(&self) -> usize {
+        self.in_use
+    }
+
     /// How many tickets the peer may find.
     #[inline]
     pub(crate) fn linked(&self) -> usize {

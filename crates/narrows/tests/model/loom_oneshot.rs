@@ -24,17 +24,17 @@ fn it_gets_across(name: &str, floor: usize, recv: fn(Receiver<Box<u8>>) -> Resul
 
 #[test]
 fn oneshot_to_a_thread() {
-    it_gets_across("oneshot_to_a_thread", 206, |r| r.recv());
+    it_gets_across("oneshot_to_a_thread", 253, |r| r.recv());
 }
 
 #[test]
 fn oneshot_to_a_task() {
-    it_gets_across("oneshot_to_a_task", 140, |r| block_on(r.recv_async()));
+    it_gets_across("oneshot_to_a_task", 112, |r| block_on(r.recv_async()));
 }
 
 #[test]
 fn oneshot_to_a_select() {
-    it_gets_across("oneshot_to_a_select", 357, |r| {
+    it_gets_across("oneshot_to_a_select", 473, |r| {
         let mut select = Select::new();
         select.arm(&r);
         select.select().finish();
@@ -98,7 +98,7 @@ fn oneshot_end_is_heard() {
 /// Rule 1: of two threads that wait one gets it, and the other hears of the end.
 #[test]
 fn oneshot_to_one_of_two() {
-    explore("oneshot_to_one_of_two", 123_604, || {
+    explore("oneshot_to_one_of_two", 93_417, || {
         let (s, r) = channel();
         let r = Arc::new(r);
         let other = r.clone();
