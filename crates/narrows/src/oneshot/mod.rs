@@ -6,7 +6,6 @@
 //! assert_eq!(r.recv(), Ok("done"));
 //! ```
 
-#[allow(unsafe_code)] // one message, written once and read once, in a box that the last end frees
 mod once;
 
 use std::{
