@@ -102,8 +102,8 @@ impl Bell {
         let mut woken = Woken::default();
         let mut line = lock(&self.line);
         let result = f(&mut line, &mut woken);
-        // Relaxed: as said in `leave`.
-        self.has_tickets.store(line.has_tickets().into(), Ordering::Relaxed);
+        // Release: pairs with the Acquire in `leave`; whoever was claimed here was so before.
+        self.has_tickets.store(line.has_tickets().into(), Ordering::Release);
         drop(line);
         woken.wake();
         result
@@ -145,9 +145,9 @@ impl Bell {
     /// Takes a ticket back.
     pub(crate) fn leave(&self, seat: &mut Seat) {
         let Some(key) = seat.take() else { return };
-        // Relaxed: no value older than what was written when our ticket came is seen here, and since then 0 was written only
-        // if that has gone.
-        if self.has_tickets.load(Ordering::Relaxed) != 0 {
+        // Acquire: pairs with the Release in `with`. No value older than what was written when our ticket came is seen here, and
+        // since then 0 was written only if that has gone; a claim of it came before, so none reaches our next wait.
+        if self.has_tickets.load(Ordering::Acquire) != 0 {
             self.with(|line, woken| line.remove(key, woken));
         }
     }
