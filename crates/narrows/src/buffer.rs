@@ -13,23 +13,23 @@
 //! again, though others may have been told meanwhile that the channel is at its end.
 
 mod chosen;
+mod inlet;
 mod line;
-
-use std::task::{Poll, Waker};
+mod outlet;
+mod taker;
 
 use self::{
-    chosen::{Books, MOVED, Numbered, held_in},
+    chosen::{Books, extra_in, held_in},
     line::Parcel,
 };
 use crate::{
     answer,
-    arm::{Look, Seat, Ticket, Token, Who},
-    error::{RecvError, SendError, TryRecvError},
-    flavor::{Inlet, Offering, Outlet, Stop, unless_full},
+    error::TryRecvError,
+    flavor::Stop,
     queue::{Consumer, NotEasy, Producer, Queue},
     role,
-    sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering, fence},
-    wait::list::{self, WaitList},
+    sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering},
+    wait::list::WaitList,
 };
 
 type End<'a, T> = Consumer<'a, T, Books<T>>;
@@ -137,7 +137,7 @@ impl<T> Buffer<T> {
         if end.has_next_for_sure() {
             return Ok(Front { buffer: self, end });
         }
-        Err(Some(if end.is_drained() { TryRecvError::Disconnected } else { TryRecvError::Empty }))
+        Err(Some(Self::why_not(&mut end)))
     }
 
     /// Open and full, for sure, at one moment within the call.
@@ -172,6 +172,13 @@ impl<T> Buffer<T> {
         self.exceeds(end.used(), self.reserved().load(Ordering::Relaxed), n)
     }
 
+    /// Under the send role: how many more there are places for.
+    fn room(&self, end: &mut Producer<'_, T, Books<T>>) -> usize {
+        // Relaxed: only the send role, which the caller holds, writes it.
+        let reserved = self.reserved().load(Ordering::Relaxed);
+        self.capacity.saturating_sub(end.used()).saturating_sub(reserved)
+    }
+
     /// Without the role: was `n` too many, at one moment within the call?
     fn looks_short_of(&self, n: usize) -> bool {
         // Acquire: pairs with the Release in `set_reserved`. A permit that was used has its message counted in `used`.
@@ -182,9 +189,10 @@ impl<T> Buffer<T> {
         self.is_short_of(n, &mut self.queue.producer())
     }
 
-    fn held(&self) -> usize {
+    /// What is held and what was put back; 0 if nothing is.
+    fn apart(&self) -> usize {
         // Acquire: pairs with the Release of the receive role's changes, in the order argued in `len`.
-        held_in(self.queue.recv_count().load(Ordering::Acquire))
+        self.queue.recv_count().load(Ordering::Acquire)
     }
 
     /// The only way to a place: under the send role, open, and with a fence before the answer "full".
@@ -218,19 +226,9 @@ impl<T> Buffer<T> {
 
     #[inline(always)]
     fn set_held(&self, word: usize) {
-        // Release: pairs with the Acquire in `held`.
+        // Release: pairs with the Acquire in `apart`.
         self.queue.recv_count().store(word, Ordering::Release);
         answer::acted();
-    }
-
-    /// Takes the next message into `into`, and gives back a place. False if there is none.
-    fn take(end: &mut End<'_, T>, into: &mut Option<T>) -> bool {
-        let Some(Numbered { message, .. }) = end.books_kept().and_then(|books| books.returned.pop_front()) else {
-            return end.take_if_any(into);
-        };
-        *into = Some(message);
-        end.give_back();
-        true
     }
 
     /// Whether or not there is a bound: so many permits may be out that no number is left for another place.
@@ -241,8 +239,12 @@ impl<T> Buffer<T> {
         }
     }
 
+    fn why_not(end: &mut End<'_, T>) -> TryRecvError {
+        if Self::drained(end) { TryRecvError::Disconnected } else { TryRecvError::Empty }
+    }
+
     fn drained(end: &mut End<'_, T>) -> bool {
-        end.is_drained() && end.books_kept().is_none_or(|books| books.returned.is_empty())
+        end.is_drained() && end.books_kept().is_none_or(|books| books.returned.is_empty() && books.leases == 0)
     }
 }
 
@@ -291,275 +293,6 @@ impl<T> Front<'_, T> {
     }
 }
 
-impl<T> Inlet<T> for Buffer<T> {
-    fn send(&self, message: &mut Option<T>, seat: &mut Seat, _: Who<'_>) -> Result<(), Stop> {
-        if message.is_none() && !self.reclaim(message, seat) {
-            return Ok(());
-        }
-        self.with_room(1, |end| end.push_from(message))?;
-        self.receivers.notify_fenced(1);
-        Ok(())
-    }
-
-    fn reserve(&self, n: usize, _: Who<'_>) -> Result<(), Stop> {
-        // Relaxed: only the send role, under which this runs, writes it. No overflow: there was room.
-        self.with_room(n, |_| self.set_reserved(self.reserved().load(Ordering::Relaxed) + n))
-    }
-
-    fn unreserve(&self, n: usize) {
-        let end = self.queue.producer();
-        self.set_reserved(self.sub_reserved(n));
-        drop(end);
-        self.places_are_free(n);
-    }
-
-    fn send_reserved(&self, message: &mut Option<T>) -> Result<(), Stop> {
-        self.fill_from(message, true)
-    }
-
-    fn enlist_send(&self, ticket: Ticket, seat: &mut Seat, offering: Offering<'_, T>) -> Look {
-        let (n, shown) = match offering {
-            Offering::Message(message) => (1, (self.shows_messages() && message.is_some()).then_some(message)),
-            Offering::Later => (1, None),
-            Offering::Places(n) => (n, None),
-        };
-        self.senders.show(ticket, seat, shown);
-        Look::ready(self.may_go_on(n))
-    }
-
-    fn note_claim(&self, seat: &mut Seat) {
-        list::was_claimed(seat);
-    }
-
-    fn retract_send(&self, seat: &mut Seat, message: &mut Option<T>) {
-        // A message that is here would change places with what the ticket shows, and go with it.
-        if message.is_none() {
-            self.reclaim(message, seat);
-        }
-        self.senders.retract(seat);
-    }
-
-    fn pass_on_send(&self, after: Seat) {
-        if self.senders.is_waited_on() && self.can_send(1, Who::THREAD) {
-            self.admit(after, 1);
-        }
-    }
-
-    fn poll_send(&self, message: &mut Option<T>, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), SendError<()>>> {
-        self.poll_send_in_line(message, seat, waker)
-    }
-
-    fn poll_reserve(&self, n: usize, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), SendError<()>>> {
-        self.poll_for_places(n, seat, waker, || unless_full(self.reserve(n, Who::TASK)))
-    }
-
-    fn leave_send(&self, seat: &mut Seat, message: &mut Option<T>) {
-        self.leave_send_line(seat, message);
-    }
-
-    fn choose_send(&self, who: Who<'_>) -> Option<Token> {
-        let chosen = if self.is_bounded {
-            self.reserve(1, who)
-        } else if self.queue.is_closed() {
-            Err(Stop::Closed)
-        } else {
-            Ok(())
-        };
-        match chosen {
-            Ok(()) => Some(Token::new(0, 0)),
-            Err(Stop::Closed) => Some(Token::DISCONNECTED),
-            Err(Stop::Full) => None,
-        }
-    }
-
-    fn claimed_send(&self, _: Seat) -> Option<Token> {
-        None
-    }
-
-    fn complete_send(&self, _: Token, message: &mut Option<T>) -> Result<(), Stop> {
-        self.fill_from(message, self.is_bounded)
-    }
-
-    fn abandon_send(&self, _: Token) {
-        if self.is_bounded {
-            self.unreserve(1);
-        }
-    }
-
-    fn can_send(&self, n: usize, _: Who<'_>) -> bool {
-        truly(|| self.queue.is_closed() || !self.looks_short_of(n))
-    }
-
-    fn may_send(&self) -> bool {
-        // Relaxed: a guess.
-        self.queue.looks_free(self.capacity) || self.closed.load(Ordering::Relaxed) != 0
-    }
-
-    fn send_patience(&self) -> usize {
-        self.patience()
-    }
-
-    fn close(&self) -> bool {
-        if self.queue.is_closed() {
-            return false;
-        }
-        let mut end = self.queue.producer();
-        if end.is_closed() {
-            return false;
-        }
-        end.close();
-        // Relaxed: a hint.
-        self.closed.store(1, Ordering::Relaxed);
-        drop(end);
-        // SeqCst: as in `WaitList::notify`, for both lists and for our caller's.
-        fence(Ordering::SeqCst);
-        self.senders.notify_all_fenced();
-        self.receivers.notify_all_fenced();
-        true
-    }
-
-    fn clear_one(&self, into: &mut Option<T>) -> bool {
-        self.queue.used() > 0 && Self::take(&mut self.consumer(), into)
-    }
-}
-
-impl<T> Outlet<T> for Buffer<T> {
-    fn recv(&self, into: &mut Option<T>, _: Who<'_>) -> Result<(), TryRecvError> {
-        let mut end = self.consumer();
-        if !Self::take(&mut end, into) {
-            let drained = Self::drained(&mut end);
-            return Err(if drained { TryRecvError::Disconnected } else { TryRecvError::Empty });
-        }
-        drop(end);
-        self.places_are_free(1);
-        Ok(())
-    }
-
-    fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look {
-        self.receivers.show(ticket, seat, None);
-        Look::ready(self.may_take())
-    }
-
-    fn was_received(&self, seat: &mut Seat, _: &mut Option<T>) -> bool {
-        list::was_claimed(seat);
-        false
-    }
-
-    fn retract_recv(&self, seat: &mut Seat) {
-        self.receivers.retract(seat);
-    }
-
-    fn pass_on_recv(&self) {
-        self.receivers.pass_on(|| self.can_recv(Who::THREAD));
-    }
-
-    fn poll_recv(&self, into: &mut Option<T>, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), RecvError>> {
-        self.poll_recv_in_line(into, seat, waker)
-    }
-
-    fn leave_recv(&self, seat: &mut Seat) {
-        if self.receivers.leave(seat) {
-            self.pass_on_recv();
-        }
-    }
-
-    fn choose_recv(&self, _: Who<'_>) -> Option<Token> {
-        let mut end = self.consumer();
-        if let Some(message) = end.books_kept().and_then(|books| books.returned.pop_front()) {
-            let number = message.number;
-            end.books().chosen.push(message);
-            self.set_held(self.held_word() + MOVED);
-            return Some(Token::new(number, 0));
-        }
-        if end.has_next_for_sure() && end.shows_next() {
-            return Some(Token::new(self.choose_next(&mut end), 0));
-        }
-        Self::drained(&mut end).then_some(Token::DISCONNECTED)
-    }
-
-    fn claimed_recv(&self, _: &mut Seat) -> Option<Token> {
-        None
-    }
-
-    fn complete_recv(&self, token: Token, into: &mut Option<T>) -> bool {
-        let mut end = self.consumer();
-        let Some(Numbered { message, .. }) = end.books().unchoose(token) else { return false };
-        *into = Some(message);
-        // In this order as in `take_chosen`.
-        end.give_back();
-        self.set_held(self.held_word() - MOVED);
-        drop(end);
-        self.places_are_free(1);
-        true
-    }
-
-    fn abandon_recv(&self, token: Token) {
-        let mut end = self.queue.consumer();
-        if !self.leave_chosen(&end, token) {
-            let books = end.books();
-            let Some(numbered) = books.unchoose(token) else { return };
-            let returned = &mut books.returned;
-            let at = returned.partition_point(|other| other.number < numbered.number);
-            returned.insert(at, numbered);
-            self.set_held(self.held_word() - MOVED);
-        }
-        drop(end);
-        self.receivers.notify_fenced(1);
-    }
-
-    fn can_recv(&self, _: Who<'_>) -> bool {
-        truly(|| self.queue.is_closed() || self.count() > 0)
-    }
-
-    fn may_recv(&self) -> bool {
-        // Relaxed: a guess.
-        self.queue.looks_filled() || self.closed.load(Ordering::Relaxed) != 0
-    }
-
-    fn was_a_receiver_overtaken(&self) -> bool {
-        self.receivers.was_overtaken()
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "only small differences count")]
-    fn recv_patience(&self) -> usize {
-        let patience = self.patience();
-        if patience == 0 {
-            return 0; // and nothing is written, where the sender looks, too
-        }
-        let taken = self.queue.given_back() as u32;
-        // Relaxed, both: a guess.
-        let before = self.last_wait.load(Ordering::Relaxed);
-        self.last_wait.store(taken, Ordering::Relaxed);
-        // One message a wait may be a question and an answer, which are not to be delayed, or the two ends may have fallen
-        // into step: now and then that is tried.
-        if taken.wrapping_sub(before) > 1 || taken.is_multiple_of(32) { patience } else { 0 }
-    }
-
-    fn is_closed(&self) -> bool {
-        truly(|| self.queue.is_closed())
-    }
-
-    fn is_drained(&self) -> bool {
-        answer::before_no();
-        self.queue.is_closed() && Self::drained(&mut self.consumer())
-    }
-
-    fn len(&self) -> usize {
-        // Every answer also says what has not happened.
-        answer::before_no();
-        self.count()
-    }
-
-    fn is_full(&self) -> bool {
-        answer::before_no();
-        self.looks_short_of(1)
-    }
-
-    fn capacity(&self) -> Option<usize> {
-        self.is_bounded.then_some(self.capacity)
-    }
-}
-
 impl<T> Buffer<T> {
     /// Messages inside, at one moment within the call.
     fn count(&self) -> usize {
@@ -567,12 +300,13 @@ impl<T> Buffer<T> {
         let used = self.queue.used();
         // With nothing held and no place given back meanwhile, `used` is the number of messages. A finishing select
         // gives back the place before it lowers `held`, so it cannot slip between these two looks.
-        if self.held() == 0 && self.queue.given_back() == head {
+        if self.apart() == 0 && self.queue.given_back() == head {
             return used.min(self.capacity);
         }
         let end = self.queue.consumer();
         // A push or a give-back may be half seen (see the head of `queue`).
-        end.used().saturating_sub(self.held()).min(self.capacity)
+        let apart = self.apart();
+        (end.used().saturating_sub(held_in(apart)) + extra_in(apart)).min(self.capacity)
     }
 }
 

@@ -172,6 +172,11 @@ impl<T> Chan<T> {
         if let Flavor::Timer(timer) = &self.flavor { timer.due() } else { None }
     }
 
+    /// Whether messages are sent into it: a timer has no sender.
+    pub(crate) fn has_inlet(&self) -> bool {
+        self.flavor.inlet().is_some()
+    }
+
     pub(crate) fn outlet(&self) -> &dyn Outlet<T> {
         self.flavor.outlet()
     }
@@ -243,11 +248,13 @@ impl<T> UnwindSafe for Chan<T> {}
 impl<T> RefUnwindSafe for Chan<T> {}
 
 /// How many handles one side has; how many calls of `close_now` are under way; and, of senders, whether there was ever a
-/// weak handle, from which another may come at any time.
+/// weak handle, from which another may come at any time; of receivers, whether the only one is to stay so.
 #[derive(Debug)]
 pub(crate) struct Holders(AtomicUsize);
 
 const WEAK: usize = 1 << (usize::BITS - 1);
+/// Of receivers, who need not know of weak ones.
+pub(crate) const EXCLUSIVE: usize = WEAK;
 const CLOSER: usize = 1 << (usize::BITS / 4 * 3);
 const CLOSERS: usize = WEAK - CLOSER;
 const HANDLES: usize = CLOSER - 1;
@@ -278,11 +285,30 @@ impl Holders {
         self.0.fetch_or(WEAK, Ordering::Relaxed);
     }
 
-    /// One more, unless there is none.
-    pub(crate) fn rejoin(&self) -> bool {
-        // Relaxed, thrice: as in `join`; nothing is read on the strength of this count.
-        let mut count = self.0.load(Ordering::Relaxed);
-        while count & HANDLES != 0 {
+    /// The only handle is the caller's: from now on no weak one becomes another. Asked for where none is lent by `lend`.
+    pub(crate) fn make_exclusive(&self) -> bool {
+        // Relaxed: a first look.
+        let mut word = self.0.load(Ordering::Relaxed);
+        while word & (HANDLES | EXCLUSIVE) == 1 {
+            // Acquire: pairs with the Release in `leave`; what the others did with their handles is seen.
+            match self.0.compare_exchange_weak(word, word | EXCLUSIVE, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+        false
+    }
+
+    pub(crate) fn end_exclusive(&self) {
+        // Release: pairs with the Acquire in `rejoin`.
+        self.0.fetch_and(!EXCLUSIVE, Ordering::Release);
+    }
+
+    /// One more, unless there is none, or `closed_by` forbids it.
+    pub(crate) fn rejoin(&self, closed_by: usize) -> bool {
+        // Acquire: pairs with the Release in `end_exclusive`. Relaxed, twice: as in `join`.
+        let mut count = self.0.load(Ordering::Acquire);
+        while count & HANDLES != 0 && count & closed_by == 0 {
             match self.0.compare_exchange_weak(count, count + 1, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => count = now,

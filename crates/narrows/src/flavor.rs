@@ -1,11 +1,15 @@
 //! The flavours of a channel and the only place that tells them apart. Knows what a flavour must do ([`Inlet`], [`Outlet`]), not how.
 
-use std::task::{Poll, Waker};
+use std::{
+    collections::VecDeque,
+    task::{Poll, Waker},
+};
 
 use crate::{
     arm::{Look, Seat, Ticket, Token, Who},
     buffer::Buffer,
     error::{RecvError, SendError, TryRecvError},
+    oneshot,
     time::Deadline,
     timer::Timer,
     zero::Zero,
@@ -54,6 +58,17 @@ pub(crate) enum Stop {
     Closed,
 }
 
+/// Says to who sent a message and waits for it to be received that it was; or brings it back.
+pub(crate) type Receipt<T> = oneshot::Sender<Option<T>>;
+
+/// Names a message that is out on a lease, and says whose place it keeps in use. Its maker alone knows more.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Hold {
+    pub(crate) number: usize,
+    /// It was put back, into a place that was reserved for it.
+    pub(crate) is_extra: bool,
+}
+
 /// How a send ended, unless it has to wait.
 pub(crate) fn unless_full(sent: Result<(), Stop>) -> Option<Result<(), SendError<()>>> {
     match sent {
@@ -91,6 +106,35 @@ pub(crate) trait Inlet<T> {
     /// Shows the message to receivers for a short while, without a ticket, where there is no place to look for. True if it
     /// has gone.
     fn offer(&self, _message: &mut Option<T>, _deadline: Deadline) -> bool {
+        false
+    }
+
+    /// Sends the first of `messages`, as many as there are places for; the rest stays. `Ok` if none does.
+    fn send_many(&self, messages: &mut VecDeque<T>, who: Who<'_>) -> Result<(), Stop> {
+        while let Some(message) = messages.pop_front() {
+            let mut message = Some(message);
+            if let Err(stop) = self.send(&mut message, &mut None, who) {
+                if let Some(message) = message {
+                    messages.push_front(message);
+                }
+                return Err(stop);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends now, also if the channel is full: then the oldest message goes out for it, into `out`. `Full` if there is none.
+    fn force_send(&self, message: &mut Option<T>, _out: &mut Option<T>, who: Who<'_>) -> Result<(), Stop> {
+        self.send(message, &mut None, who)
+    }
+
+    /// As `send_reserved`, of a message whose sender waits for it to be received; its number. Not where a send does that anyway.
+    fn send_awaited(&self, message: &mut Option<T>, _receipt: Receipt<T>) -> Result<usize, Stop> {
+        self.send_reserved(message).map(|()| 0)
+    }
+    /// Takes such a message back into `into`. False if it has been received; or chosen or leased, which is to be the same; or
+    /// its sender is about to hear of it.
+    fn take_back(&self, _number: usize, _into: &mut Option<T>) -> bool {
         false
     }
 
@@ -147,11 +191,57 @@ pub(crate) trait Inlet<T> {
     fn clear_one(&self, into: &mut Option<T>) -> bool;
 }
 
+/// A batch where there is no better way.
+pub(crate) fn recv_one_by_one<T>(
+    outlet: &(impl Outlet<T> + ?Sized),
+    into: &mut Vec<T>,
+    most: usize,
+    who: Who<'_>,
+) -> Result<usize, TryRecvError> {
+    let mut message = None;
+    let mut received = 0;
+    while received < most {
+        match outlet.recv(&mut message, who) {
+            Ok(()) => into.extend(message.take()),
+            Err(why) if received == 0 => return Err(why),
+            Err(_) => break,
+        }
+        received += 1;
+    }
+    Ok(received)
+}
+
 /// What a flavour does for receivers.
 pub(crate) trait Outlet<T> {
     /// Receives now, into `into`, which is empty. So with the other functions that receive: a large message is copied
     /// once, and not through the stack of every function on the way.
     fn recv(&self, into: &mut Option<T>, who: Who<'_>) -> Result<(), TryRecvError>;
+
+    /// Receives what is there, `most` at most and at least one; how many.
+    fn recv_many(&self, into: &mut Vec<T>, most: usize, who: Who<'_>) -> Result<usize, TryRecvError> {
+        recv_one_by_one(self, into, most, who)
+    }
+
+    /// Receives on a lease, which keeps the place in use.
+    fn lease(&self, into: &mut Option<T>, who: Who<'_>) -> Result<Hold, TryRecvError> {
+        self.recv(into, who).map(|()| Hold::default())
+    }
+    /// The same for a task, as `poll_recv`.
+    fn poll_lease(
+        &self,
+        into: &mut Option<T>,
+        seat: &mut Seat,
+        waker: &Waker,
+        _hold: &mut Hold,
+    ) -> Poll<Result<(), RecvError>> {
+        self.poll_recv(into, seat, waker)
+    }
+    /// The message was received for good.
+    fn end_lease(&self, _hold: Hold) {}
+    /// It comes back, to be received before all others that came later.
+    fn give_back(&self, hold: Hold, message: T);
+    /// Puts a message in front of all others, if there is a place.
+    fn unrecv(&self, message: &mut Option<T>) -> Result<(), Stop>;
 
     /// Waits for a sender for a short while, without a ticket, where there is nothing to look for. True if a message came.
     fn want(&self, _into: &mut Option<T>, _deadline: Deadline) -> bool {

@@ -32,6 +32,7 @@ pub mod guide {
 mod answer;
 pub mod arm;
 mod ask;
+mod batch;
 mod buffer;
 mod channel;
 mod error;
@@ -46,6 +47,7 @@ mod handle;
 mod iter;
 #[allow(unsafe_code)] // one box, freed once
 mod late;
+mod lease;
 #[allow(unsafe_code)] // one message, written once and read once
 pub mod oneshot;
 mod op;
@@ -57,6 +59,7 @@ mod queue;
 mod role;
 #[allow(unsafe_code)] // `Select` is Send and Sync whatever its messages are
 mod select;
+mod send_sync;
 #[allow(unsafe_code)] // one box, freed by the last handle
 mod shared;
 #[cfg(feature = "futures")]
@@ -68,6 +71,7 @@ mod wait;
 mod zero;
 
 pub use ask::{AskDeadlineFuture, AskFuture};
+pub use batch::{RecvManyFuture, SendManyFuture};
 pub use channel::{Builder, after, at, bounded, builder, never, tick, unbounded};
 pub use error::{
     AskError, AskTimeoutError, ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
@@ -76,10 +80,12 @@ pub use error::{
 pub use future::{Closed, RecvFuture, ReserveFuture, ReserveManyFuture, SendFuture};
 pub use handle::{Receiver, Sender, WeakReceiver, WeakSender};
 pub use iter::{Drain, IntoIter, Iter, TryIter};
+pub use lease::{Exclusive, Lease, LeaseFuture};
 pub use permit::{OwnedPermit, Permit, Permits};
 #[doc(hidden)]
 pub use select::internal;
 pub use select::{ReadyFuture, Select, SelectFuture, SelectedOperation};
+pub use send_sync::SendSyncFuture;
 
 #[cfg(feature = "futures")]
 pub use stream::{RecvStream, SendSink};

@@ -12,7 +12,7 @@ use crate::{
     arm::{Look, Seat, Ticket, Token, Who},
     channel::Chan,
     error::{RecvError, SendError, TryRecvError},
-    flavor::{Offering, Stop, unless_empty, unless_full},
+    flavor::{Hold, Offering, Stop, unless_empty, unless_full},
     handle::{Receiver, Sender},
     oneshot::Once,
     queue::NotEasy,
@@ -197,6 +197,17 @@ impl<T, H: Borrow<Receiver<T>>> RecvOp<T, H> {
     /// The second step of a receive that a select has chosen.
     pub(crate) fn complete(&mut self, chan: &Chan<T>, token: Token) -> bool {
         chan.outlet().complete_recv(token, &mut self.message)
+    }
+
+    /// Where the message comes to lie.
+    pub(crate) fn landing(&mut self) -> &mut Option<T> {
+        &mut self.message
+    }
+
+    /// As `TaskOp::poll`, on a lease.
+    pub(crate) fn poll_lease(&mut self, waker: &Waker, hold: &mut Hold) -> Poll<Result<(), RecvError>> {
+        let Some(chan) = self.handle.borrow().chan() else { return Poll::Pending };
+        chan.outlet().poll_lease(&mut self.message, &mut self.seat, waker, hold)
     }
 
     /// The message of a receive that succeeded.

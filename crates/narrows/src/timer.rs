@@ -13,7 +13,7 @@ use crate::{
     answer,
     arm::{Look, Seat, Ticket, Token, Who},
     error::{RecvError, TryRecvError},
-    flavor::{Outlet, unless_empty},
+    flavor::{Hold, Outlet, Stop, unless_empty},
     sync::{Mutex, Ordering, fence, lock},
     wait::list::WaitList,
 };
@@ -73,6 +73,23 @@ impl State {
     }
 }
 
+impl<T> Timer<T> {
+    /// Waits for a message, which `attempt` takes.
+    fn poll_for<R>(&self, seat: &mut Seat, waker: &Waker, attempt: impl FnMut() -> Option<R>) -> Poll<R> {
+        let look = || {
+            // SeqCst: as in `WaitList::enlist`.
+            fence(Ordering::SeqCst);
+            self.can_recv(Who::THREAD)
+        };
+        let pass_on = |after: Seat| {
+            if after.is_none() {
+                self.pass_on_recv();
+            }
+        };
+        self.receivers.poll(seat, waker, attempt, look, pass_on)
+    }
+}
+
 impl<T> Outlet<T> for Timer<T> {
     fn recv(&self, into: &mut Option<T>, _: Who<'_>) -> Result<(), TryRecvError> {
         *into = Some((self.message)(lock(&self.state).take().ok_or(TryRecvError::Empty)?));
@@ -100,17 +117,7 @@ impl<T> Outlet<T> for Timer<T> {
     }
 
     fn poll_recv(&self, into: &mut Option<T>, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), RecvError>> {
-        let look = || {
-            // SeqCst: as in `WaitList::enlist`.
-            fence(Ordering::SeqCst);
-            self.can_recv(Who::THREAD)
-        };
-        let pass_on = |after: Seat| {
-            if after.is_none() {
-                self.pass_on_recv();
-            }
-        };
-        self.receivers.poll(seat, waker, || unless_empty(self.recv(into, Who::TASK)), look, pass_on)
+        self.poll_for(seat, waker, || unless_empty(self.recv(into, Who::TASK)))
     }
 
     fn leave_recv(&self, seat: &mut Seat) {
@@ -147,6 +154,35 @@ impl<T> Outlet<T> for Timer<T> {
         drop(state);
         answer::acted();
         self.receivers.notify(1);
+    }
+
+    fn lease(&self, into: &mut Option<T>, who: Who<'_>) -> Result<Hold, TryRecvError> {
+        let slot = self.choose_recv(who).ok_or(TryRecvError::Empty)?.slot();
+        *into = lock(&self.state).chosen[slot].map(self.message);
+        Ok(Hold { number: slot, is_extra: false })
+    }
+
+    fn poll_lease(
+        &self,
+        into: &mut Option<T>,
+        seat: &mut Seat,
+        waker: &Waker,
+        hold: &mut Hold,
+    ) -> Poll<Result<(), RecvError>> {
+        self.poll_for(seat, waker, || unless_empty(self.lease(into, Who::TASK).map(|taken| *hold = taken)))
+    }
+
+    fn end_lease(&self, hold: Hold) {
+        self.complete_recv(Token::new(hold.number, 0), &mut None);
+    }
+
+    fn give_back(&self, hold: Hold, _: T) {
+        self.abandon_recv(Token::new(hold.number, 0));
+    }
+
+    /// A clock strikes by itself.
+    fn unrecv(&self, _: &mut Option<T>) -> Result<(), Stop> {
+        Err(Stop::Full)
     }
 
     fn can_recv(&self, _: Who<'_>) -> bool {

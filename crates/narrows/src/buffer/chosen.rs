@@ -8,27 +8,38 @@
 
 use std::collections::VecDeque;
 
-use super::{Buffer, End};
+use super::{Buffer, End, taker::Awaited};
 use crate::{
     arm::{Token, Who},
-    flavor::{Outlet, Stop},
+    flavor::{Hold, Outlet, Stop},
     sync::Ordering,
 };
 
 /// In the count of what is held: the next message of the queue is chosen by a select.
 const NEXT: usize = 1;
+/// Some message is awaited by its sender, or was taken back by it.
+pub(super) const MARKED: usize = 2;
 /// One that was chosen and then moved out of the queue.
-pub(super) const MOVED: usize = 2;
+pub(super) const MOVED: usize = 4;
+
+/// One that was put back, and is inside beyond those of the queue.
+pub(super) const EXTRA: usize = 1 << (usize::BITS / 2);
 
 /// How many are held.
 pub(super) fn held_in(word: usize) -> usize {
-    word / MOVED + word % MOVED
+    let word = word % EXTRA;
+    word / MOVED + (word & NEXT)
+}
+
+/// How many were put back.
+pub(super) fn extra_in(word: usize) -> usize {
+    word / EXTRA
 }
 
 /// A message out of the queue, with its number in the stream.
 #[derive(Debug)]
 pub(super) struct Numbered<T> {
-    pub(super) number: usize,
+    pub(super) hold: Hold,
     pub(super) message: T,
 }
 
@@ -39,18 +50,23 @@ pub(super) struct Books<T> {
     pub(super) chosen: Vec<Numbered<T>>,
     /// Given back, oldest first.
     pub(super) returned: VecDeque<Numbered<T>>,
+    pub(super) awaited: Awaited<T>,
+    /// Tombstones in the queue, of messages that their senders took back.
+    pub(super) dead: usize,
+    /// Messages out on a lease.
+    pub(super) leases: usize,
 }
 
 impl<T> Default for Books<T> {
     fn default() -> Self {
-        Books { chosen: Vec::new(), returned: VecDeque::new() }
+        Books { chosen: Vec::new(), returned: VecDeque::new(), awaited: Awaited::default(), dead: 0, leases: 0 }
     }
 }
 
 impl<T> Books<T> {
     /// A chosen message that was moved out of the queue; its place is still in use.
     pub(super) fn unchoose(&mut self, token: Token) -> Option<Numbered<T>> {
-        let at = self.chosen.iter().position(|chosen| chosen.number == token.slot())?;
+        let at = self.chosen.iter().position(|chosen| chosen.hold.number == token.slot())?;
         Some(self.chosen.swap_remove(at))
     }
 }
@@ -133,7 +149,7 @@ impl<T> Buffer<T> {
             if end.has_next() && end.shows_next() {
                 return Some(Token::new(self.choose_next(&mut end), 0));
             }
-            if !end.is_drained() {
+            if !Self::drained(&mut end) {
                 return None;
             }
         }
@@ -146,7 +162,7 @@ impl<T> Buffer<T> {
     pub(crate) fn take_chosen(&self, token: Token, into: &mut Option<T>) {
         let mut end = self.queue.consumer();
         let word = self.held_word();
-        if !Self::is_next(&end, word, token) {
+        if word & MARKED != 0 || !Self::is_next(&end, word, token) {
             return;
         }
         end.take(into);
@@ -157,9 +173,10 @@ impl<T> Buffer<T> {
     }
 
     /// Gives back what was chosen, if it is still in the queue.
-    pub(super) fn leave_chosen(&self, end: &End<'_, T>, token: Token) -> bool {
+    pub(super) fn leave_chosen(&self, token: Token) -> bool {
+        let end = self.queue.consumer();
         let word = self.held_word();
-        let is_next = Self::is_next(end, word, token);
+        let is_next = Self::is_next(&end, word, token);
         if is_next {
             self.set_held(word - NEXT);
         }
@@ -174,7 +191,7 @@ impl<T> Buffer<T> {
     /// Under the receive role: the next message to receive is that of the queue, and nobody has chosen it.
     #[inline(always)]
     pub(super) fn is_plain(&self, end: &mut End<'_, T>) -> bool {
-        end.books_kept().is_none_or(|books| self.held_word() & NEXT == 0 && books.returned.is_empty())
+        end.books_kept().is_none_or(|books| self.held_word() & (NEXT | MARKED) == 0 && books.returned.is_empty())
     }
 
     /// The message of the queue that is there; its number.
@@ -190,8 +207,9 @@ impl<T> Buffer<T> {
         let mut end = self.queue.consumer();
         let word = self.held_word();
         if word & NEXT != 0 {
-            let (number, message) = (end.taken(), end.take_apart());
-            end.books().chosen.push(Numbered { number, message });
+            let hold = Hold { number: end.taken(), is_extra: false };
+            let message = end.take_apart();
+            end.books().chosen.push(Numbered { hold, message });
             self.set_held(word - NEXT + MOVED);
         }
         end

@@ -6,8 +6,8 @@ use std::task::{Poll, Waker};
 use super::Buffer;
 use crate::{
     arm::{Seat, Who},
-    error::{RecvError, SendError},
-    flavor::{Inlet, Outlet, is_small, unless_empty, unless_full},
+    error::SendError,
+    flavor::{Inlet, Outlet, is_small, unless_full},
     wait::list::{self, Offered, Payload, Standing},
 };
 
@@ -119,16 +119,17 @@ impl<T> Buffer<T> {
         })
     }
 
-    pub(super) fn poll_recv_in_line(
+    /// Waits for a message, which `attempt` takes.
+    pub(super) fn poll_in_line<R>(
         &self,
-        into: &mut Option<T>,
         seat: &mut Seat,
         waker: &Waker,
-    ) -> Poll<Result<(), RecvError>> {
+        attempt: impl FnMut() -> Option<R>,
+    ) -> Poll<R> {
         self.receivers.poll(
             seat,
             waker,
-            || unless_empty(self.recv(into, Who::TASK)),
+            attempt,
             || self.may_take(),
             |after| {
                 if after.is_none() {

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     arm::{Arm, Entry, Look, Seat, Target, Ticket, Token, Who, address},
-    channel::Chan,
+    channel::{Chan, EXCLUSIVE},
     error::{RecvError, RecvTimeoutError, TryRecvError},
     future::{Closed, RecvFuture},
     iter::{Drain, Iter, TryIter},
@@ -74,7 +74,7 @@ impl<T> Receiver<T> {
         self.recv() // at capacity 0 the sender we were matched with has dropped its operation
     }
 
-    fn recv_by(&self, deadline: Deadline) -> Result<T, RecvTimeoutError> {
+    pub(crate) fn recv_by(&self, deadline: Deadline) -> Result<T, RecvTimeoutError> {
         let mut op = RecvOp::new(self);
         match wait::block(&mut op, deadline) {
             Some(Ok(())) => Ok(op.take_message()),
@@ -281,10 +281,10 @@ pub struct WeakReceiver<T> {
 }
 
 impl<T> WeakReceiver<T> {
-    /// A receiver, if there is still one.
+    /// A receiver, if there is still one, and it is not [exclusive](crate::Exclusive).
     pub fn upgrade(&self) -> Option<Receiver<T>> {
         match &self.chan {
-            Some(chan) => chan.receivers.rejoin().then(|| Receiver::new(chan.clone())),
+            Some(chan) => chan.receivers.rejoin(EXCLUSIVE).then(|| Receiver::new(chan.clone())),
             None => Some(Receiver::never()),
         }
     }

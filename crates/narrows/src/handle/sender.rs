@@ -157,6 +157,28 @@ impl<T> Sender<T> {
         })
     }
 
+    /// Sends a message, and never waits: if the channel is full the oldest message goes out for it, and is returned. (One
+    /// that its sender [waits for to be received](Sender::send_sync) goes back to that sender.)
+    ///
+    /// # Errors
+    /// Gives the message back if the channel is disconnected; or if it is full and nothing can go out, for every place is that
+    /// of a permit, or of a message chosen by a select or on a lease. With capacity 0 as [`try_send`](Sender::try_send).
+    ///
+    /// ```
+    /// let (s, r) = narrows::bounded(1);
+    /// assert_eq!(s.force_send("old"), Ok(None));
+    /// assert_eq!(s.force_send("new"), Ok(Some("old")));
+    /// assert_eq!(r.recv(), Ok("new"));
+    /// ```
+    pub fn force_send(&self, message: T) -> Result<Option<T>, TrySendError<T>> {
+        let (mut message, mut out) = (Some(message), None);
+        match self.chan().inlet().force_send(&mut message, &mut out, Who::THREAD) {
+            Ok(()) => Ok(out),
+            Err(Stop::Full) => Err(TrySendError::Full(give_back(message).0)),
+            Err(Stop::Closed) => Err(TrySendError::Disconnected(give_back(message).0)),
+        }
+    }
+
     /// Sends a message, waiting for at most `timeout`. A time-out beyond the clock's range never comes.
     ///
     /// # Errors
@@ -417,7 +439,7 @@ pub struct WeakSender<T> {
 impl<T> WeakSender<T> {
     /// A sender, if there is still one.
     pub fn upgrade(&self) -> Option<Sender<T>> {
-        self.chan.senders.rejoin().then(|| Sender::new(self.chan.clone()))
+        self.chan.senders.rejoin(0).then(|| Sender::new(self.chan.clone()))
     }
 }
 

@@ -135,6 +135,22 @@ impl<T> BlockCursor<T> {
     }
 }
 
+impl<T> BlockCursor<T> {
+    /// At most `n` slots from here to the end of the block; the cursor is moved on.
+    ///
+    /// # Safety
+    /// As in `next_here`.
+    unsafe fn run<'a>(&mut self, n: usize) -> &'a [Slot<T>] {
+        let offset = self.offset;
+        let left = self.len - offset;
+        let n = u32::try_from(n).map_or(left, |n| n.min(left));
+        self.offset += n;
+        // SAFETY: so many slots are in the block, which is not freed while an end stands in it or before it. They are cells,
+        // so the other end's use of its slots does not touch what is borrowed here.
+        unsafe { std::slice::from_raw_parts(Block::slot(self.block, offset), n as usize) }
+    }
+}
+
 // SAFETY: a cursor is a position; the block it points to is used only through `Blocks`, by the holder of a role.
 unsafe impl<T: Send> Send for BlockCursor<T> {}
 
@@ -189,6 +205,32 @@ impl<T> Blocks<T> {
         unsafe { &*Block::slot(at.block, offset) }
     }
 
+    /// Slots of the next messages of the stream, `n` at most and at least one, to be written; the cursor is moved on.
+    ///
+    /// # Safety
+    /// As in `next_to_write`; `n` is not 0.
+    pub(super) unsafe fn run_to_write(&self, at: &mut BlockCursor<T>, n: usize) -> &[Slot<T>] {
+        if at.is_at_the_end() {
+            // SAFETY: the caller's promise.
+            unsafe { self.append(at) };
+        }
+        // SAFETY: as in `next_to_write`.
+        unsafe { at.run(n) }
+    }
+
+    /// The same of messages to be read.
+    ///
+    /// # Safety
+    /// As in `next_to_read`, for each of them; `n` is not 0.
+    pub(super) unsafe fn run_to_read(&self, at: &mut BlockCursor<T>, n: usize) -> &[Slot<T>] {
+        if at.is_at_the_end() {
+            // SAFETY: the caller's promise.
+            unsafe { self.follow(at) };
+        }
+        // SAFETY: as in `next_to_read`.
+        unsafe { at.run(n) }
+    }
+
     /// # Safety
     /// As in `next_to_write`.
     #[cold]
@@ -220,6 +262,27 @@ impl<T> Blocks<T> {
         at.offset += 1;
         // SAFETY: the message exists (caller), so its block was linked before it; the reader stands in it, so it is live.
         unsafe { &*Block::slot(at.block, offset) }
+    }
+
+    /// The slot of the message so many behind the next; the cursor stays.
+    ///
+    /// # Safety
+    /// As in `next_to_read`, and the message so many behind it exists, too.
+    pub(super) unsafe fn slot_ahead(&self, mut at: BlockCursor<T>, mut ahead: usize) -> &Slot<T> {
+        while ahead >= (at.len - at.offset) as usize {
+            ahead -= (at.len - at.offset) as usize;
+            // Relaxed, both: as in `follow`.
+            let block = if at.block.is_null() {
+                self.first.load(Ordering::Relaxed)
+            } else {
+                // SAFETY: live, for the reader stands in it or before it.
+                unsafe { (*at.block).next.load(Ordering::Relaxed) }
+            };
+            // SAFETY: linked, for the message that is looked for is behind it or in it.
+            at = BlockCursor { block, offset: 0, len: unsafe { (*block).len } };
+        }
+        // SAFETY: in the block, which is live.
+        unsafe { &*Block::slot(at.block, at.offset + u32::try_from(ahead).expect("less than the length")) }
     }
 
     /// # Safety

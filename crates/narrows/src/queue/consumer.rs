@@ -1,5 +1,7 @@
 //! The consumer of the moment: takes messages, and gives back places, at once or, of those taken apart, later.
 
+use std::collections::VecDeque;
+
 use super::{Apart, CLOSED, Cursor, INDEX, ONE, Queue, RecvEnd, Store, distance, slot::Slot};
 use crate::{
     answer,
@@ -37,12 +39,20 @@ impl<T, R> Consumer<'_, T, R> {
         &mut self.apart().books
     }
 
-    fn apart(&mut self) -> &mut Apart<T, R>
+    pub(super) fn apart(&mut self) -> &mut Apart<T, R>
     where
         R: Default,
     {
         let end = &mut *self.end;
-        end.apart.get_or_insert_with(|| Box::new(Apart { taken: 0, back: end.at, books: R::default() }))
+        end.apart.get_or_insert_with(|| {
+            Box::new(Apart { taken: 0, back: end.at, dead: VecDeque::new(), passed: 0, books: R::default() })
+        })
+    }
+
+    /// Whether messages can be taken one after the other, and places given back with them.
+    #[inline(always)]
+    pub(crate) fn is_whole(&self) -> bool {
+        self.end.apart.as_ref().is_none_or(|apart| apart.is_whole())
     }
 
     /// How many were taken whose places are still in use.
@@ -63,7 +73,7 @@ impl<T, R> Consumer<'_, T, R> {
         self.head().wrapping_add(self.taken_apart()) & INDEX
     }
 
-    fn pushed(&self) -> usize {
+    pub(super) fn pushed(&self) -> usize {
         // Acquire: pairs with the Release in `push_by`.
         self.queue.tail().load(Ordering::Acquire) / ONE
     }
@@ -91,7 +101,7 @@ impl<T, R> Consumer<'_, T, R> {
     /// Whether those who only look see the next message, too: it is in its slot before it is in the index.
     #[inline]
     pub(crate) fn shows_next(&self) -> bool {
-        self.pushed() != self.taken()
+        distance(self.pushed(), self.taken()) != 0
     }
 
     /// A no is true at one moment within the call, in an order common to all queues.
@@ -109,7 +119,7 @@ impl<T, R> Consumer<'_, T, R> {
     /// # Safety
     /// There is a message, as `has_next` has said. `read` empties the slot.
     #[inline(always)]
-    unsafe fn take_by<M>(&mut self, read: impl FnOnce(&Slot<T>) -> M) -> (M, Cursor<T>) {
+    pub(super) unsafe fn take_by<M>(&mut self, read: impl FnOnce(&Slot<T>) -> M) -> (M, Cursor<T>) {
         let queue = self.queue;
         let at = &mut self.end.at;
         let before = *at;
@@ -136,13 +146,16 @@ impl<T, R> Consumer<'_, T, R> {
         // message before us.
         let ((), place) = unsafe { self.take_by(|slot| slot.empty(into)) };
         self.give_back_after(place);
+        if self.end.apart.as_ref().is_some_and(|apart| !apart.dead.is_empty()) {
+            self.pass_dead();
+        }
     }
 
     /// Takes the oldest message, and gives back its place, where that is easy: there is a message, in the same block as the one
     /// before, and none is apart. It is then in `into`, which is empty. An error is no answer. In one step, as in `push_easily`.
     #[inline(always)]
     pub(crate) fn take_easily(&mut self, into: &mut Option<T>) -> Result<(), NotEasy> {
-        if self.taken_apart() != 0 {
+        if !self.is_whole() {
             return Err(NotEasy::TakesMore);
         }
         let head = self.head();
@@ -184,6 +197,52 @@ impl<T, R> Consumer<'_, T, R> {
         Ok(())
     }
 
+    /// Takes at most `most` of the messages into `into`, which has room for them, and gives back their places together; how many.
+    /// The caller has seen that there is one, and that none is apart.
+    pub(crate) fn take_many(&mut self, into: &mut Vec<T>, most: usize) -> usize {
+        debug_assert!(self.is_whole() && most <= into.capacity() - into.len(), "not as it was said to be");
+        let head = self.head();
+        // Those that are counted are in their slots; the one that was seen need not be counted yet.
+        self.end.seen_pushed = self.pushed();
+        let n = distance(self.end.seen_pushed, head).clamp(1, most);
+        let places = &mut into.spare_capacity_mut()[..n];
+        let at = &mut self.end.at;
+        match &self.queue.store {
+            Store::Ring(ring) => {
+                // SAFETY: the cursor of a ring.
+                let kept = unsafe { &mut at.ring };
+                let mut at = *kept;
+                for place in places {
+                    let cell = ring.cell(&at);
+                    // SAFETY: as in `take`, for each of so many.
+                    place.write(unsafe { cell.slot.take() });
+                    cell.mark_empty(&at);
+                    ring.move_on(&mut at);
+                }
+                *kept = at;
+            }
+            Store::Blocks(blocks) => {
+                let mut left = places;
+                while !left.is_empty() {
+                    // SAFETY: as in `take_by`, for each of so many.
+                    let slots = unsafe { blocks.run_to_read(&mut at.block, left.len()) };
+                    let (run, rest) = left.split_at_mut(slots.len());
+                    for (slot, place) in slots.iter().zip(run) {
+                        // SAFETY: as above.
+                        place.write(unsafe { slot.take() });
+                    }
+                    left = rest;
+                }
+            }
+        }
+        // SAFETY: so many were written behind the others; nothing in between panics.
+        unsafe { into.set_len(into.len() + n) };
+        // Release: as in `place_is_free`.
+        self.queue.head().store(head.wrapping_add(n) & INDEX, Ordering::Release);
+        answer::acted();
+        n
+    }
+
     /// The same if there is one. False only if the queue was empty at one moment within the call, in an order common to all
     /// queues.
     pub(crate) fn take_if_any(&mut self, into: &mut Option<T>) -> bool {
@@ -196,7 +255,7 @@ impl<T, R> Consumer<'_, T, R> {
 
     /// After the message in `place` was taken. Places are given back in order, so it is the oldest that goes.
     #[inline(always)]
-    fn give_back_after(&mut self, mut place: Cursor<T>) {
+    pub(super) fn give_back_after(&mut self, mut place: Cursor<T>) {
         if let Some(apart) = self.end.apart.as_deref_mut().filter(|apart| apart.taken > 0) {
             place = self.queue.store.after(&mut apart.back);
         }
@@ -215,6 +274,9 @@ impl<T, R> Consumer<'_, T, R> {
             apart.back = place;
         }
         apart.taken += 1;
+        if !apart.dead.is_empty() {
+            self.pass_dead();
+        }
         message
     }
 

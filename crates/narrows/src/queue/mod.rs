@@ -10,21 +10,22 @@
 //! seen   what each end last saw of the other's index  so that a push or a take need not touch the other's cache line
 //! ```
 //! In blocks the ends learn of each other by these; in a ring by the stamps of its slots, which are written first. So whoever
-//! sees an index sees the stamps behind it, and for a moment `head` may be one ahead of `tail`, or `tail` more than the
-//! capacity ahead of `head`: those who only look (`distance`, `Buffer::count`) take that for empty and for full.
+//! sees an index sees the stamps behind it, and for a moment `head` may be ahead of `tail`, by one or by a batch, or `tail` more
+//! than the capacity ahead of `head`: those who only look (`distance`, `Buffer::count`) take that for empty and for full.
 //!
 //! Invariants: a message that was taken apart keeps its place until the place is given back, and places are given back in
 //! the order of the ring; how many are apart only the consumer knows. Once the closed bit is set, `tail` never changes again.
 
 mod blocks;
 mod consumer;
+mod dead;
 #[cfg(all(test, loom))]
 mod model;
 mod producer;
 mod ring;
 mod slot;
 
-use std::{fmt, mem::ManuallyDrop};
+use std::{collections::VecDeque, fmt, mem::ManuallyDrop};
 
 use self::{
     blocks::{BlockCursor, Blocks},
@@ -46,6 +47,16 @@ const INDEX: usize = usize::MAX >> 1;
 /// A ring is taken up to this many bytes, and never allocates again. A larger one would cost more to make than to use;
 /// blocks are taken as they are needed, so that `bounded(usize::MAX)` works.
 const RING_BYTES: usize = 1 << 16;
+
+/// Whether message `a` of the stream comes before `b`.
+pub(crate) fn is_before(a: usize, b: usize) -> bool {
+    distance(b, a) != 0
+}
+
+/// The number before `a`.
+pub(crate) fn before(a: usize) -> usize {
+    a.wrapping_sub(1) & INDEX
+}
 
 /// From `head` to `tail`, which may have been read or written in the wrong order (see above).
 fn distance(tail: usize, head: usize) -> usize {
@@ -116,6 +127,10 @@ struct Apart<T, R> {
     taken: usize,
     /// The first of those places.
     back: Cursor<T>,
+    /// Numbers of the messages taken from behind the next, in order.
+    dead: VecDeque<usize>,
+    /// So many tombstones were passed, and their places given back, unheard of.
+    passed: usize,
     books: R,
 }
 

@@ -106,6 +106,11 @@ impl<T> Ring<T> {
         self.cell(&at).is_full(&at)
     }
 
+    /// The slot so many behind that of `at`, fewer than there are.
+    pub(super) fn slot_ahead(&self, at: &RingCursor, ahead: usize) -> &Slot<T> {
+        &self.0[(at.slot + ahead) % self.0.len()].slot
+    }
+
     fn cursor(&self, number: usize) -> RingCursor {
         let lap = number / self.0.len();
         RingCursor { slot: number % self.0.len(), stamp: lap.wrapping_mul(2) }

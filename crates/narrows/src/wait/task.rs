@@ -71,6 +71,11 @@ impl<O: TaskOp> TaskWait<O> {
         !self.op.is_in_line() && !self.is_done
     }
 
+    /// It was done, or given up.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_done
+    }
+
     /// Ends it: the operation was done.
     #[inline]
     pub(crate) fn finish(&mut self) {

@@ -33,7 +33,7 @@ use crate::{
     arm::{Look, Seat, Stance, Ticket, Token, Who},
     error::{RecvError, SendError, TryRecvError},
     exchange::{Cell, Sight},
-    flavor::{Inlet, Offering, Outlet, Stop},
+    flavor::{Hold, Inlet, Offering, Outlet, Stop},
     park,
     sync::{Mutex, Ordering, fence, lock, unmodelled::AtomicU8},
     time::Deadline,
@@ -486,6 +486,17 @@ impl<T> Outlet<T> for Zero<T> {
 
     fn abandon_recv(&self, token: Token) {
         self.retract_recv(&mut Some(token));
+    }
+
+    /// It is the oldest there is.
+    fn give_back(&self, _: Hold, message: T) {
+        self.with(|state, _| state.hand(Numbered { number: 0, message }));
+    }
+
+    fn unrecv(&self, message: &mut Option<T>) -> Result<(), Stop> {
+        let message = message.take().expect("a message to put back");
+        self.give_back(Hold::default(), message);
+        Ok(())
     }
 
     fn can_recv(&self, who: Who<'_>) -> bool {
