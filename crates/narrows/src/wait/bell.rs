@@ -10,6 +10,9 @@
 //! W2 and H1 change the same word, so one comes after the other and sees it: the ticket is found, or its owner does not
 //! sleep. Everybody is woken, so a wake-up need never be passed on.
 //!
+//! What can be undone again happens under the lock of the line where somebody waits ([`Bell::ring_if`]): then whose ticket
+//! was rung for knows that it happened while he stood there, whatever has become of it since ([`Event::told`]).
+//!
 //! Invariant: a ticket is in the line until it is rung for, taken back, or its selector is gone.
 
 use std::task::{Poll, Waker};
@@ -123,12 +126,17 @@ impl Bell {
         });
     }
 
-    /// The same of a task, woken by `waker` from now on.
-    pub(crate) fn stand(&self, waker: &Waker, seat: &mut Seat) {
+    /// The same of a task, woken by `waker` from now on. True if its ticket was rung for; then it has none.
+    pub(crate) fn stand(&self, waker: &Waker, seat: &mut Seat) -> bool {
         let mut spare = None;
+        let mut was_rung_for = false;
         while !self.with(|line, woken| {
-            if let Some(key) = seat.filter(|key| line.has(*key)) {
-                return line.set_waker(key, waker, &mut spare);
+            if let Some(key) = *seat {
+                if line.has(key) {
+                    return line.set_waker(key, waker, &mut spare);
+                }
+                (*seat, was_rung_for) = (None, true);
+                return true;
             }
             let clone = spare.take();
             let has_clone = clone.is_some();
@@ -140,6 +148,7 @@ impl Bell {
             // None is cloned under the lock.
             spare = Some(waker.clone());
         }
+        was_rung_for
     }
 
     /// Takes a ticket back.
@@ -155,7 +164,15 @@ impl Bell {
     /// H2: wakes everybody.
     #[cold]
     pub(crate) fn ring(&self) {
+        self.ring_if(|| true);
+    }
+
+    /// H1 and H2 in one: if it `happens`, which is said under the lock, everybody is woken who stood in line then.
+    pub(crate) fn ring_if(&self, happens: impl FnOnce() -> bool) {
         self.with(|line, woken| {
+            if !happens() {
+                return;
+            }
             if let Some(first) = line.first.take() {
                 // One that is awake looks again before it sleeps, in W3.
                 match first.offer() {
@@ -185,6 +202,11 @@ pub(crate) trait Event {
 
     /// W2 and W3: that somebody waits. Whether it has happened.
     fn announce(&self) -> bool;
+
+    /// What it has brought who was rung for, or saw that it had happened, if that is enough: it may have been undone since.
+    fn told(&self) -> Option<Self::Output> {
+        None
+    }
 }
 
 /// The wait for it.
@@ -213,13 +235,17 @@ pub(crate) fn poll<E: Event>(event: &E, seat: &mut Seat, waker: &Waker) -> Poll<
         if event.may_have_happened() {
             // First, for it may run code of the executor, and what that panics over is not to be what was taken.
             event.bell().leave(seat);
-            if let Some(outcome) = event.outcome() {
+            if let Some(outcome) = event.outcome().or_else(|| event.told()) {
                 return Poll::Ready(outcome);
             }
         }
-        event.bell().stand(waker, seat);
-        if !event.announce() {
+        let has_happened = event.bell().stand(waker, seat) || event.announce();
+        if !has_happened {
             return Poll::Pending;
+        }
+        if let Some(outcome) = event.told() {
+            event.bell().leave(seat);
+            return Poll::Ready(outcome);
         }
     }
 }
@@ -237,7 +263,7 @@ impl<E: Event> Op for EventOp<E> {
     }
 
     fn claimed(&mut self, _: usize) -> Option<E::Output> {
-        None
+        self.event.told()
     }
 
     fn retract(&mut self) {
