@@ -36,6 +36,7 @@ mod batch;
 mod buffer;
 mod channel;
 mod error;
+mod event;
 #[allow(unsafe_code)] // one slot, and whose it is
 mod exchange;
 #[cfg(all(test, loom))]
@@ -77,6 +78,7 @@ pub use error::{
     AskError, AskTimeoutError, ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
     SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
 };
+pub use event::{CancelGuard, CancelToken, Event, Gate, Member, WaitGroup};
 pub use future::{Closed, RecvFuture, ReserveFuture, ReserveManyFuture, SendFuture};
 pub use handle::{Receiver, Sender, WeakReceiver, WeakSender};
 pub use iter::{Drain, IntoIter, Iter, TryIter};

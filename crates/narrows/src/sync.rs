@@ -81,7 +81,10 @@ mod parking {
 
 /// For what is no step of a protocol, and would only multiply a checker's executions.
 pub(crate) mod unmodelled {
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize};
+    pub(crate) use std::sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize},
+    };
 }
 
 /// True where a checker decides the schedule: spinning and caches would only multiply its executions.

@@ -2,10 +2,10 @@
 
 use std::ops::Deref;
 
-use crate::{Receiver, RecvError, SelectedOperation, Sender, arm::Entry, oneshot};
+use crate::{Event, Receiver, RecvError, SelectedOperation, Sender, arm::Entry, oneshot};
 
-/// What an arm of the macros may name: a sender, a receiver, whatever dereferences to one, or an `Option` of these, where
-/// `None` disables the arm.
+/// What an arm of the macros may name: a sender, a receiver, an event, whatever dereferences to one, or an `Option` of these,
+/// where `None` disables the arm.
 ///
 /// `How` tells the ways apart, so that the compiler finds the one that fits even where the type of what is named is
 /// known only later, as with the parameter of a closure.
@@ -14,14 +14,14 @@ use crate::{Receiver, RecvError, SelectedOperation, Sender, arm::Entry, oneshot}
     label = "expected a sender, a receiver or an `Option` of one"
 )]
 pub trait SelectArm<How> {
-    /// `Sender<T>`, `Receiver<T>` or `oneshot::Receiver<T>`.
+    /// `Sender<T>`, `Receiver<T>`, `oneshot::Receiver<T>` or `Event`.
     type End: End;
 
     /// The end of the channel, or `None` where the arm is disabled.
     fn select_arm(&self) -> Option<&Self::End>;
 }
 
-/// `Sender<T>`, `Receiver<T>` or `oneshot::Receiver<T>`.
+/// `Sender<T>`, `Receiver<T>`, `oneshot::Receiver<T>` or `Event`.
 pub trait End {
     /// The arm that this end is.
     fn entry(&self) -> Entry<'_>;
@@ -40,6 +40,12 @@ impl<T> End for Receiver<T> {
 }
 
 impl<T> End for oneshot::Receiver<T> {
+    fn entry(&self) -> Entry<'_> {
+        Entry { arm: self, target: None }
+    }
+}
+
+impl End for Event<'_> {
     fn entry(&self) -> Entry<'_> {
         Entry { arm: self, target: None }
     }
@@ -77,6 +83,15 @@ impl<T> RecvEnd for oneshot::Receiver<T> {
     }
 }
 
+impl RecvEnd for Event<'_> {
+    type Message = ();
+
+    fn complete(&self, operation: SelectedOperation<'_>) -> Result<(), RecvError> {
+        operation.finish();
+        Ok(())
+    }
+}
+
 /// It is a handle itself.
 #[derive(Debug)]
 pub struct Itself;
@@ -109,6 +124,14 @@ impl<T> SelectArm<Itself> for oneshot::Receiver<T> {
     type End = oneshot::Receiver<T>;
 
     fn select_arm(&self) -> Option<&oneshot::Receiver<T>> {
+        Some(self)
+    }
+}
+
+impl<'a> SelectArm<Itself> for Event<'a> {
+    type End = Event<'a>;
+
+    fn select_arm(&self) -> Option<&Event<'a>> {
         Some(self)
     }
 }

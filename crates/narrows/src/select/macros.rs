@@ -53,7 +53,8 @@
 /// last, and may be temporaries. The message is evaluated only if its arm was taken.
 ///
 /// A receiver may be that of a [`oneshot`](crate::oneshot), whose arm is ready for ever once its message has come: take it
-/// out of a loop by an `Option`.
+/// out of a loop by an `Option`. Or it is an [`Event`](crate::Event), such as that of a [`CancelToken`](crate::CancelToken),
+/// received as `Ok(())`.
 ///
 /// There is at most one `default`. Without it `select!` waits as long as it takes, `select! {}` for ever. The caller's
 /// `recursion_limit` bounds the number of arms, to about 120 if it is left alone.
