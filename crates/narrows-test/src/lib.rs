@@ -35,6 +35,8 @@ pub mod delivery;
 #[cfg(feature = "suite")]
 pub mod ending;
 #[cfg(feature = "suite")]
+pub mod events;
+#[cfg(feature = "suite")]
 pub mod forgetting;
 #[cfg(feature = "suite")]
 pub mod hand;

@@ -240,6 +240,19 @@ pub fn rule_20_oneshots_are_send_if_their_message_is() {
     is_unpin(&s.ask_timeout_async(|reply| reply, std::time::Duration::ZERO));
 }
 
+/// Nothing of theirs is bound to a thread.
+pub fn rule_20_events_are_send_and_unwind_safe() {
+    fn every<T: Send + Sync + Unpin + std::panic::UnwindSafe + std::panic::RefUnwindSafe + Debug>(value: &T) {
+        assert!(!format!("{value:?}").is_empty());
+    }
+    let (gate, token, group) = (narrows::Gate::new(), narrows::CancelToken::new(), narrows::WaitGroup::new());
+    every(&gate.opened());
+    every(&token.clone().drop_guard());
+    every(&group.member());
+    is_send(&token.run_until_cancelled(async {}));
+    every(&(gate, token, group));
+}
+
 /// Handles may be caught across a panic, whatever their messages.
 pub fn rule_20_handles_are_unwind_safe() {
     unwind_safe::<Sender<Bare>>();

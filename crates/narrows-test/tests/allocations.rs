@@ -2,7 +2,7 @@
 //! which is the one file here with `unsafe`: an allocator cannot be written without.
 #![allow(unsafe_code)]
 
-use narrows::{RecvTimeoutError, Select, oneshot};
+use narrows::{CancelToken, RecvTimeoutError, Select, oneshot};
 use narrows_test::actor::Host;
 use narrows_test::deadline::{times, within};
 use narrows_test::hand::{Bell, poll};
@@ -103,6 +103,34 @@ fn rule_18_no_allocation_per_message_on_one_thread() {
             lap(k % 7 + 1);
         }
         assert_eq!(asked() - before, 0, "{kind}");
+    });
+}
+
+/// A server that makes a token for each request keeps nothing of those that are over, one at a time or many at once.
+#[test]
+fn rule_18_tokens_that_are_gone_leave_no_memory() {
+    within("tokens", || {
+        let server = CancelToken::new();
+        let lap = |many: usize| {
+            let requests: Vec<_> = (0..many).map(|_| server.child().child()).collect();
+            for request in &requests {
+                assert!(!request.cancelled().wait_timeout(Duration::ZERO));
+            }
+        };
+        lap(1);
+        let before = held();
+        for _ in 0..times(10_000) {
+            lap(1);
+        }
+        assert_eq!(held() - before, 0);
+        lap(times(10_000));
+        assert!(held() - before <= KEPT, "{} bytes are kept", held() - before);
+        let (kept, before) = (server.child(), asked());
+        for _ in 0..1000 {
+            drop(server.child());
+        }
+        assert_eq!(asked() - before, 1000, "one for each");
+        drop((kept, server));
     });
 }
 
