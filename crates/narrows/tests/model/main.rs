@@ -9,6 +9,8 @@ mod loom_delivery;
 #[cfg(loom)]
 mod loom_ending;
 #[cfg(loom)]
+mod loom_events;
+#[cfg(loom)]
 mod loom_oneshot;
 #[cfg(loom)]
 mod loom_select;
