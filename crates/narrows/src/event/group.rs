@@ -176,7 +176,8 @@ impl WaitGroup {
         Event::new(Source::Count(&self.count))
     }
 
-    /// Blocks until there is no member. What the members did is visible then.
+    /// Blocks until there is no member. What the members did is visible then. Whoever waits with a member in hand waits for
+    /// himself, for ever.
     pub fn wait(&self) {
         self.all_done().wait();
     }
