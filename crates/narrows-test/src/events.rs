@@ -200,7 +200,8 @@ pub fn rule_07_a_gate_is_opened_by_one() {
     }
 }
 
-/// A parent's cancelling reaches every token below, also over tokens that are gone; a child's reaches neither parent nor sibling.
+/// A parent's cancelling reaches every token below, also over tokens that are gone; a child's reaches neither parent
+/// nor sibling.
 pub fn rule_07_cancelling_goes_down_and_not_up() {
     let root = CancelToken::new();
     let (left, right) = (root.child(), root.child());
@@ -413,7 +414,8 @@ pub fn rule_15_an_event_wakes_the_latest_waker() {
     }
 }
 
-/// Beside a channel the arm that is ready is chosen; one that has happened stays ready, and one that may be undone does not.
+/// Beside a channel the arm that is ready is chosen; one that has happened stays ready, and one that may be undone does
+/// not.
 pub fn rule_16_an_event_is_an_arm_of_a_select() {
     let (numbers, from_numbers) = narrows::unbounded();
     for (what, cause) in What::each() {

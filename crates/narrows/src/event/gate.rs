@@ -7,8 +7,8 @@ use std::{
 
 use super::{Event, Flag, Source};
 
-/// A gate that is shut at first, and opened once and for ever. Everybody who waits before it goes on then, and whoever comes
-/// later does not wait.
+/// A gate that is shut at first, and opened once and for ever. Everybody who waits before it goes on then, and whoever
+/// comes later does not wait.
 ///
 /// Everything done before [`open`](Gate::open) is visible to who has waited, or has seen it open. To share one by value
 /// put it into an [`Arc`](std::sync::Arc). Who has something to say along with it sends it through a channel instead.

@@ -3,20 +3,20 @@
 //! ```text
 //! word = members * ONE + WAITED_FOR
 //!
-//!   n --member--> n+1      n --done--> n-1                          by a compare-and-swap, unless that is the next line
-//!   1 WAITED_FOR --done, under the lock of the bell's line--> 0     and everybody in line is rung for
+//!   n --member--> n+1      n --done--> n-1                        without a lock, unless it is the next line
+//!   1 WAITED_FOR --done, under the lock of the bell's line--> 0   and everybody in line is rung for
 //! ```
-//! The count may rise again before those who were woken run, and what they waited for has happened all the same. So the last
-//! `done` that somebody waits for, the clearing of `WAITED_FOR`, and the taking out of the tickets are one step under the
-//! line's lock, and a ticket that is gone says "it was 0 while I stood here".
+//! The count may rise again before those who were woken run, and what they waited for has happened all the same. So the
+//! last `done` that somebody waits for, the clearing of `WAITED_FOR`, and the taking out of the tickets are one step
+//! under the line's lock, and a ticket that is gone says "it was 0 while I stood here".
 //!
-//! No wake-up is lost. Who waits has a ticket in the line before it sets `WAITED_FOR`. If it finds members then, they see
-//! the mark, for it and the count are one word: the last of them goes by the lock. Only there, and only as every ticket is
-//! taken out, is the mark cleared; so whose mark was cleared has been rung for, and whoever comes into the line later sets
-//! it anew. A mark left by somebody who has gone costs one ring for nobody.
+//! No wake-up is lost. Who waits has a ticket in the line before it sets `WAITED_FOR`. If it finds members then, they
+//! see the mark, for it and the count are one word: the last of them goes by the lock. Only there, and only as every
+//! ticket is taken out, is the mark cleared; so whose mark was cleared has been rung for, and whoever comes into the
+//! line later sets it anew. A mark left by somebody who has gone costs one ring for nobody.
 //!
-//! No wake-up comes too early. Whoever comes into the line behind that lock finds the count as it is by then, and stands in
-//! no list that is rung for an earlier 0.
+//! No wake-up comes too early. Whoever comes into the line behind that lock finds the count as it is by then, and
+//! stands in no list that is rung for an earlier 0.
 
 use std::{
     fmt,
@@ -55,7 +55,8 @@ impl Count {
         self.load() < ONE
     }
 
-    /// How many there are. That there are some is true at one moment within the call, in an order common to all channels.
+    /// How many there are. That there are some is true at one moment within the call, in an order common to all
+    /// channels.
     pub(super) fn members(&self) -> usize {
         let mut word = self.load();
         if word >= ONE {
@@ -71,7 +72,8 @@ impl Count {
         self.word.fetch_or(WAITED_FOR, Ordering::AcqRel) < ONE
     }
 
-    /// Each holds a reference to this, so there are never too many for half a word: std's own count would end the program.
+    /// Each holds a reference to this, so there are never too many for half a word: std's own count would end the
+    /// program.
     fn add(&self) {
         // Relaxed: it tells nothing of what came before. Who is to know of it, hears of it from who did it.
         self.word.fetch_add(ONE, Ordering::Relaxed);
@@ -82,8 +84,8 @@ impl Count {
         // Relaxed: a guess, which the exchange makes sure of.
         let mut before = self.word.load(Ordering::Relaxed);
         while before != ONE | WAITED_FOR {
-            // AcqRel: Release publishes what the member did; Acquire pairs with that of the others, so that who is woken by
-            // the last sees what all did.
+            // AcqRel: Release publishes what the member did; Acquire pairs with that of the others, so that who is
+            // woken by the last sees what all did.
             match self.word.compare_exchange_weak(before, before - ONE, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => {
                     answer::acted();
@@ -112,9 +114,9 @@ impl Count {
 
 /// Counts what is under way, and waits until nothing is.
 ///
-/// Who begins something takes a [`member`](WaitGroup::member), and lets go of it when it is done, also by a panic: so none is
-/// counted twice or left out. Clones are the same group; they count for nothing. The group may be used again: members may
-/// come when all are done, or while somebody waits.
+/// Who begins something takes a [`member`](WaitGroup::member), and lets go of it when it is done, also by a panic: so
+/// none is counted twice or left out. Clones are the same group; they count for nothing. The group may be used again:
+/// members may come when all are done, or while somebody waits.
 ///
 /// Take the member *before* what it stands for begins, not inside the thread or task: else nobody knows of it yet when
 /// somebody waits.
@@ -158,8 +160,8 @@ impl WaitGroup {
 
     /// That there is no member, as something to wait for: await it, [block](Event::wait) on it, or select it.
     ///
-    /// Who blocks on it or awaits it, and waits already, goes on when all are done, even if new members come at once. As an
-    /// arm of a select it is ready while there is no member.
+    /// Who blocks on it or awaits it, and waits already, goes on when all are done, even if new members come at once.
+    /// As an arm of a select it is ready while there is no member.
     ///
     /// ```
     /// use narrows::{WaitGroup, after, select};
@@ -176,8 +178,8 @@ impl WaitGroup {
         Event::new(Source::Count(&self.count))
     }
 
-    /// Blocks until there is no member. What the members did is visible then. Whoever waits with a member in hand waits for
-    /// himself, for ever.
+    /// Blocks until there is no member. What the members did is visible then. To wait with a member in hand is to wait
+    /// for ever.
     pub fn wait(&self) {
         self.all_done().wait();
     }

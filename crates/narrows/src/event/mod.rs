@@ -9,8 +9,8 @@
 //!                              /         \
 //!                         flag.rs      group.rs     a word, and a bell (`wait/bell.rs`)
 //! ```
-//! They are for telling everybody *that* something is so; who has something to say sends it through a channel, and where
-//! one of several is to be told, a channel is right, too.
+//! They are for telling everybody *that* something is so; who has something to say sends it through a channel, and
+//! where one of several is to be told, a channel is right, too.
 
 mod flag;
 mod gate;
@@ -88,8 +88,8 @@ impl bell::Event for Source<'_> {
 /// [`Gate::opened`], [`CancelToken::cancelled`] and [`WaitGroup::all_done`].
 ///
 /// Everything done before it happened is visible to who has waited for it. In [`select!`](crate::select) it is an arm
-/// `recv(event) -> _`, received as `Ok(())`; of a [`Select`](crate::Select) it is an [arm](crate::Select::arm). Once a gate
-/// is open or a token cancelled that arm is ready for ever: take it out of a select that is used again.
+/// `recv(event) -> _`, received as `Ok(())`; of a [`Select`](crate::Select) it is an [arm](crate::Select::arm). Once a
+/// gate is open or a token cancelled that arm is ready for ever: take it out of a select that is used again.
 ///
 /// # Cancel safety
 /// Dropping it loses nothing.
@@ -152,8 +152,8 @@ impl Future for Event<'_> {
     }
 }
 
-/// Nothing is taken, so an arm that was chosen has nothing to give back. What a selector was rung for may have been in an
-/// earlier use, so it looks anew.
+/// Nothing is taken, so an arm that was chosen has nothing to give back. What a selector was rung for may have been in
+/// an earlier use, so it looks anew.
 impl Arm for Event<'_> {
     fn attempt(&self, who: Who<'_>) -> Option<Token> {
         self.is_ready(who).then_some(Token::new(0, 0))

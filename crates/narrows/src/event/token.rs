@@ -1,12 +1,13 @@
 //! A token by which work is told to stop, and below it tokens for its parts.
 //!
 //! ```text
-//!       root                 a node holds the one above it, and is known to it by a weak reference in a slot, which it
-//!      /    \                empties when it goes. So a node lives as long as a token of it or of one below, and what is
-//!   part     part            above keeps nothing of what has gone.
-//!    |
-//!  request                   cancel: the flag first, then the list of those below is taken, and so on with each of them;
-//! ```                        then all are woken
+//!      root            a node holds the one above it, and is known to it by a weak reference in a slot, which it
+//!     /    \           empties when it goes. So a node lives as long as a token of it or of one below, and what
+//!  part    part        is above keeps nothing of what has gone.
+//!   |
+//! request              cancel: the flag first, then the list of those below is taken, and so on with each of
+//!                      them; then all are woken
+//! ```
 //! Nobody is missed: who makes a child puts it into the list, and who cancels takes the list, under one lock. Who comes
 //! first has its child found there; who comes second sees the flag, and its child is cancelled from the start.
 //!
@@ -158,10 +159,11 @@ impl Drop for Node {
     }
 }
 
-/// Tells work to stop, at a place where it can: whoever works looks at it now and then, or waits for it beside its channels.
+/// Tells work to stop, at a place where it can: whoever works looks at it now and then, or waits for it beside its
+/// channels.
 ///
-/// Clones are the same token. A [`child`](CancelToken::child) is cancelled with its parent, and may be cancelled alone. To
-/// drop a token cancels nothing, see [`drop_guard`](CancelToken::drop_guard) for that.
+/// Clones are the same token. A [`child`](CancelToken::child) is cancelled with its parent, and may be cancelled alone.
+/// To drop a token cancels nothing, see [`drop_guard`](CancelToken::drop_guard) for that.
 ///
 /// ```
 /// use narrows::CancelToken;
@@ -190,7 +192,8 @@ impl CancelToken {
 
     /// A token that is cancelled when this one is, if not before. When it is gone nothing of it is left here.
     ///
-    /// It holds the tokens it comes from, so that who is above them all still reaches it when those between were dropped.
+    /// It holds the tokens it comes from, so that who is above them all still reaches it when those between were
+    /// dropped.
     #[must_use]
     pub fn child(&self) -> CancelToken {
         let node = Node::new(Some(self.node.clone()));
@@ -202,14 +205,14 @@ impl CancelToken {
 
     /// Cancels this token and all below it. True if that made the difference to this one: of all calls, of one.
     ///
-    /// All below are cancelled before anybody is woken, which the calling thread does; except that what is below a token
-    /// that another thread is cancelling just now is left to that one.
+    /// All below are cancelled before anybody is woken, which the calling thread does; except that what is below a
+    /// token that another thread is cancelling just now is left to that one.
     pub fn cancel(&self) -> bool {
         self.node.cancel()
     }
 
-    /// Whether it is cancelled. One load: that another thread is cancelling it just now, the next look may be the first to
-    /// see. What that thread did before is visible then.
+    /// Whether it is cancelled. One load: that another thread is cancelling it just now, the next look may be the first
+    /// to see. What that thread did before is visible then.
     #[inline]
     pub fn is_cancelled(&self) -> bool {
         self.node.flag.has_happened()
@@ -234,8 +237,8 @@ impl CancelToken {
         Event::new(Source::Flag(&self.node.flag))
     }
 
-    /// Runs a future until it is done or the token cancelled, whatever comes first; `None` if it was cancelled. If both have
-    /// come that is what counts.
+    /// Runs a future until it is done or the token cancelled, whatever comes first; `None` if it was cancelled. If both
+    /// have come that is what counts.
     ///
     /// # Cancel safety
     /// Dropped, or cancelled, it drops the future where it stands; what that loses is for the future to say.

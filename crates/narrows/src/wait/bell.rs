@@ -10,8 +10,8 @@
 //! W2 and H1 change the same word, so one comes after the other and sees it: the ticket is found, or its owner does not
 //! sleep. Everybody is woken, so a wake-up need never be passed on.
 //!
-//! What can be undone again happens under the lock of the line where somebody waits ([`Bell::ring_if`]): then whose ticket
-//! was rung for knows that it happened while he stood there, whatever has become of it since ([`Event::told`]).
+//! What can be undone again happens under the lock of the line where somebody waits ([`Bell::ring_if`]): then who
+//! was rung for knows that it happened while the ticket was there, whatever has become of it since ([`Event::told`]).
 //!
 //! Invariant: a ticket is in the line until it is rung for, taken back, or its selector is gone.
 
@@ -203,7 +203,8 @@ pub(crate) trait Event {
     /// W2 and W3: that somebody waits. Whether it has happened.
     fn announce(&self) -> bool;
 
-    /// What it has brought who was rung for, or saw that it had happened, if that is enough: it may have been undone since.
+    /// What it has brought who was rung for, or saw that it had happened, if that is enough: it may have been undone
+    /// since.
     fn told(&self) -> Option<Self::Output> {
         None
     }

@@ -85,7 +85,7 @@ fn group_is_done_to_a_task() {
     group_is_done(1, 1950);
 }
 
-/// Rule 9: a group that fills again. Who waited is let go by the first that is done, or by the second; nobody sleeps for ever.
+/// Rule 9: a group that fills again. Who waited is let go by the first that is done, or by the second.
 fn group_fills_again(way: usize, floor: usize) {
     let (name, wait) = WAYS[way];
     explore(&format!("group_fills_again_{name}"), floor, move || {
@@ -135,7 +135,7 @@ fn group_lets_go_who_waited() {
     });
 }
 
-/// Nobody is let go too early: who comes when the next member is there waits for that one, whoever still rings for the first.
+/// Nobody is let go too early: who comes when the next member is there waits for that one, whoever rings for the first.
 #[test]
 fn group_is_not_done_too_early() {
     explore("group_is_not_done_too_early", 7200, || {
@@ -176,7 +176,7 @@ fn token_child_is_not_missed() {
     });
 }
 
-/// Rule 7: of two that cancel, above and below, each makes the difference where it is first, and what is below both is told.
+/// Rule 7: of two that cancel, above and below, each is the first where it is, and what is below both is told.
 #[test]
 fn token_cancelled_above_and_below() {
     explore("token_cancelled_above_and_below", 960, || {
