@@ -36,7 +36,7 @@ pub(crate) fn clippy(ws: &Workspace, depth: Depth) -> Result<Outcome> {
         depth,
         [
             cargo(ws, ["clippy", "--workspace"]).args(strict),
-            cargo(ws, ["clippy", "--package", "narrows", "--features", "futures"]).args(strict),
+            cargo(ws, ["clippy", "--package", "narrows", "--features", "futures,trace"]).args(strict),
         ],
     )
 }
@@ -44,7 +44,7 @@ pub(crate) fn clippy(ws: &Workspace, depth: Depth) -> Result<Outcome> {
 pub(crate) fn doc(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     // Libraries only: the program is called `narrows` too, and one name has one page.
     let doc = cargo(ws, ["doc", "--no-deps", "--workspace", "--lib"])
-        .args(["--features", "narrows/futures"])
+        .args(["--features", "narrows/futures,narrows/trace"])
         .env("RUSTDOCFLAGS", "-D warnings");
     all_of(depth, [doc])
 }
@@ -59,10 +59,10 @@ pub(crate) fn test(ws: &Workspace, depth: Depth) -> Result<Outcome> {
         depth,
         [
             run(&["--workspace"]),
-            run(&["--package", "narrows", "--features", "futures"]),
+            run(&["--package", "narrows", "--features", "futures,trace"]),
             // What fits on a small stack is promised for what users run.
             cargo(ws, ["test", "--release", "--package", "narrows-test", "--test", "stack"]),
-            cargo(ws, ["test", "--doc", "--workspace"]).args(["--features", "narrows/futures"]),
+            cargo(ws, ["test", "--doc", "--workspace"]).args(["--features", "narrows/futures,narrows/trace"]),
         ],
     )
 }
@@ -85,7 +85,7 @@ fn all_of<const N: usize>(depth: Depth, commands: [Cmd; N]) -> Result<Outcome> {
 }
 
 pub(crate) fn examples(ws: &Workspace, depth: Depth) -> Result<Outcome> {
-    let package = ["--package", "narrows", "--features", "futures"];
+    let package = ["--package", "narrows", "--features", "futures,trace"];
     let built = cargo(ws, ["build", "--examples"]).args(package).limit(depth.limit(5)).run()?;
     if !built.ok {
         return Ok(Outcome::Failed("the examples do not build".to_owned()));

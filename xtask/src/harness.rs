@@ -103,7 +103,12 @@ impl Harness {
         let mut cmd = Cmd::new("cargo", toolchain.iter().copied());
         cmd = cmd.args(["test", "--package", &tests.package]).dir(&ws.root);
         for program in &tests.programs {
-            cmd = if program == "lib" { cmd.args(["--lib"]) } else { cmd.args(["--test", program]) };
+            cmd = match program.as_str() {
+                "lib" => cmd.args(["--lib"]),
+                // It tests what only a feature brings.
+                "trace" => cmd.args(["--test", "trace", "--features", "trace"]),
+                program => cmd.args(["--test", program]),
+            };
         }
         if tests.programs.is_empty() {
             // Documentation tests are left out: they would need the flags a second time.

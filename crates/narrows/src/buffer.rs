@@ -29,6 +29,7 @@ use crate::{
     queue::{Consumer, NotEasy, Producer, Queue},
     role,
     sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering},
+    trace,
     wait::list::WaitList,
 };
 
@@ -47,12 +48,13 @@ pub(crate) struct Buffer<T> {
     last_wait: AtomicU32,
     senders: WaitList<Parcel<T>>,
     receivers: WaitList,
+    watched: trace::Channel,
     queue: Queue<T, Books<T>>,
 }
 
 impl<T> Buffer<T> {
     #[inline(always)]
-    pub(crate) fn new(bound: Option<usize>) -> Buffer<T> {
+    pub(crate) fn new(bound: Option<usize>, watched: trace::Channel) -> Buffer<T> {
         let capacity = bound.unwrap_or(usize::MAX);
         role::prepare();
         Buffer {
@@ -62,6 +64,7 @@ impl<T> Buffer<T> {
             last_wait: AtomicU32::new(0),
             senders: WaitList::new(),
             receivers: WaitList::new(),
+            watched,
             queue: Queue::new(capacity),
         }
     }
@@ -75,6 +78,7 @@ impl<T> Buffer<T> {
             return false;
         }
         drop(end);
+        self.watched.sent(1);
         self.receivers.notify_fenced(1);
         true
     }
@@ -88,6 +92,7 @@ impl<T> Buffer<T> {
         }
         end.take_easily(into)?;
         drop(end);
+        self.watched.received(1);
         self.places_are_free(1);
         Ok(())
     }
@@ -272,6 +277,7 @@ impl<T> Place<'_, T> {
     #[inline(always)]
     fn show(self) {
         drop(self.end);
+        self.buffer.watched.sent(1);
         self.buffer.receivers.notify_fenced(1);
     }
 }
@@ -289,6 +295,7 @@ impl<T> Front<'_, T> {
     pub(crate) fn take(mut self, into: &mut Option<T>) {
         self.end.take(into);
         drop(self.end);
+        self.buffer.watched.received(1);
         self.buffer.places_are_free(1);
     }
 }

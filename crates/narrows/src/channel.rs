@@ -18,6 +18,7 @@ use crate::{
     shared::Shared,
     sync::{AtomicUsize, MODELLED, Ordering},
     timer::Timer,
+    trace::{self, Kind},
     wait::list::WaitList,
     zero::Zero,
 };
@@ -31,6 +32,7 @@ pub(crate) struct Chan<T> {
     pub(crate) receivers: Holders,
     /// Those who wait for the end itself.
     pub(crate) closing: WaitList,
+    pub(crate) watched: trace::Channel,
     about: Option<Box<About>>,
 }
 
@@ -42,8 +44,9 @@ struct About {
 
 impl<T> Chan<T> {
     #[inline(always)]
-    fn new(flavor: Flavor<T>, about: Option<Box<About>>) -> Chan<T> {
-        Chan { flavor, senders: Holders::one(), receivers: Holders::one(), closing: WaitList::new(), about }
+    fn new(flavor: Flavor<T>, about: Option<Box<About>>, watched: trace::Channel) -> Chan<T> {
+        let (senders, receivers) = (Holders::one(), Holders::one());
+        Chan { flavor, senders, receivers, closing: WaitList::new(), watched, about }
     }
 
     pub(crate) fn name(&self) -> Option<&str> {
@@ -351,9 +354,12 @@ impl Holders {
     }
 }
 
+#[track_caller]
 fn pair<T>(bound: Option<usize>, name: Option<Box<str>>) -> (Sender<T>, Receiver<T>) {
+    let kind = bound.map_or(Kind::Unbounded, |bound| if bound == 0 { Kind::Rendezvous } else { Kind::Bounded });
+    let watched = trace::Channel::new(kind, bound, name.as_deref());
     let about = name.map(|name| Box::new(About { name }));
-    let (there, here) = if bound == Some(0) { rendezvous(about) } else { buffered(bound, about) };
+    let (there, here) = if bound == Some(0) { rendezvous(about, watched) } else { buffered(bound, about, watched) };
     (Sender::new(there), Receiver::new(here))
 }
 
@@ -361,13 +367,13 @@ type Handles<T> = (Shared<Chan<T>>, Shared<Chan<T>>);
 
 // Each flavour by itself, with nothing left to do beside it: so it is written where it is to lie, and not copied there.
 #[inline(never)]
-fn rendezvous<T>(about: Option<Box<About>>) -> Handles<T> {
-    Shared::pair(|| Chan::new(Flavor::Zero(Zero::new()), about))
+fn rendezvous<T>(about: Option<Box<About>>, watched: trace::Channel) -> Handles<T> {
+    Shared::pair(|| Chan::new(Flavor::Zero(Zero::new()), about, watched))
 }
 
 #[inline(never)]
-fn buffered<T>(bound: Option<usize>, about: Option<Box<About>>) -> Handles<T> {
-    Shared::pair(|| Chan::new(Flavor::Buffer(Buffer::new(bound)), about))
+fn buffered<T>(bound: Option<usize>, about: Option<Box<About>>, watched: trace::Channel) -> Handles<T> {
+    Shared::pair(|| Chan::new(Flavor::Buffer(Buffer::new(bound, watched.clone())), about, watched))
 }
 
 /// Makes a channel that holds at most `cap` messages; a sender waits while it is full.
@@ -380,6 +386,7 @@ fn buffered<T>(bound: Option<usize>, about: Option<Box<About>>) -> Handles<T> {
 /// assert!(s.try_send("second").is_err()); // full
 /// assert_eq!(r.recv(), Ok("first"));
 /// ```
+#[track_caller]
 pub fn bounded<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
     pair(Some(cap), None)
 }
@@ -395,6 +402,7 @@ pub fn bounded<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
 /// }
 /// assert_eq!(r.len(), 1000);
 /// ```
+#[track_caller]
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     pair(None, None)
 }
@@ -424,18 +432,22 @@ impl Builder {
     }
 
     /// Makes the channel, as [`bounded`] does.
+    #[track_caller]
     pub fn bounded<T>(self, cap: usize) -> (Sender<T>, Receiver<T>) {
         pair(Some(cap), self.name)
     }
 
     /// Makes the channel, as [`unbounded`] does.
+    #[track_caller]
     pub fn unbounded<T>(self) -> (Sender<T>, Receiver<T>) {
         pair(None, self.name)
     }
 }
 
+#[track_caller]
 fn timer(first: Option<Instant>, period: Option<Duration>) -> Receiver<Instant> {
-    let (chan, _) = Shared::pair(|| Chan::new(Flavor::Timer(Timer::new(first, period)), None));
+    let watched = trace::Channel::new(Kind::Timer, Some(1), None);
+    let (chan, _) = Shared::pair(|| Chan::new(Flavor::Timer(Timer::new(first, period)), None, watched));
     Receiver::new(chan)
 }
 
@@ -451,6 +463,7 @@ fn timer(first: Option<Instant>, period: Option<Duration>) -> Receiver<Instant> 
 ///     recv(narrows::after(Duration::from_millis(1))) -> _ => println!("timed out"),
 /// }
 /// ```
+#[track_caller]
 pub fn after(duration: Duration) -> Receiver<Instant> {
     timer(Instant::now().checked_add(duration), None)
 }
@@ -462,6 +475,7 @@ pub fn after(duration: Duration) -> Receiver<Instant> {
 /// let when = Instant::now() + Duration::from_millis(1);
 /// assert_eq!(narrows::at(when).recv(), Ok(when));
 /// ```
+#[track_caller]
 pub fn at(when: Instant) -> Receiver<Instant> {
     timer(Some(when), None)
 }
@@ -481,6 +495,7 @@ pub fn at(when: Instant) -> Receiver<Instant> {
 /// }
 /// assert!(start.elapsed() >= Duration::from_millis(6));
 /// ```
+#[track_caller]
 pub fn tick(duration: Duration) -> Receiver<Instant> {
     timer(Instant::now().checked_add(duration), Some(duration))
 }
@@ -502,6 +517,7 @@ mod tests {
     /// A channel of one place, all its memory: the count of handles, and the place with its stamp.
     #[test]
     fn an_empty_channel_is_small() {
-        assert!(size_of::<Chan<u64>>() + 8 + 16 <= 384, "{}", size_of::<Chan<u64>>());
+        let watched = 2 * size_of::<trace::Channel>();
+        assert!(size_of::<Chan<u64>>() + 8 + 16 <= 384 + watched, "{}", size_of::<Chan<u64>>());
     }
 }

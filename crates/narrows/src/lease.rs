@@ -19,6 +19,7 @@ use crate::{
     op::RecvOp,
     sync::Arc,
     time::Deadline,
+    trace::Aims,
     wait::{
         self, Op,
         task::{TaskOp, TaskWait},
@@ -107,6 +108,10 @@ impl<'a, T> LeaseOp<'a, T> {
 
 impl<T> Op for LeaseOp<'_, T> {
     type Output = Result<(), RecvError>;
+
+    fn aims(&self, aims: &mut Aims) {
+        self.recv.aims(aims);
+    }
 
     fn attempt(&mut self, who: Who<'_>) -> Option<Self::Output> {
         unless_empty(self.try_now(who))

@@ -68,6 +68,11 @@ mod stream;
 mod sync;
 mod time;
 mod timer;
+#[cfg(feature = "trace")]
+pub mod trace;
+#[cfg(not(feature = "trace"))]
+#[path = "trace/off.rs"]
+mod trace;
 mod wait;
 mod zero;
 

@@ -18,6 +18,7 @@ use crate::{
     queue::NotEasy,
     sync::{Arc, Ordering, fence},
     time::Deadline,
+    trace::{Aims, Operation},
     wait::{
         Op,
         bell::{self, Event},
@@ -78,6 +79,10 @@ impl<'a, T> SendOp<'a, T> {
 
 impl<T> Op for SendOp<'_, T> {
     type Output = Result<(), SendError<()>>;
+
+    fn aims(&self, aims: &mut Aims) {
+        aims.channel(Operation::Send, &self.chan.watched);
+    }
 
     fn attempt(&mut self, who: Who<'_>) -> Option<Self::Output> {
         unless_full(self.try_now(who))
@@ -212,6 +217,7 @@ impl<T, H: Borrow<Receiver<T>>> RecvOp<T, H> {
 
     /// The message of a receive that succeeded.
     pub(crate) fn take_message(&mut self) -> T {
+        self.handle.borrow().chan().inspect(|chan| chan.watched.handed_over());
         self.message.take().expect("a receive that succeeded has its message")
     }
 
@@ -224,6 +230,12 @@ impl<T, H: Borrow<Receiver<T>>> RecvOp<T, H> {
 
 impl<T, H: Borrow<Receiver<T>>> Op for RecvOp<T, H> {
     type Output = Result<(), RecvError>;
+
+    fn aims(&self, aims: &mut Aims) {
+        if let Some(chan) = self.handle.borrow().chan() {
+            aims.channel(Operation::Recv, &chan.watched);
+        }
+    }
 
     fn attempt(&mut self, who: Who<'_>) -> Option<Self::Output> {
         unless_empty(self.try_now(who))
@@ -342,6 +354,10 @@ impl<T, H: Borrow<Sender<T>>> PlaceOp<T, H> {
 
 impl<T, H: Borrow<Sender<T>>> Op for PlaceOp<T, H> {
     type Output = Result<(), SendError<()>>;
+
+    fn aims(&self, aims: &mut Aims) {
+        aims.channel(Operation::Reserve, &self.chan().watched);
+    }
 
     fn attempt(&mut self, who: Who<'_>) -> Option<Self::Output> {
         let had_wake_up = std::mem::take(&mut self.has_wake_up);
@@ -476,6 +492,14 @@ impl<'a, T> ClosedOp<'a, T> {
 
 impl<T> Op for ClosedOp<'_, T> {
     type Output = ();
+
+    fn aims(&self, aims: &mut Aims) {
+        match self.ends {
+            Ends::Channel(chan) => aims.channel(Operation::Closed, &chan.watched),
+            Ends::Once(_) => aims.unknown(),
+            Ends::Never => {}
+        }
+    }
 
     fn attempt(&mut self, _: Who<'_>) -> Option<()> {
         self.ends.have_come().then_some(())

@@ -130,6 +130,7 @@ impl<T> Buffer<T> {
             self.set_reserved(reserved);
         }
         drop(end);
+        self.watched.sent(1);
         self.receivers.notify_fenced(1);
         Ok(())
     }
@@ -169,6 +170,7 @@ impl<T> Buffer<T> {
         // The place first, then the count: a reader between the two sees `held` and takes the role (see `len`).
         self.set_held(word - NEXT);
         drop(end);
+        self.watched.received(1);
         self.places_are_free(1);
     }
 

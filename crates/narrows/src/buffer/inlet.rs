@@ -21,6 +21,7 @@ impl<T> Inlet<T> for Buffer<T> {
             return Ok(());
         }
         self.with_room(1, |end| end.push_from(message))?;
+        self.watched.sent(1);
         self.receivers.notify_fenced(1);
         Ok(())
     }
@@ -42,6 +43,7 @@ impl<T> Inlet<T> for Buffer<T> {
             let n = room.min(messages.len());
             end.push_many(messages, n);
             drop(end);
+            self.watched.sent(n);
             self.receivers.notify_fenced(n);
         }
         Ok(())
@@ -177,6 +179,8 @@ impl<T> Inlet<T> for Buffer<T> {
     }
 
     fn clear_one(&self, into: &mut Option<T>) -> bool {
-        self.clear_next(into)
+        let is_one = self.clear_next(into);
+        self.watched.cleared(is_one);
+        is_one
     }
 }

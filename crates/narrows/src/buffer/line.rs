@@ -168,6 +168,7 @@ impl<T> Buffer<T> {
             }
         });
         if admitted != 0 {
+            self.watched.sent(admitted);
             self.receivers.notify_fenced(admitted);
         }
         woken.wake();

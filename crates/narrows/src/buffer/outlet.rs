@@ -38,6 +38,7 @@ impl<T> Outlet<T> for Buffer<T> {
         }
         let n = end.take_many(into, most);
         drop(end);
+        self.watched.received(n);
         self.places_are_free(n);
         Ok(n)
     }
@@ -92,12 +93,14 @@ impl<T> Outlet<T> for Buffer<T> {
     }
 
     fn complete_recv(&self, token: Token, into: &mut Option<T>) -> bool {
-        self.taking(|taker| {
+        let is_one = self.taking(|taker| {
             let Some(Numbered { hold, message }) = taker.end.books().unchoose(token) else { return false };
             *into = Some(message);
             taker.release(hold);
             true
-        })
+        });
+        self.watched.received(is_one.into());
+        is_one
     }
 
     fn abandon_recv(&self, token: Token) {

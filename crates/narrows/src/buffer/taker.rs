@@ -195,7 +195,9 @@ impl<T> Buffer<T> {
     /// A receive where it is not the usual one.
     #[cold]
     pub(super) fn take_slow(&self, into: &mut Option<T>) -> Result<(), TryRecvError> {
-        self.taking(|taker| if taker.take(into) { Ok(()) } else { Err(Self::why_not(&mut taker.end)) })
+        self.taking(|taker| if taker.take(into) { Ok(()) } else { Err(Self::why_not(&mut taker.end)) })?;
+        self.watched.received(1);
+        Ok(())
     }
 
     /// Shows whether there is more to do than to take the next message.
@@ -237,6 +239,7 @@ impl<T> Buffer<T> {
         if !self.is_short_of(1, &mut end) {
             end.push_from(from);
             drop(end);
+            self.watched.sent(1);
             self.receivers.notify_fenced(1);
             return Ok(());
         }
@@ -252,7 +255,9 @@ impl<T> Buffer<T> {
             news.places = news.places.saturating_sub(1);
         }
         drop(end);
+        self.watched.cleared(out.is_some());
         if is_free {
+            self.watched.sent(1);
             self.receivers.notify_fenced(1);
         }
         if let Some(receipt) = news.receipt.take()
@@ -282,13 +287,14 @@ impl<T> Buffer<T> {
         end.push_from(from);
         self.set_reserved(reserved);
         drop(end);
+        self.watched.sent(1);
         self.receivers.notify_fenced(1);
         Ok(number)
     }
 
     /// Takes an awaited message back, if it is still inside. If not, somebody has it, or its sender is about to hear of it.
     pub(super) fn take_awaited_back(&self, number: usize, into: &mut Option<T>) -> bool {
-        self.taking(|taker| {
+        let is_back = self.taking(|taker| {
             let Some(books) = taker.end.books_kept() else { return false };
             let Some(receipt) = books.awaited.remove(number) else { return false };
             taker.news.void = Some(receipt);
@@ -307,7 +313,9 @@ impl<T> Buffer<T> {
                 None => return false,
             }
             true
-        })
+        });
+        self.watched.cleared(is_back);
+        is_back
     }
 
     pub(super) fn finish_lease(&self, hold: Hold) {
@@ -315,6 +323,7 @@ impl<T> Buffer<T> {
             taker.release(hold);
             taker.end_lease();
         });
+        self.watched.received(1);
     }
 
     pub(super) fn return_lease(&self, hold: Hold, message: T) {
@@ -345,6 +354,7 @@ impl<T> Buffer<T> {
             returned.push_front(Numbered { hold: Hold { number, is_extra: true }, message });
             taker.count(true, false);
         });
+        self.watched.sent(1);
         self.receivers.notify_fenced(1);
         Ok(())
     }

@@ -14,6 +14,7 @@ use crate::{
     op::{Ends, RecvOp},
     shared::Shared,
     time::Deadline,
+    trace::{End, Mark},
     wait,
 };
 
@@ -30,19 +31,22 @@ use crate::{
 /// ```
 pub struct Receiver<T> {
     arm: RecvArm<T>,
+    mark: Mark,
 }
 
 impl<T> Receiver<T> {
     /// The caller has counted this receiver.
+    #[track_caller]
     pub(crate) fn new(chan: Shared<Chan<T>>) -> Receiver<T> {
-        Receiver { arm: RecvArm(Some(chan)) }
+        Receiver { mark: chan.watched.mark(End::Recv, address(&*chan)), arm: RecvArm(Some(chan)) }
     }
 
     pub(crate) const fn never() -> Receiver<T> {
-        Receiver { arm: RecvArm(None) }
+        Receiver { arm: RecvArm(None), mark: Mark::NONE }
     }
 
     pub(crate) fn chan(&self) -> Option<&Chan<T>> {
+        self.mark.touch();
         self.arm.chan()
     }
 
@@ -254,16 +258,21 @@ impl<T> Receiver<T> {
 
     /// A handle that does not keep the channel open.
     pub fn downgrade(&self) -> WeakReceiver<T> {
+        self.chan().inspect(|chan| chan.watched.lend(End::Recv));
         WeakReceiver { chan: self.arm.0.clone() }
     }
 }
 
 impl<T> Clone for Receiver<T> {
+    #[track_caller]
     fn clone(&self) -> Receiver<T> {
         if let Some(chan) = self.chan() {
             chan.receivers.join();
         }
-        Receiver { arm: RecvArm(self.arm.0.clone()) }
+        match &self.arm.0 {
+            Some(chan) => Receiver::new(chan.clone()),
+            None => Receiver::never(),
+        }
     }
 }
 

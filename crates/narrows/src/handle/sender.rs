@@ -15,6 +15,7 @@ use crate::{
     permit::{Permit, Permits},
     shared::Shared,
     time::Deadline,
+    trace::{End, Mark},
     wait,
 };
 
@@ -33,15 +34,19 @@ use crate::{
 pub struct Sender<T> {
     /// The channel. It is wrapped twice so that a select can have two kinds of arms of one sender, both by reference.
     arm: SendArm<T>,
+    mark: Mark,
 }
 
 impl<T> Sender<T> {
     /// The caller has counted this sender.
+    #[track_caller]
     pub(crate) fn new(chan: Shared<Chan<T>>) -> Sender<T> {
-        Sender { arm: SendArm(PermitArm(chan)) }
+        let mark = chan.watched.mark(End::Send, address(&*chan));
+        Sender { mark, arm: SendArm(PermitArm(chan)) }
     }
 
     pub(crate) fn chan(&self) -> &Chan<T> {
+        self.mark.touch();
         &self.arm.0.0
     }
 
@@ -407,6 +412,7 @@ impl<T> Sender<T> {
     /// A handle that does not keep the channel open.
     pub fn downgrade(&self) -> WeakSender<T> {
         self.chan().senders.lend();
+        self.chan().watched.lend(End::Send);
         WeakSender { chan: self.shared().clone() }
     }
 }
@@ -417,6 +423,7 @@ fn give_back<T>(message: Option<T>) -> SendError<T> {
 }
 
 impl<T> Clone for Sender<T> {
+    #[track_caller]
     fn clone(&self) -> Sender<T> {
         self.chan().senders.join();
         Sender::new(self.shared().clone())

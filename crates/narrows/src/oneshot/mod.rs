@@ -26,6 +26,7 @@ use crate::{
     future::Closed,
     op::Ends,
     time::Deadline,
+    trace::{self, Aims, End, Kind, Mark, Operation},
     wait::{
         self,
         bell::{self, Bell, Event, EventOp},
@@ -57,12 +58,18 @@ impl<T, H: Borrow<Receiver<T>>> Event for Arrival<T, H> {
         self.once().arrival()
     }
 
+    fn aims(&self, aims: &mut Aims) {
+        aims.mark(Operation::Recv, &self.receiver.borrow().mark);
+    }
+
     #[inline]
     fn outcome(&self) -> Option<Result<T, RecvError>> {
-        self.once().take().or_else(|| {
+        let outcome = self.once().take().or_else(|| {
             answer::before_no();
             self.once().take()
-        })
+        });
+        self.receiver.borrow().mark.received(matches!(outcome, Some(Ok(_))));
+        outcome
     }
 
     fn may_have_happened(&self) -> bool {
@@ -83,14 +90,18 @@ impl<T, H: Borrow<Receiver<T>>> Event for Arrival<T, H> {
 /// ```
 #[inline]
 #[must_use]
+#[track_caller]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let (there, here) = pair();
-    (Sender { once: there }, Receiver { once: here })
+    let watched = trace::Channel::new(Kind::Oneshot, Some(1), None);
+    let (sender, receiver) = (watched.mark(End::Send, 0), watched.mark(End::Recv, 0));
+    (Sender { once: there, mark: sender }, Receiver { once: here, mark: receiver })
 }
 
 /// The end that sends one message. Dropped without, it ends the channel, and the receiver hears of it.
 pub struct Sender<T> {
     once: There<T>,
+    mark: Mark,
 }
 
 impl<T> Sender<T> {
@@ -100,7 +111,7 @@ impl<T> Sender<T> {
     /// Gives the message back if the receiver has closed the channel, or is gone.
     #[inline]
     pub fn send(self, message: T) -> Result<(), SendError<T>> {
-        self.once.send(message)
+        self.once.send(message).inspect(|()| self.mark.sent())
     }
 
     /// Whether the receiver has closed the channel, or is gone: nobody wants the message.
@@ -139,6 +150,7 @@ impl<T> Sender<T> {
 /// ```
 pub struct Receiver<T> {
     once: Here<T>,
+    mark: Mark,
 }
 
 impl<T> Receiver<T> {
@@ -149,6 +161,7 @@ impl<T> Receiver<T> {
     #[inline]
     pub fn recv(mut self) -> Result<T, RecvError> {
         if let Some(outcome) = self.once.take_last() {
+            self.mark.received(outcome.is_ok());
             return outcome;
         }
         wait::block_slow(&mut Arrival::op(&self), Deadline::Never)
@@ -273,6 +286,7 @@ impl<T, H: Borrow<Receiver<T>>> Future for RecvFuture<T, H> {
             && let Some(outcome) = wait.op().event.once().take()
         {
             wait.finish();
+            self.receiver().mark.received(outcome.is_ok());
             return Poll::Ready(outcome);
         }
         wait.poll_on(cx, true)

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     arm::{Look, Seat, Ticket, Token, Who},
     sync::{Arc, AtomicU8, Mutex, Ordering, lock},
+    trace::Aims,
 };
 
 /// The line of those who wait.
@@ -193,6 +194,11 @@ pub(crate) trait Event {
 
     fn bell(&self) -> &Bell;
 
+    /// As [`Op::aims`].
+    fn aims(&self, aims: &mut Aims) {
+        aims.unknown();
+    }
+
     /// What it has brought, if it has happened. A no is true at one moment within the call, in an order common to all
     /// channels.
     fn outcome(&self) -> Option<Self::Output>;
@@ -253,6 +259,10 @@ pub(crate) fn poll<E: Event>(event: &E, seat: &mut Seat, waker: &Waker) -> Poll<
 
 impl<E: Event> Op for EventOp<E> {
     type Output = E::Output;
+
+    fn aims(&self, aims: &mut Aims) {
+        self.event.aims(aims);
+    }
 
     #[inline]
     fn attempt(&mut self, _: Who<'_>) -> Option<E::Output> {

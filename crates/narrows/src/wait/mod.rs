@@ -22,12 +22,18 @@ use crate::{
     park,
     sync::Arc,
     time::{Alarm, Deadline},
+    trace::{self, Aims},
 };
 
 /// An operation: it owns its message and its result.
 pub(crate) trait Op {
     /// How it ended. A message received stays in the operation, so that it is not copied on its way out of the loop.
     type Output;
+
+    /// What it waits for, for those who watch.
+    fn aims(&self, aims: &mut Aims) {
+        aims.unknown();
+    }
 
     /// Tries now. The waiter, if any, is not claimable meanwhile.
     fn attempt(&mut self, who: Who<'_>) -> Option<Self::Output>;
@@ -100,6 +106,10 @@ pub(crate) trait Op {
 
 impl<O: Op> Op for &mut O {
     type Output = O::Output;
+
+    fn aims(&self, aims: &mut Aims) {
+        (**self).aims(aims);
+    }
 
     fn attempt(&mut self, who: Who<'_>) -> Option<O::Output> {
         (**self).attempt(who)
@@ -184,6 +194,7 @@ pub(crate) fn block_slow<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Out
     if output.is_some() {
         return output;
     }
+    let _blocked = trace::blocks(deadline != Deadline::Never, |aims| op.aims(aims));
     // Dropped, also by a panic of the hook, it cancels as a future does.
     let mut wait = Wait::new(op);
     let output = wait.block(deadline);
@@ -222,6 +233,7 @@ pub(crate) struct Wait<O: Op> {
     op: O,
     waiter: Option<Arc<Waiter>>,
     alarm: Option<Alarm>,
+    watched: trace::Pending,
     /// The last claim, if it was a mere wake-up. It may be left over when the operation ends.
     claim: Option<usize>,
     /// Claimed since the waiter got its waker, which the claimer has taken or is about to take.
@@ -234,7 +246,7 @@ impl<O: Op> Unpin for Wait<O> {}
 impl<O: Op> Wait<O> {
     #[inline]
     pub(crate) fn new(op: O) -> Wait<O> {
-        Wait { op, waiter: None, alarm: None, claim: None, is_woken: false, done: false }
+        Wait { op, waiter: None, alarm: None, watched: trace::Pending::NONE, claim: None, is_woken: false, done: false }
     }
 
     /// The loop of a thread.
@@ -277,6 +289,7 @@ impl<O: Op> Wait<O> {
     fn finish(&mut self) {
         self.done = true;
         self.alarm = None;
+        self.watched = trace::Pending::NONE;
         let Some(waiter) = self.waiter.take() else { return };
         self.op.retract();
         if waiter.is_task() && !self.is_woken {
@@ -338,7 +351,11 @@ impl<O: Op> Future for Wait<O> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
         assert!(!self.done, "polled after it was finished");
-        let Some(output) = self.poll_once(cx) else { return Poll::Pending };
+        let Some(output) = self.poll_once(cx) else {
+            let me = &mut *self;
+            me.watched.pends(|aims| me.op.aims(aims));
+            return Poll::Pending;
+        };
         self.finish();
         Poll::Ready(output)
     }

@@ -12,6 +12,7 @@ use crate::{
     park::{Spin, Turns},
     sync::MODELLED,
     time::{self, Alarm},
+    trace::Pending,
 };
 
 /// An operation that a task may wait for in line.
@@ -45,6 +46,7 @@ pub(crate) struct TaskWait<O: TaskOp> {
     /// Of a task without a ticket: how often it still gives way.
     turns: Option<Turns>,
     alarm: Option<Box<Alarm>>,
+    watched: Pending,
 }
 
 impl<O: TaskOp> Unpin for TaskWait<O> {}
@@ -52,7 +54,7 @@ impl<O: TaskOp> Unpin for TaskWait<O> {}
 impl<O: TaskOp> TaskWait<O> {
     #[inline]
     pub(crate) fn new(op: O) -> TaskWait<O> {
-        TaskWait { op, is_done: false, turns: None, alarm: None }
+        TaskWait { op, is_done: false, turns: None, alarm: None, watched: Pending::NONE }
     }
 
     #[inline]
@@ -80,6 +82,7 @@ impl<O: TaskOp> TaskWait<O> {
     #[inline]
     pub(crate) fn finish(&mut self) {
         self.is_done = true;
+        self.watched = Pending::NONE;
         if let Some(turns) = self.turns.take() {
             turns.helped();
         }
@@ -120,6 +123,7 @@ impl<O: TaskOp> TaskWait<O> {
         } else if gives_way {
             cx.waker().wake_by_ref();
         } else {
+            self.watched.pends(|aims| self.op.aims(aims));
             let due = self.op.due();
             if due.is_some() || self.alarm.is_some() {
                 time::set_alarm(&mut self.alarm, due, cx.waker());

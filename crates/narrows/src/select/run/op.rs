@@ -4,8 +4,9 @@ use std::task::Waker;
 
 use super::{Aim, Chosen, FEW_ARMS, Selector};
 use crate::{
-    arm::{Look, Who},
+    arm::{Look, Target, Who},
     sync::Arc,
+    trace::{Aims, Operation},
     wait::{Op, waiter::Waiter},
 };
 
@@ -16,6 +17,17 @@ pub(in crate::select) struct SelectOp<'s, 'a> {
 
 impl<'a> Op for SelectOp<'_, 'a> {
     type Output = Chosen<'a>;
+
+    fn aims(&self, aims: &mut Aims) {
+        for slot in self.select.slots.iter().flatten() {
+            match slot.entry.target {
+                Some(Target::Send(address)) => aims.address(Operation::Send, address),
+                Some(Target::Recv(address)) => aims.address(Operation::Recv, address),
+                Some(Target::Reserve(address)) => aims.address(Operation::Reserve, address),
+                None => aims.unknown(),
+            }
+        }
+    }
 
     fn attempt(&mut self, who: Who<'_>) -> Option<Chosen<'a>> {
         self.select.attempt(who, true)
