@@ -24,18 +24,18 @@ fn main() {
         let _ = seen.send(deadlock.to_string());
     });
 
-    let (to_hen, hen) = builder().name("to hen").bounded(2);
-    let (to_fox, fox) = builder().name("to fox").bounded(2);
-    to_hen.send(0).unwrap();
-    let shutdown = to_hen.clone();
-    let first = thread::Builder::new().name("hen".into()).spawn(move || work(&hen, &to_fox)).unwrap();
-    let second = thread::Builder::new().name("fox".into()).spawn(move || work(&fox, &to_hen)).unwrap();
+    let (to_left, left) = builder().name("to the left").bounded(2);
+    let (to_right, right) = builder().name("to the right").bounded(2);
+    to_left.send(0).unwrap();
+    let shutdown = to_left.clone();
+    let first = thread::Builder::new().name("left".into()).spawn(move || work(&left, &to_right)).unwrap();
+    let second = thread::Builder::new().name("right".into()).spawn(move || work(&right, &to_left)).unwrap();
 
     let report = is_seen.recv().unwrap();
     println!("{report}");
     println!("{}", trace::dump());
     assert!(report.starts_with("deadlock: 2 threads wait for each other"));
-    for name in ["thread \"hen\"", "thread \"fox\"", "\"to hen\"", "\"to fox\""] {
+    for name in ["thread \"left\"", "thread \"right\"", "\"to the left\"", "\"to the right\""] {
         assert!(report.contains(name));
     }
 

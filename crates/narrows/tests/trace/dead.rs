@@ -4,7 +4,7 @@ use std::{
     future::Future,
     pin::pin,
     sync::Arc,
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Wake, Waker},
     thread,
 };
 
@@ -113,6 +113,12 @@ fn start(name: &str, body: impl FnOnce() + Send + 'static) -> thread::JoinHandle
     thread::Builder::new().name(name.to_owned()).spawn(body).expect("a thread")
 }
 
+fn join(threads: impl IntoIterator<Item = thread::JoinHandle<()>>) {
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
 /// A thread that is awake, and has nothing to do with it.
 fn stay_awake() {
     loop {
@@ -127,14 +133,14 @@ fn two_that_send(cap: usize, is_main_awake: bool) {
     let body = |own: Receiver<u32>, other: Sender<u32>| {
         move || {
             let _ = own.try_recv();
-            (0..).for_each(|n| other.send(n).unwrap());
+            while other.send(0).is_ok() {}
         }
     };
     let both = [start("left", body(left, to_right)), start("right", body(right, to_left))];
     if is_main_awake {
         stay_awake();
     }
-    both.into_iter().for_each(|one| one.join().unwrap());
+    join(both);
 }
 
 fn two_that_never_received() {
@@ -142,12 +148,12 @@ fn two_that_never_received() {
     let (to_right, right) = builder().name("to the right").bounded::<u32>(1);
     let body = |own: Receiver<u32>, other: Sender<u32>| {
         move || {
-            (0..).for_each(|n| other.send(n).unwrap());
+            while other.send(0).is_ok() {}
             drop(own);
         }
     };
     let both = [start("left", body(left, to_right)), start("right", body(right, to_left))];
-    both.into_iter().for_each(|one| one.join().unwrap());
+    join(both);
 }
 
 /// Two messages come of each.
@@ -175,7 +181,7 @@ fn sender_kept_by_the_receiver() {
         start("worker", move || s.send(n).unwrap())
     });
     assert_eq!(r.iter().take(2).sum::<u32>(), 3);
-    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    join(workers);
     assert_eq!(r.iter().count(), 0);
     drop(s);
 }
@@ -205,7 +211,7 @@ fn three_that_receive() {
         }
     };
     let threads: Vec<_> = bodies.map(|(s, r)| start("one of the ring", body(s, r))).collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    join(threads);
 }
 
 /// One sends what the other does not receive, for that selects what the first would send.
@@ -216,7 +222,7 @@ fn select_of_the_stuck() {
     start("producer", move || {
         news_s.send(0).unwrap();
         orders_s.send(0).unwrap();
-        (0..).for_each(|n| full_s.send(n).unwrap());
+        while full_s.send(0).is_ok() {}
     });
     start("consumer", move || {
         let _ = full_r.recv();
@@ -243,7 +249,7 @@ fn task_without_a_sender() {
     let (s, r) = builder().name("jobs").unbounded::<u32>();
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut received = pin!(r.recv_async());
-    while let Poll::Pending = received.as_mut().poll(&mut Context::from_waker(&waker)) {
+    while received.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
         thread::park();
     }
     drop(s);
@@ -253,7 +259,7 @@ fn task_without_a_sender() {
 fn asked_by_a_thread() {
     let asks = start("asks", || {
         loop {
-            for deadlock in narrows::trace::deadlocks() {
+            if let [deadlock, ..] = &narrows::trace::deadlocks()[..] {
                 println!("{deadlock}");
                 std::process::exit(0);
             }
