@@ -80,12 +80,21 @@ pub(super) struct Thread {
     pub(super) name: Option<Box<str>>,
     /// What the system calls it; 0 if that is not known.
     pub(super) tid: u32,
-    wait: Mutex<(u64, Option<Wait>)>,
+    place: Mutex<Place>,
+}
+
+/// Where its wait stands.
+#[derive(Debug, Default)]
+struct Place {
+    generation: u64,
+    wait: Option<Wait>,
+    /// Kept for its memory.
+    spare: Vec<Aim>,
 }
 
 impl Thread {
     pub(super) fn wait(&self) -> Option<Wait> {
-        lock(&self.wait).1.clone()
+        lock(&self.place).wait.clone()
     }
 }
 
@@ -153,7 +162,7 @@ fn enter() -> Arc<Thread> {
     // Relaxed: a number.
     let id = IDS.fetch_add(1, Ordering::Relaxed);
     let name = std::thread::current().name().map(Box::from);
-    let thread = Arc::new(Thread { id, name, tid: system::own_tid(), wait: Mutex::default() });
+    let thread = Arc::new(Thread { id, name, tid: system::own_tid(), place: Mutex::default() });
     lock(&THREADS).insert(id, thread.clone());
     ID.set(id);
     thread
@@ -171,13 +180,13 @@ pub(crate) struct Blocked(Option<Arc<Thread>>);
 pub(crate) fn blocks(has_deadline: bool, look: impl FnOnce(&mut Aims)) -> Blocked {
     let begun = in_hook(|| {
         let thread = own()?;
-        let mut aims = Aims::default();
+        let mut aims = Aims(std::mem::take(&mut lock(&thread.place).spare));
         look(&mut aims);
-        let mut wait = lock(&thread.wait);
-        wait.0 += 1;
-        let generation = wait.0;
-        let before = wait.1.replace(Wait { aims, has_deadline, since: Instant::now(), generation });
-        drop(wait);
+        let mut place = lock(&thread.place);
+        place.generation += 1;
+        let generation = place.generation;
+        let before = place.wait.replace(Wait { aims, has_deadline, since: Instant::now(), generation });
+        drop(place);
         drop(before);
         Some(thread)
     });
@@ -188,13 +197,15 @@ impl Drop for Blocked {
     fn drop(&mut self) {
         let Some(thread) = self.0.take() else { return };
         quietly(|| {
-            let wait = lock(&thread.wait).1.take();
+            let Some(wait) = lock(&thread.place).wait.take() else { return };
             // Of several nobody can say which was waited for.
-            if let Some(wait) = wait
-                && let [Aim::Channel(operation, record)] = &wait.aims.0[..]
-            {
+            if let [Aim::Channel(operation, record)] = &wait.aims.0[..] {
                 record.was_waited_for(*operation, wait.since.elapsed());
             }
+            let mut spare = wait.aims.0;
+            spare.clear();
+            let before = std::mem::replace(&mut lock(&thread.place).spare, spare);
+            drop(before);
         });
     }
 }
