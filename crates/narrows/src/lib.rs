@@ -74,6 +74,7 @@ pub mod trace;
 #[path = "trace/off.rs"]
 mod trace;
 mod wait;
+pub mod watch;
 mod zero;
 
 pub use ask::{AskDeadlineFuture, AskFuture};

@@ -25,6 +25,7 @@ use crate::{
         task::{TaskOp, TaskWait},
         waiter::{FINISHED, Waiter},
     },
+    watch::State,
 };
 
 /// Sends one message. If that fails it stays in here, so that it is not copied on its way out of the loop.
@@ -422,6 +423,7 @@ impl<T, H: Borrow<Sender<T>>> TaskOp for PlaceOp<T, H> {
 pub(crate) enum Ends<'a, T> {
     Channel(&'a Chan<T>),
     Once(&'a Once<T>),
+    Watch(&'a State<T>),
     Never,
 }
 
@@ -438,6 +440,7 @@ impl<T> Ends<'_, T> {
         match self {
             Ends::Channel(chan) => chan.outlet().is_closed(),
             Ends::Once(once) => once.is_closed(),
+            Ends::Watch(state) => state.is_closed(),
             Ends::Never => false,
         }
     }
@@ -449,6 +452,7 @@ impl<T> Ends<'_, T> {
                 Look::ready(chan.outlet().is_closed())
             }
             Ends::Once(once) => bell::enlist(once, ticket, seat),
+            Ends::Watch(state) => bell::enlist(state, ticket, seat),
             Ends::Never => Look::default(),
         }
     }
@@ -457,6 +461,7 @@ impl<T> Ends<'_, T> {
         match self {
             Ends::Channel(chan) => chan.closing.retract(seat),
             Ends::Once(once) => once.bell().leave(seat),
+            Ends::Watch(state) => state.bell().leave(seat),
             Ends::Never => {}
         }
     }
@@ -472,6 +477,7 @@ impl<T> Ends<'_, T> {
                 chan.closing.poll(seat, waker, || chan.outlet().is_closed().then_some(()), look, |_| ())
             }
             Ends::Once(once) => bell::poll(once, seat, waker),
+            Ends::Watch(state) => bell::poll(state, seat, waker),
             Ends::Never => Poll::Pending,
         }
     }
@@ -496,7 +502,7 @@ impl<T> Op for ClosedOp<'_, T> {
     fn aims(&self, aims: &mut Aims) {
         match self.ends {
             Ends::Channel(chan) => aims.channel(Operation::Closed, &chan.watched),
-            Ends::Once(_) => aims.unknown(),
+            Ends::Once(_) | Ends::Watch(_) => aims.unknown(),
             Ends::Never => {}
         }
     }

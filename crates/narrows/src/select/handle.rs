@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::{Event, Receiver, RecvError, SelectedOperation, Sender, arm::Entry, oneshot};
+use crate::{Event, Receiver, RecvError, SelectedOperation, Sender, TryRecvError, arm::Entry, oneshot, watch};
 
 /// What an arm of the macros may name: a sender, a receiver, an event, whatever dereferences to one, or an `Option` of these,
 /// where `None` disables the arm.
@@ -14,14 +14,14 @@ use crate::{Event, Receiver, RecvError, SelectedOperation, Sender, arm::Entry, o
     label = "expected a sender, a receiver or an `Option` of one"
 )]
 pub trait SelectArm<How> {
-    /// `Sender<T>`, `Receiver<T>`, `oneshot::Receiver<T>` or `Event`.
+    /// A sender, a receiver of any kind, or an `Event`.
     type End: End;
 
     /// The end of the channel, or `None` where the arm is disabled.
     fn select_arm(&self) -> Option<&Self::End>;
 }
 
-/// `Sender<T>`, `Receiver<T>`, `oneshot::Receiver<T>` or `Event`.
+/// A sender, a receiver of any kind, or an `Event`.
 pub trait End {
     /// The arm that this end is.
     fn entry(&self) -> Entry<'_>;
@@ -46,6 +46,12 @@ impl<T> End for oneshot::Receiver<T> {
 }
 
 impl End for Event<'_> {
+    fn entry(&self) -> Entry<'_> {
+        Entry { arm: self, target: None }
+    }
+}
+
+impl<T> End for watch::Receiver<T> {
     fn entry(&self) -> Entry<'_> {
         Entry { arm: self, target: None }
     }
@@ -92,6 +98,19 @@ impl RecvEnd for Event<'_> {
     }
 }
 
+impl<T> RecvEnd for watch::Receiver<T> {
+    type Message = ();
+
+    fn complete(&self, operation: SelectedOperation<'_>) -> Result<(), RecvError> {
+        operation.finish();
+        match self.try_changed() {
+            // There was a change, though another thread with this receiver was faster to see it.
+            Ok(()) | Err(TryRecvError::Empty) => Ok(()),
+            Err(TryRecvError::Disconnected) => Err(RecvError),
+        }
+    }
+}
+
 /// It is a handle itself.
 #[derive(Debug)]
 pub struct Itself;
@@ -132,6 +151,14 @@ impl<'a> SelectArm<Itself> for Event<'a> {
     type End = Event<'a>;
 
     fn select_arm(&self) -> Option<&Event<'a>> {
+        Some(self)
+    }
+}
+
+impl<T> SelectArm<Itself> for watch::Receiver<T> {
+    type End = watch::Receiver<T>;
+
+    fn select_arm(&self) -> Option<&Self::End> {
         Some(self)
     }
 }

@@ -13,6 +13,10 @@
 //! What can be undone again happens under the lock of the line where somebody waits ([`Bell::ring_if`]): then who
 //! was rung for knows that it happened while the ticket was there, whatever has become of it since ([`Event::told`]).
 //!
+//! Where H1 is under a lock and W3 a look under the same, W2 and its mark are not needed: whoever does H1 after the look
+//! finds the ticket by the lock ([`Bell::ring_if_waited_for`]), and who did it before is seen. So it may happen again and
+//! again, and no mark has to be taken back in between.
+//!
 //! Invariant: a ticket is in the line until it is rung for, taken back, or its selector is gone.
 
 use std::task::{Poll, Waker};
@@ -162,6 +166,16 @@ impl Bell {
         }
     }
 
+    /// H2 where W3 and H1 are under one lock.
+    #[inline]
+    pub(crate) fn ring_if_waited_for(&self) {
+        // Acquire: pairs with the Release in `with`. Of those who have looked before H1 no ticket is missed: it came before
+        // their look, and so, by the lock, before this one.
+        if self.has_tickets.load(Ordering::Acquire) != 0 {
+            self.ring();
+        }
+    }
+
     /// H2: wakes everybody.
     #[cold]
     pub(crate) fn ring(&self) {
@@ -206,7 +220,7 @@ pub(crate) trait Event {
     /// A guess of the same, which takes nothing.
     fn may_have_happened(&self) -> bool;
 
-    /// W2 and W3: that somebody waits. Whether it has happened.
+    /// W2 and W3: that somebody waits. Whether it has happened. Where a lock stands for W2, a look under that.
     fn announce(&self) -> bool;
 
     /// What it has brought who was rung for, or saw that it had happened, if that is enough: it may have been undone
