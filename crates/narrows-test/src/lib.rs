@@ -71,4 +71,6 @@ pub mod types;
 #[cfg(feature = "suite")]
 pub mod waiting;
 #[cfg(feature = "suite")]
+pub mod watch;
+#[cfg(feature = "suite")]
 pub mod way;

@@ -2,7 +2,7 @@
 //! which is the one file here with `unsafe`: an allocator cannot be written without.
 #![allow(unsafe_code)]
 
-use narrows::{CancelToken, RecvTimeoutError, Select, oneshot};
+use narrows::{CancelToken, RecvTimeoutError, Select, oneshot, watch};
 use narrows_test::actor::Host;
 use narrows_test::deadline::{times, within};
 use narrows_test::hand::{Bell, poll};
@@ -157,6 +157,32 @@ fn rule_18_a_oneshot_is_one_allocation() {
             lap();
         }
         assert_eq!(asked() - before, 2 * times(100), "two in each lap");
+    });
+}
+
+/// A value takes the place of one that nobody looks at; beside a look it has a place of its own, and is waited for as any.
+#[test]
+fn rule_18_no_allocation_per_value_that_nobody_looks_at() {
+    within("a watch", || {
+        let bell = Bell::new();
+        let (s, r) = watch::channel([0; 100]);
+        let lap = |byte: u8| {
+            assert!(poll(&mut pin!(r.changed_async()), &bell).is_pending());
+            assert_eq!(r.changed_timeout(Duration::from_micros(1)), Err(RecvTimeoutError::Timeout));
+            assert_eq!(s.send([byte; 100]), Ok(()));
+            assert!(s.update(|_| None) == Ok(false) && r.borrow()[0] == byte);
+            assert!(poll(&mut pin!(r.changed_async()), &bell).is_ready());
+        };
+        lap(1);
+        let before = (asked(), held());
+        for _ in 0..times(100) {
+            lap(2);
+        }
+        assert_eq!((asked(), held()), before);
+        let look = r.borrow();
+        assert_eq!(s.send([3; 100]), Ok(()));
+        drop(look);
+        assert_eq!((asked() - before.0, held() - before.1), (1, 0));
     });
 }
 

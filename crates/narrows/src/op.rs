@@ -25,7 +25,7 @@ use crate::{
         task::{TaskOp, TaskWait},
         waiter::{FINISHED, Waiter},
     },
-    watch::State,
+    watch::Board,
 };
 
 /// Sends one message. If that fails it stays in here, so that it is not copied on its way out of the loop.
@@ -423,7 +423,7 @@ impl<T, H: Borrow<Sender<T>>> TaskOp for PlaceOp<T, H> {
 pub(crate) enum Ends<'a, T> {
     Channel(&'a Chan<T>),
     Once(&'a Once<T>),
-    Watch(&'a State<T>),
+    Watch(&'a Board),
     Never,
 }
 
@@ -440,7 +440,7 @@ impl<T> Ends<'_, T> {
         match self {
             Ends::Channel(chan) => chan.outlet().is_closed(),
             Ends::Once(once) => once.is_closed(),
-            Ends::Watch(state) => state.is_closed(),
+            Ends::Watch(board) => board.is_closed(),
             Ends::Never => false,
         }
     }
@@ -452,7 +452,7 @@ impl<T> Ends<'_, T> {
                 Look::ready(chan.outlet().is_closed())
             }
             Ends::Once(once) => bell::enlist(once, ticket, seat),
-            Ends::Watch(state) => bell::enlist(state, ticket, seat),
+            Ends::Watch(board) => bell::enlist(*board, ticket, seat),
             Ends::Never => Look::default(),
         }
     }
@@ -461,7 +461,7 @@ impl<T> Ends<'_, T> {
         match self {
             Ends::Channel(chan) => chan.closing.retract(seat),
             Ends::Once(once) => once.bell().leave(seat),
-            Ends::Watch(state) => state.bell().leave(seat),
+            Ends::Watch(board) => board.bell().leave(seat),
             Ends::Never => {}
         }
     }
@@ -477,7 +477,7 @@ impl<T> Ends<'_, T> {
                 chan.closing.poll(seat, waker, || chan.outlet().is_closed().then_some(()), look, |_| ())
             }
             Ends::Once(once) => bell::poll(once, seat, waker),
-            Ends::Watch(state) => bell::poll(state, seat, waker),
+            Ends::Watch(board) => bell::poll(*board, seat, waker),
             Ends::Never => Poll::Pending,
         }
     }

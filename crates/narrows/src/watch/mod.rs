@@ -25,8 +25,8 @@ mod state;
 
 use std::{fmt, marker::PhantomData, ops::Deref};
 
-pub(crate) use self::state::State;
-use self::state::{CLOSED, DESERTED, Refusal, sole};
+pub(crate) use self::state::Board;
+use self::state::{CLOSED, DESERTED, Refusal, State, sole};
 pub use self::{
     future::{ChangedFuture, WaitForFuture},
     receiver::Receiver,
@@ -148,7 +148,7 @@ impl<T> Sender<T> {
 
     /// Whether a send would fail: the channel is closed, or there is no receiver. The latter may change.
     pub fn is_closed(&self) -> bool {
-        self.state.is_closed()
+        self.state.board().is_closed()
     }
 
     /// That a send would fail, as something to wait for: await it, [block](Closed::wait) on it, or select it.
@@ -159,7 +159,7 @@ impl<T> Sender<T> {
     /// s.closed().wait(); // nobody is there to look
     /// ```
     pub fn closed(&self) -> Closed<'_, T> {
-        Closed::new(Ends::Watch(&self.state))
+        Closed::new(Ends::Watch(self.state.board()))
     }
 }
 

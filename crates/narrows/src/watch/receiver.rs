@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{ChangedFuture, Ref, State, WaitForFuture, state::Version};
+use super::{
+    ChangedFuture, Ref, WaitForFuture,
+    state::{State, Version},
+};
 use crate::{
     answer,
     arm::{Arm, Look, Seat, Ticket, Token, Who},
@@ -232,12 +235,12 @@ impl<T> Receiver<T> {
 
     /// Whether no value can be sent any more. There may be one that this receiver has not seen.
     pub fn is_closed(&self) -> bool {
-        self.state.is_closed()
+        self.state.board().is_closed()
     }
 
     /// The end of sending, as something to wait for: await it, [block](Closed::wait) on it, or select it.
     pub fn closed(&self) -> Closed<'_, T> {
-        Closed::new(Ends::Watch(&self.state))
+        Closed::new(Ends::Watch(self.state.board()))
     }
 
     /// Whether [`changed`](Receiver::changed) would fail: no value can be sent any more, and the last has been seen.

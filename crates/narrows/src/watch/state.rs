@@ -80,10 +80,16 @@ impl Word {
 }
 
 #[derive(Debug)]
-pub(crate) struct State<T> {
-    word: AtomicUsize,
+pub(super) struct State<T> {
+    board: Board,
     latest: Mutex<Latest<T>>,
     change: Bell,
+}
+
+/// What can be known, and waited for, without the values.
+#[derive(Debug)]
+pub(crate) struct Board {
+    word: AtomicUsize,
     ending: Bell,
 }
 
@@ -110,19 +116,19 @@ impl<T> State<T> {
     /// With one handle at each end.
     pub(super) fn new(first: T) -> State<T> {
         let latest = Latest { value: Arc::new(first), senders: 1, receivers: 1 };
-        State { word: AtomicUsize::new(0), latest: Mutex::new(latest), change: Bell::new(), ending: Bell::new() }
+        let board = Board { word: AtomicUsize::new(0), ending: Bell::new() };
+        State { board, latest: Mutex::new(latest), change: Bell::new() }
     }
 
-    fn word(&self) -> Word {
-        // Acquire: pairs with the Release in `change`; what was done before the value was sent is visible.
-        Word(self.word.load(Ordering::Acquire))
+    pub(super) fn board(&self) -> &Board {
+        &self.board
     }
 
     /// A look under the lock. A no of it needs no fence (`answer`): what it does not see is done later, by who then sees all
     /// that was done before this look.
     fn look<R>(&self, look: impl FnOnce(&Latest<T>, Word) -> R) -> R {
         let latest = lock(&self.latest);
-        look(&latest, self.word())
+        look(&latest, self.board.word())
     }
 
     /// H1.
@@ -130,10 +136,10 @@ impl<T> State<T> {
     fn change<R>(&self, change: impl FnOnce(&mut Latest<T>, &mut Word) -> R) -> R {
         let mut latest = lock(&self.latest);
         // Relaxed: written under the lock only.
-        let mut word = Word(self.word.load(Ordering::Relaxed));
+        let mut word = Word(self.board.word.load(Ordering::Relaxed));
         let result = change(&mut latest, &mut word);
         // Release: pairs with the Acquire in `word`.
-        self.word.store(word.0, Ordering::Release);
+        self.board.word.store(word.0, Ordering::Release);
         drop(latest);
         answer::acted();
         result
@@ -212,7 +218,7 @@ impl<T> State<T> {
         });
         if was_open {
             self.change.ring_if_waited_for();
-            self.ending.ring_if_waited_for();
+            self.board.ending.ring();
         }
         was_open
     }
@@ -249,7 +255,7 @@ impl<T> State<T> {
             latest.receivers
         });
         if left == 0 {
-            self.ending.ring_if_waited_for();
+            self.board.ending.ring();
         }
     }
 
@@ -264,25 +270,27 @@ impl<T> State<T> {
 
     /// What there is to say to who has seen `seen`. `None` is no answer.
     pub(super) fn news_since(&self, seen: Version) -> Option<Result<Version, RecvError>> {
-        self.word().news_since(seen)
+        self.board.word().news_since(seen)
     }
 
     /// W3: whether there is news to who has seen what `seen` says.
     pub(super) fn is_there_news(&self, seen: impl FnOnce() -> Version) -> bool {
         self.look(|_, word| word.news_since(seen()).is_some())
     }
+}
 
-    /// Whether one is set. A no is true at one moment within the call, in an order common to all channels.
-    fn truly_has(&self, flags: usize) -> bool {
-        self.word().has(flags) || {
-            answer::before_no();
-            self.word().has(flags)
-        }
+impl Board {
+    fn word(&self) -> Word {
+        // Acquire: pairs with the Release in `change`; what was done before the value was sent is visible.
+        Word(self.word.load(Ordering::Acquire))
     }
 
-    /// Whether a send would fail.
+    /// Whether a send would fail. A no is true at one moment within the call, in an order common to all channels.
     pub(crate) fn is_closed(&self) -> bool {
-        self.truly_has(CLOSED | DESERTED)
+        self.may_have_happened() || {
+            answer::before_no();
+            self.may_have_happened()
+        }
     }
 }
 
@@ -291,8 +299,9 @@ pub(super) fn sole<T>(value: Arc<T>) -> T {
     Arc::try_unwrap(value).ok().expect("it was shown to nobody")
 }
 
-/// The end, or that nobody is there to look.
-impl<T> Event for &State<T> {
+/// The end, or that nobody is there to look. For this the bell is always rung, so its own lock orders H1 and W3: who has no
+/// ticket yet when it is rung looks later.
+impl Event for Board {
     type Output = ();
 
     fn bell(&self) -> &Bell {
@@ -308,7 +317,7 @@ impl<T> Event for &State<T> {
     }
 
     fn announce(&self) -> bool {
-        self.look(|_, word| word.has(CLOSED | DESERTED))
+        self.may_have_happened()
     }
 }
 
@@ -321,11 +330,11 @@ mod tests {
     fn versions_begin_anew() {
         let state = State::new(0);
         let last = Word(!(CLOSED | DESERTED));
-        state.word.store(last.0, Ordering::Relaxed);
+        state.board.word.store(last.0, Ordering::Relaxed);
         assert!(state.news_since(last.version()).is_none());
         assert!(state.send(1, CLOSED | DESERTED).is_ok());
         assert_eq!(state.news_since(last.version()), Some(Ok(0)));
-        assert_eq!(state.word().0, 0);
+        assert_eq!(state.board.word().0, 0);
         state.close();
         assert_eq!(state.news_since(last.version()), Some(Ok(0)));
         assert_eq!(state.news_since(0), Some(Err(RecvError)));

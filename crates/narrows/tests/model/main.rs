@@ -16,6 +16,8 @@ mod loom_oneshot;
 mod loom_select;
 #[cfg(loom)]
 mod loom_tasks;
+#[cfg(loom)]
+mod loom_watch;
 #[cfg(shuttle)]
 mod shuttle_bodies;
 #[cfg(shuttle)]
