@@ -47,6 +47,8 @@ pub mod kind;
 #[cfg(feature = "suite")]
 pub mod load;
 #[cfg(feature = "suite")]
+pub mod looks;
+#[cfg(feature = "suite")]
 pub mod memory;
 #[cfg(feature = "suite")]
 pub mod oneshot;
