@@ -152,6 +152,7 @@ pub fn rule_07_a_value_that_races_with_close_is_seen_or_returned() {
 }
 
 /// Values of 64 KiB, by a thread with a stack of 512.
+#[expect(clippy::large_stack_arrays, reason = "that is what is tried")]
 pub fn rule_19_large_watched_values_work_on_a_small_stack() {
     let work = || {
         let (s, r) = channel([0_u8; 1 << 16]);
