@@ -23,6 +23,8 @@ pub mod arms;
 #[cfg(feature = "suite")]
 pub mod asking;
 #[cfg(feature = "suite")]
+pub mod broadcast;
+#[cfg(feature = "suite")]
 pub mod cancelling;
 #[cfg(feature = "suite")]
 pub mod choosing;

@@ -33,6 +33,7 @@ mod answer;
 pub mod arm;
 mod ask;
 mod batch;
+pub mod broadcast;
 mod buffer;
 mod channel;
 mod error;

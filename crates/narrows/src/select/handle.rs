@@ -2,7 +2,11 @@
 
 use std::ops::Deref;
 
-use crate::{Event, Receiver, RecvError, SelectedOperation, Sender, TryRecvError, arm::Entry, oneshot, watch};
+use crate::{
+    Event, Receiver, RecvError, SelectedOperation, Sender, TryRecvError,
+    arm::{Entry, Token},
+    broadcast, oneshot, watch,
+};
 
 /// What an arm of the macros may name: a sender, a receiver, an event, whatever dereferences to one, or an `Option` of these,
 /// where `None` disables the arm.
@@ -54,6 +58,12 @@ impl End for Event<'_> {
 impl<T> End for watch::Receiver<T> {
     fn entry(&self) -> Entry<'_> {
         Entry { arm: self, target: None }
+    }
+}
+
+impl<T> End for broadcast::Receiver<T> {
+    fn entry(&self) -> Entry<'_> {
+        Entry { arm: &self.own, target: None }
     }
 }
 
@@ -111,6 +121,17 @@ impl<T> RecvEnd for watch::Receiver<T> {
     }
 }
 
+impl<T: Clone> RecvEnd for broadcast::Receiver<T> {
+    type Message = T;
+
+    fn complete(&self, operation: SelectedOperation<'_>) -> Result<T, RecvError> {
+        match operation.finish() {
+            Token::DISCONNECTED => Err(RecvError),
+            _ => self.recv_promised(),
+        }
+    }
+}
+
 /// It is a handle itself.
 #[derive(Debug)]
 pub struct Itself;
@@ -157,6 +178,14 @@ impl<'a> SelectArm<Itself> for Event<'a> {
 
 impl<T> SelectArm<Itself> for watch::Receiver<T> {
     type End = watch::Receiver<T>;
+
+    fn select_arm(&self) -> Option<&Self::End> {
+        Some(self)
+    }
+}
+
+impl<T> SelectArm<Itself> for broadcast::Receiver<T> {
+    type End = broadcast::Receiver<T>;
 
     fn select_arm(&self) -> Option<&Self::End> {
         Some(self)
