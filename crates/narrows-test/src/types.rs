@@ -69,6 +69,24 @@
 //! let (_s, r) = narrows::oneshot::channel::<std::rc::Rc<u8>>();
 //! send(r.recv_async());
 //! ```
+//! Messages for everybody, which several threads may clone at once. (Pitfall 22: tokio 7232, RUSTSEC-2025-0023.)
+//! ```compile_fail,E0277
+//! fn send<T: Send>(_: T) {}
+//! send(narrows::broadcast::channel::<std::cell::Cell<u8>>(1).0);
+//! ```
+//! ```compile_fail,E0277
+//! fn send<T: Send>(_: T) {}
+//! send(narrows::broadcast::channel::<std::cell::Cell<u8>>(1).1);
+//! ```
+//! ```compile_fail,E0277
+//! fn sync<T: Sync>(_: &T) {}
+//! sync(&narrows::broadcast::channel::<std::rc::Rc<u8>>(1).1);
+//! ```
+//! ```compile_fail,E0277
+//! fn send<T: Send>(_: T) {}
+//! let (_s, r) = narrows::broadcast::channel::<std::cell::Cell<u8>>(1);
+//! send(r.recv_async());
+//! ```
 //! Permits:
 //! ```compile_fail,E0277
 //! fn send<T: Send>(_: T) {}
@@ -169,7 +187,7 @@
 use narrows::{
     OwnedPermit, Permit, ReadyTimeoutError, Receiver, RecvError, RecvTimeoutError, Select, SelectTimeoutError,
     SendError, SendTimeoutError, Sender, TryReadyError, TryRecvError, TrySelectError, TrySendError, WeakReceiver,
-    WeakSender, oneshot,
+    WeakSender, broadcast, oneshot,
 };
 use std::cell::Cell;
 use std::error::Error;
@@ -251,6 +269,26 @@ pub fn rule_20_events_are_send_and_unwind_safe() {
     every(&group.member());
     is_send(&token.run_until_cancelled(async {}));
     every(&(gate, token, group));
+}
+
+/// The same of a channel that gives every message to every receiver, if messages can be shared.
+pub fn rule_20_broadcasts_are_send_if_messages_can_be_shared() {
+    send::<broadcast::Sender<u8>>();
+    sync::<broadcast::Sender<u8>>();
+    send::<broadcast::Receiver<u8>>();
+    sync::<broadcast::Receiver<u8>>();
+    unpin::<broadcast::Sender<std::marker::PhantomPinned>>();
+    unpin::<broadcast::Receiver<std::marker::PhantomPinned>>();
+    unwind_safe::<broadcast::Sender<std::cell::Cell<u8>>>();
+    unwind_safe::<broadcast::Receiver<std::cell::Cell<u8>>>();
+    let (s, r) = broadcast::channel::<u8>(1);
+    is_send(&s.send_async(1));
+    is_unpin(&s.send_async(1));
+    is_send(&r.recv_async());
+    is_unpin(&r.recv_async());
+    is_send(&(r.iter(), r.try_iter()));
+    assert!(!format!("{s:?} {r:?} {:?} {:?}", s.send_async(1), r.recv_async()).is_empty());
+    is_send(&r.into_iter());
 }
 
 /// Handles may be caught across a panic, whatever their messages.

@@ -2,7 +2,7 @@
 //! which is the one file here with `unsafe`: an allocator cannot be written without.
 #![allow(unsafe_code)]
 
-use narrows::{CancelToken, RecvTimeoutError, Select, oneshot, watch};
+use narrows::{CancelToken, RecvTimeoutError, Select, broadcast, oneshot, watch};
 use narrows_test::actor::Host;
 use narrows_test::deadline::{times, within};
 use narrows_test::hand::{Bell, poll};
@@ -131,6 +131,35 @@ fn rule_18_tokens_that_are_gone_leave_no_memory() {
         }
         assert_eq!(asked() - before, 1000, "one for each");
         drop((kept, server));
+    });
+}
+
+/// A channel that gives every message to every receiver, also where they wait and where messages are skipped.
+#[test]
+fn rule_18_no_allocation_per_broadcast() {
+    within("a broadcast", || {
+        for capacity in [1, 2, 32] {
+            let bell = Bell::new();
+            let (s, r) = broadcast::channel(capacity);
+            let others = [r.clone(), s.subscribe(broadcast::Start::Now, broadcast::Lag::Skip)];
+            let lap = || {
+                let mut recv = pin!(r.recv_async());
+                assert!(poll(&mut recv, &bell).is_pending());
+                assert!((0..capacity).all(|_| s.send([0; 100]).is_ok()));
+                assert!(poll(&mut recv, &bell).is_ready());
+                let mut send = pin!(s.send_async([1; 100]));
+                assert!(poll(&mut send, &bell).is_pending());
+                assert_eq!(others[0].try_iter().count(), capacity);
+                r.try_iter().for_each(drop);
+                assert!(poll(&mut send, &bell).is_ready());
+                assert_eq!((r.recv().is_ok(), others[0].recv().is_ok()), (true, true));
+            };
+            lap();
+            lap();
+            let before = asked();
+            (0..times(200)).for_each(|_| lap());
+            assert_eq!(asked() - before, 0, "capacity {capacity}");
+        }
     });
 }
 

@@ -10,6 +10,7 @@ once! {
     broadcast::rule_04_a_broadcast_answers_truly;
     broadcast::rule_04_two_broadcasts_agree_on_what_came_first;
     broadcast::rule_05_a_receiver_of_broadcasts_lags_as_it_was_told;
+    broadcast::rule_05_broadcasts_are_as_if_each_receiver_had_a_list;
     broadcast::rule_05_the_last_broadcasts_are_kept;
     broadcast::rule_06_receivers_hear_that_no_broadcast_comes;
     broadcast::rule_06_broadcasts_go_with_the_last_receiver;

@@ -23,6 +23,7 @@ once! {
     types::rule_20_everything_is_send_if_its_message_is;
     types::rule_20_oneshots_are_send_if_their_message_is;
     types::rule_20_events_are_send_and_unwind_safe;
+    types::rule_20_broadcasts_are_send_if_messages_can_be_shared;
     types::rule_20_handles_are_unwind_safe;
     types::rule_20_futures_move_and_everything_can_be_shown;
     types::rule_25_no_variant_is_added;

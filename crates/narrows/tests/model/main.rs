@@ -5,6 +5,8 @@
 #[cfg(loom)]
 mod explore;
 #[cfg(loom)]
+mod loom_broadcast;
+#[cfg(loom)]
 mod loom_delivery;
 #[cfg(loom)]
 mod loom_ending;
