@@ -6,7 +6,6 @@ use crate::hand::{Bell, Hand, poll};
 use crate::load::Ledger;
 use narrows::broadcast::{Lag, Receiver, Start, channel};
 use narrows::{RecvError, RecvTimeoutError, Select, SendError, SendTimeoutError, TryRecvError, TrySendError};
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -47,6 +47,8 @@ pub mod histories;
 #[cfg(feature = "suite")]
 pub mod kind;
 #[cfg(feature = "suite")]
+pub mod lagging;
+#[cfg(feature = "suite")]
 pub mod load;
 #[cfg(feature = "suite")]
 pub mod looks;

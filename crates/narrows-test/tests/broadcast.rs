@@ -9,9 +9,9 @@ once! {
     broadcast::rule_03_a_receive_comes_before_the_broadcast_in_its_place;
     broadcast::rule_04_a_broadcast_answers_truly;
     broadcast::rule_04_two_broadcasts_agree_on_what_came_first;
-    broadcast::rule_05_a_receiver_of_broadcasts_lags_as_it_was_told;
-    broadcast::rule_05_broadcasts_are_as_if_each_receiver_had_a_list;
-    broadcast::rule_05_the_last_broadcasts_are_kept;
+    lagging::rule_05_a_receiver_of_broadcasts_lags_as_it_was_told;
+    lagging::rule_05_broadcasts_are_as_if_each_receiver_had_a_list;
+    lagging::rule_05_the_last_broadcasts_are_kept;
     broadcast::rule_06_receivers_hear_that_no_broadcast_comes;
     broadcast::rule_06_broadcasts_go_with_the_last_receiver;
     broadcast::rule_07_broadcasts_are_closed_by_either_end;
