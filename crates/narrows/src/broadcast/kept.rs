@@ -9,12 +9,11 @@
 //!   lagged behind       | receivers that have some    has seen all
 //! ```
 //! A receiver is the number of the message it sees next. Each slot counts, by policy, the receivers that have yet to see it; so
-//! whether the oldest may go is one look, however many there are. One that is cut off counts on in the slots there are, as nobody looks
-//! for it there; so each new slot counts all that were ever cut off, and how many the next cut concerns is a difference.
+//! whether the oldest may go is one look, however many there are. One that is cut off would have to be looked for in all slots:
+//! it counts on there, each new slot counts all that were ever cut off, and how many the next cut concerns is a difference.
 //!
-//! Invariants: a receiver that waits is nowhere before `oldest`, for its count holds the slot. The slots that somebody counts in are
-//! the newest ones, without a gap. No message is cloned or dropped in here: what
-//! goes is handed out.
+//! Invariants: a receiver that waits is nowhere before `oldest`, for its count holds the slot. The slots that somebody counts in
+//! are the newest ones, without a gap. No message is cloned or dropped in here: what goes is handed out.
 //!
 //! A number has the width of a pointer and wraps. Where that is 32 bits, a receiver that sleeps through so many messages takes
 //! their number for less.
@@ -216,7 +215,8 @@ impl<T> Kept<T> {
     }
 
     pub(super) fn is_cut_off(&self, cursor: &Cursor) -> bool {
-        // It was at the oldest when that had to go, and is never met again: the slots it has not seen are more than there are.
+        // It was at the oldest when that had to go. From then on it has not seen more messages than there are, for with each
+        // that comes it has one more to see; a slot that is swept only makes them fewer.
         cursor.lag == Lag::Disconnect && self.next.wrapping_sub(cursor.at()) > self.slots.len()
     }
 
