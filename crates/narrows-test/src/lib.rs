@@ -38,6 +38,7 @@ pub mod delivery;
 pub mod ending;
 #[cfg(feature = "suite")]
 pub mod events;
+pub mod fan_in;
 #[cfg(feature = "suite")]
 pub mod forgetting;
 #[cfg(feature = "suite")]
@@ -48,6 +49,7 @@ pub mod histories;
 pub mod kind;
 #[cfg(feature = "suite")]
 pub mod lagging;
+pub mod lanes;
 #[cfg(feature = "suite")]
 pub mod load;
 #[cfg(feature = "suite")]
@@ -60,6 +62,8 @@ pub mod oneshot;
 pub mod permits;
 #[cfg(feature = "suite")]
 pub mod pitfalls;
+#[cfg(feature = "suite")]
+pub mod priority;
 #[cfg(feature = "suite")]
 pub mod selected;
 #[cfg(feature = "suite")]

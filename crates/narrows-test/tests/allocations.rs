@@ -2,7 +2,7 @@
 //! which is the one file here with `unsafe`: an allocator cannot be written without.
 #![allow(unsafe_code)]
 
-use narrows::{CancelToken, RecvTimeoutError, Select, broadcast, oneshot, watch};
+use narrows::{CancelToken, RecvTimeoutError, Select, broadcast, fan_in, oneshot, priority, watch};
 use narrows_test::actor::Host;
 use narrows_test::deadline::{times, within};
 use narrows_test::hand::{Bell, poll};
@@ -216,6 +216,47 @@ fn rule_18_no_allocation_per_value_that_nobody_looks_at() {
 }
 
 /// Nor for a large message that waits in line for its place.
+/// A lane is made per sender and goes with it, also if the receiver does not come for a long time, or never visits it.
+#[test]
+fn rule_18_fan_in_does_not_grow_with_past_senders() {
+    within("rule_18_fan_in_does_not_grow_with_past_senders", || {
+        let (s, mut r) = fan_in::channel(4);
+        let before = held();
+        for i in 0..times(10_000) {
+            assert_eq!(s.clone().send(i), Ok(()));
+            assert_eq!(r.recv(), Ok(i));
+        }
+        let after = held() - before;
+        assert!(after < 4 << 10, "{after} bytes for senders that are gone");
+        for _ in 0..times(10_000) {
+            drop(s.clone());
+        }
+        let after = held() - before;
+        assert!(after < 64 << 10, "{after} bytes for senders that are gone, with a receiver that is busy");
+        drop((s, r));
+    });
+}
+
+#[test]
+fn rule_18_no_allocation_per_message_in_lanes() {
+    within("rule_18_no_allocation_per_message_in_lanes", || {
+        let ([high, low], r) = priority::channel([4, 4]);
+        let (s, mut from_all) = fan_in::channel(4);
+        let other = s.clone();
+        let mut before = 0;
+        for i in 0..times(2000) {
+            if i == times(2000) / 2 {
+                before = asked();
+            }
+            for sender in [&low, &high, &s, &other] {
+                assert_eq!(sender.send(i), Ok(()));
+            }
+            assert_eq!([r.recv(), r.recv(), from_all.recv(), from_all.recv()], [Ok(i); 4]);
+        }
+        assert_eq!(asked() - before, 0);
+    });
+}
+
 #[test]
 fn rule_18_no_allocation_per_large_message_that_waits() {
     on(BOUNDED, |kind| {

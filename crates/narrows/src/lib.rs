@@ -43,10 +43,12 @@ mod exchange;
 #[cfg(all(test, loom))]
 #[path = "../tests/model/explore.rs"]
 mod explore;
+pub mod fan_in;
 mod flavor;
 mod future;
 mod handle;
 mod iter;
+mod lanes;
 #[allow(unsafe_code)] // one box, freed once
 mod late;
 mod lease;
@@ -55,6 +57,7 @@ pub mod oneshot;
 mod op;
 pub mod park;
 mod permit;
+pub mod priority;
 #[allow(unsafe_code)] // slots, and who may touch them
 mod queue;
 #[allow(unsafe_code)] // the state that only the holder of a role may touch, owners, one system call

@@ -50,6 +50,10 @@ impl<T> Receiver<T> {
         self.arm.chan()
     }
 
+    pub(crate) fn shared(&self) -> Option<&Shared<Chan<T>>> {
+        self.arm.0.as_ref()
+    }
+
     /// The arm that receives.
     pub(crate) fn recv_arm(&self) -> Entry<'_> {
         Entry { arm: &self.arm, target: Some(Target::Recv(self.chan().map_or(0, address))) }

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use crate::{
     Event, Receiver, RecvError, SelectedOperation, Sender, TryRecvError,
     arm::{Entry, Token},
-    broadcast, oneshot, watch,
+    broadcast, fan_in, oneshot, priority, watch,
 };
 
 /// What an arm of the macros may name: a sender, a receiver, an event, whatever dereferences to one, or an `Option` of these,
@@ -64,6 +64,18 @@ impl<T> End for watch::Receiver<T> {
 impl<T> End for broadcast::Receiver<T> {
     fn entry(&self) -> Entry<'_> {
         Entry { arm: &self.own, target: None }
+    }
+}
+
+impl<T> End for priority::Receiver<T> {
+    fn entry(&self) -> Entry<'_> {
+        Entry { arm: self, target: None }
+    }
+}
+
+impl<T> End for fan_in::Receiver<T> {
+    fn entry(&self) -> Entry<'_> {
+        Entry { arm: self, target: None }
     }
 }
 
@@ -132,6 +144,22 @@ impl<T: Clone> RecvEnd for broadcast::Receiver<T> {
     }
 }
 
+impl<T> RecvEnd for priority::Receiver<T> {
+    type Message = T;
+
+    fn complete(&self, operation: SelectedOperation<'_>) -> Result<T, RecvError> {
+        self.recv_selected(operation)
+    }
+}
+
+impl<T> RecvEnd for fan_in::Receiver<T> {
+    type Message = T;
+
+    fn complete(&self, operation: SelectedOperation<'_>) -> Result<T, RecvError> {
+        self.recv_selected(operation)
+    }
+}
+
 /// It is a handle itself.
 #[derive(Debug)]
 pub struct Itself;
@@ -186,6 +214,22 @@ impl<T> SelectArm<Itself> for watch::Receiver<T> {
 
 impl<T> SelectArm<Itself> for broadcast::Receiver<T> {
     type End = broadcast::Receiver<T>;
+
+    fn select_arm(&self) -> Option<&Self::End> {
+        Some(self)
+    }
+}
+
+impl<T> SelectArm<Itself> for priority::Receiver<T> {
+    type End = priority::Receiver<T>;
+
+    fn select_arm(&self) -> Option<&Self::End> {
+        Some(self)
+    }
+}
+
+impl<T> SelectArm<Itself> for fan_in::Receiver<T> {
+    type End = fan_in::Receiver<T>;
 
     fn select_arm(&self) -> Option<&Self::End> {
         Some(self)

@@ -12,6 +12,7 @@ mod loom_delivery;
 mod loom_ending;
 #[cfg(loom)]
 mod loom_events;
+mod loom_lanes;
 #[cfg(loom)]
 mod loom_oneshot;
 #[cfg(loom)]
