@@ -14,7 +14,9 @@ pub fn rule_02_every_lane_has_its_turn() {
         let full: Vec<_> = (0..lanes).map(|_| s.clone()).collect();
         let mut late = Vec::new();
         for round in 0..times(200) {
-            full.iter().for_each(|s| (0..50).for_each(|_| s.send(false).expect("it is open")));
+            for s in &full {
+                (0..50).for_each(|_| s.send(false).expect("it is open"));
+            }
             // One more that is full joins before every message.
             s.send(true).expect("it is open");
             let mut others = 0;

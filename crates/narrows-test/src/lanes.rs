@@ -35,7 +35,7 @@ pub trait Lanes<T>: Arm + Send + Sync + Sized + 'static {
     /// What a `Select` has chosen.
     fn recv_selected(&self, operation: SelectedOperation<'_>) -> Received<T>;
     /// What is inside.
-    fn len(&self) -> usize;
+    fn inside(&self) -> usize;
     /// Ends every lane.
     fn close(&self) -> bool;
     /// Whether it has ended, and whether nothing is left.
@@ -70,7 +70,7 @@ macro_rules! lanes {
             fn recv_selected(&self, operation: SelectedOperation<'_>) -> Received<T> {
                 $kind::Receiver::recv_selected(self, operation)
             }
-            fn len(&self) -> usize {
+            fn inside(&self) -> usize {
                 assert_eq!($kind::Receiver::is_empty(self), $kind::Receiver::len(self) == 0);
                 $kind::Receiver::len(self)
             }
@@ -170,7 +170,9 @@ fn every_message_arrives<R: Lanes<crate::load::Load>>() {
             assert_eq!(next, [EACH; 4], "{way:?}");
         });
         reader.join();
-        writers.into_iter().for_each(|writer| writer.join().expect("no panic"));
+        for writer in writers {
+            writer.join().expect("no panic");
+        }
         ledger.settle();
     }
 }
@@ -188,7 +190,7 @@ fn answers_truly<R: Lanes<u32>>() {
     assert_eq!(r.recv_timeout(Duration::from_millis(1)), Err(RecvTimeoutError::Timeout));
     for (i, s) in (0..).zip(&senders) {
         assert_eq!(s.try_send(i), Ok(()));
-        assert_eq!((r.len(), r.ended()), (1, (false, false)));
+        assert_eq!((r.inside(), r.ended()), (1, (false, false)));
         assert_eq!(r.recv_timeout(Duration::ZERO), Ok(i));
     }
     for i in 0..8 {
@@ -196,13 +198,13 @@ fn answers_truly<R: Lanes<u32>>() {
     }
     assert!(senders[2].try_send(8).expect_err("full").is_full());
     senders[1].send(8).expect("another lane has room");
-    assert_eq!(r.len(), 9);
+    assert_eq!(r.inside(), 9);
     drop(senders);
     assert_eq!(r.ended(), (true, false));
     let got: Vec<u32> = (0..9).map(|_| r.recv_timeout(Duration::MAX).expect("it is inside")).collect();
     let within: Vec<u32> = got.into_iter().filter(|i| *i < 8).collect();
     assert_eq!(within, [0, 1, 2, 3, 4, 5, 6, 7]);
-    assert_eq!((r.len(), r.ended()), (0, (true, true)));
+    assert_eq!((r.inside(), r.ended()), (0, (true, true)));
     assert_eq!(r.try_recv(), Err(TryRecvError::Disconnected));
     assert_eq!(r.recv_timeout(LONG), Err(RecvTimeoutError::Disconnected));
     assert_eq!(r.recv(), Err(RecvError));
@@ -346,9 +348,9 @@ fn is_an_arm<R: Lanes<u32>>() {
         assert_eq!(chosen.index(), lanes);
         let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(chosen)));
         assert!(dropped.is_err());
-        assert_eq!(r.len(), 2);
+        assert_eq!(r.inside(), 2);
         let chosen = select.select();
-        assert_eq!((r.len(), r.recv_selected(chosen)), (1, Ok(round)));
+        assert_eq!((r.inside(), r.recv_selected(chosen)), (1, Ok(round)));
         drop(select);
         assert_eq!((r.recv(), r.try_recv()), (Ok(round + 1), Err(TryRecvError::Empty)));
     }
@@ -420,4 +422,32 @@ pub fn rule_12_lanes_keep_to_the_time() {
     assert_eq!(r.recv_deadline(Instant::now()), Err(RecvTimeoutError::Timeout));
     assert_eq!(low.send(()), Ok(()));
     assert_eq!(r.recv_deadline(begin), Ok(()));
+}
+
+/// Handles and futures may go where their messages may, and no further: see the examples.
+///
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// send(narrows::fan_in::channel::<std::rc::Rc<u8>>(1));
+/// ```
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// send(narrows::priority::channel::<std::rc::Rc<u8>, 1>([1]));
+/// ```
+/// ```compile_fail,E0277
+/// fn clone<T: Clone>(_: T) {}
+/// clone(narrows::fan_in::channel::<u8>(1).1);
+/// ```
+pub fn rule_20_lanes_are_send_if_their_message_is() {
+    fn everywhere<T: Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+    fn send<T: Send + Unpin>(_: T) {}
+    fn all<T: Send + 'static>() {
+        everywhere::<priority::Receiver<T>>();
+        everywhere::<fan_in::Sender<T>>();
+        everywhere::<fan_in::Receiver<T>>();
+        send(priority::channel::<T, 1>([1]).1.recv_async());
+        send(fan_in::channel::<T>(1).1.recv_async());
+        send(fan_in::channel::<T>(1).1.iter());
+    }
+    all::<std::cell::Cell<u8>>();
 }

@@ -13,6 +13,7 @@ once! {
     lanes::rule_13_given_up_receives_lose_nothing_in_lanes;
     lanes::rule_16_lanes_are_an_arm_of_a_select;
     lanes::rule_16_dropped_selects_do_not_pile_up_at_lanes;
+    lanes::rule_20_lanes_are_send_if_their_message_is;
     priority::rule_02_the_most_urgent_goes_first;
     priority::rule_02_no_lane_waits_beyond_its_bound;
     priority::rule_02_a_flood_starves_no_lane;

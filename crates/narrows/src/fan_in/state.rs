@@ -23,7 +23,8 @@ use crate::{
     wait::list::WaitList,
 };
 
-/// So many messages of a lane are received before it is the next one's turn, if it has so many.
+/// So many messages of a lane are received before it is the next one's turn, if it has so many. A turn costs about as much as a
+/// message, and the next lane's lie on other cache lines: among so many that is little.
 pub const BATCH: usize = 32;
 
 /// So many lanes join before those that are over are looked for among them.

@@ -6,7 +6,7 @@
 //! such the more urgent; if none is due, or has a message, the lanes are tried in order.
 //!
 //! ```text
-//! patience 3, three full lanes:   0 0 0 1 2 0 1 2 0 1 2 ...      patience 6:   0 0 0 0 0 0 1 2 0 0 0 0 0 1 2 ...
+//! patience 3, three full lanes:   0 0 0 1 2 0 0 1 2 0 0 ...      patience 6:   0 0 0 0 0 0 1 2 0 0 0 0 0 1 2 ...
 //! ```
 //! Bound: with `n` lanes at most `patience + n - 2` messages of other lanes are served while a message is the oldest of its
 //! lane. After `patience` of them its lane is due. From then on only lanes of the same or a higher age come before it, each

@@ -41,7 +41,7 @@ use crate::{
     wait::Wait,
 };
 
-/// How many messages are served while a lane waits, before it is due. With three full lanes the most urgent gets 30 of 32.
+/// How many messages are served while a lane waits, before it is due. Of three full lanes the most urgent gets 31 of 33.
 pub const PATIENCE: usize = 32;
 
 /// Makes a channel with a lane for each of the capacities; the first is the most urgent.

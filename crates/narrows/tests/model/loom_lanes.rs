@@ -22,17 +22,17 @@ fn it_gets_across(name: &str, floor: usize, recv: fn(&priority::Receiver<u8>) ->
 
 #[test]
 fn priority_to_a_thread() {
-    it_gets_across("priority_to_a_thread", 100, |r| r.recv());
+    it_gets_across("priority_to_a_thread", 367, |r| r.recv());
 }
 
 #[test]
 fn priority_to_a_task() {
-    it_gets_across("priority_to_a_task", 100, |r| block_on(r.recv_async()));
+    it_gets_across("priority_to_a_task", 300, |r| block_on(r.recv_async()));
 }
 
 #[test]
 fn priority_to_a_select() {
-    it_gets_across("priority_to_a_select", 100, |r| {
+    it_gets_across("priority_to_a_select", 543, |r| {
         let mut select = Select::new();
         select.arm(r);
         r.recv_selected(select.select())
@@ -42,7 +42,7 @@ fn priority_to_a_select() {
 /// Rules 6 and 9: the end of the last lane is heard of.
 #[test]
 fn priority_senders_go() {
-    explore("priority_senders_go", 100, || {
+    explore("priority_senders_go", 266, || {
         let ([high, low], r) = priority::channel::<u8, 2>([1, 1]);
         drop(high);
         let sender = spawn(move || drop(low));
@@ -55,7 +55,7 @@ fn priority_senders_go() {
 /// Rule 4: a message is inside all the time, though now in the one lane and now in the other.
 #[test]
 fn priority_is_empty_at_one_moment() {
-    explore("priority_is_empty_at_one_moment", 100, || {
+    explore("priority_is_empty_at_one_moment", 53, || {
         let (senders, r) = priority::lanes([Some(2), Some(2)], 1);
         senders[1].send(0).unwrap();
         let other = r.clone();
@@ -76,7 +76,7 @@ fn priority_is_empty_at_one_moment() {
 /// Rule 9: a lane that joins a receiver that sleeps is heard of.
 #[test]
 fn fan_in_joins() {
-    explore("fan_in_joins", 100, || {
+    explore("fan_in_joins", 512, || {
         let (s, mut r) = fan_in::channel(1);
         let sender = spawn(move || {
             s.clone().send(7).unwrap();
@@ -91,7 +91,7 @@ fn fan_in_joins() {
 /// Rule 6: so is the last sender that goes.
 #[test]
 fn fan_in_senders_go() {
-    explore("fan_in_senders_go", 100, || {
+    explore("fan_in_senders_go", 509, || {
         let (s, mut r) = fan_in::channel::<u8>(1);
         let sender = spawn(move || {
             s.close();
@@ -106,7 +106,7 @@ fn fan_in_senders_go() {
 /// Rule 7: a lane that joins beside the end is closed, or its message received.
 #[test]
 fn fan_in_joins_at_the_end() {
-    explore("fan_in_joins_at_the_end", 100, || {
+    explore("fan_in_joins_at_the_end", 270, || {
         let (s, mut r) = fan_in::channel(1);
         let sender = spawn(move || (s.clone().send(7).is_ok(), s));
         turn(0);
