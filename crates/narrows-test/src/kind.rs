@@ -10,28 +10,41 @@ pub enum Kind {
     Bounded(usize),
     /// `unbounded()`.
     Unbounded,
+    /// The same as the first from the builder, with rules that change nothing: each message weighs 1, the hook drops it.
+    Governed(usize),
 }
 
-use Kind::{Bounded, Unbounded};
+use Kind::{Bounded, Governed, Unbounded};
 
-/// Every kind: nothing, one, two, around the size of a block, several blocks, no bound.
-pub const EVERY: &[Kind] =
-    &[Bounded(0), Bounded(1), Bounded(2), Bounded(31), Bounded(32), Bounded(33), Bounded(100), Unbounded];
+/// Every kind: nothing, one, two, around the size of a block, several blocks, no bound; and with rules one, two, several.
+pub const EVERY: &[Kind] = &[
+    Bounded(0),
+    Bounded(1),
+    Governed(1),
+    Bounded(2),
+    Bounded(31),
+    Bounded(32),
+    Bounded(33),
+    Bounded(100),
+    Governed(2),
+    Governed(33),
+    Unbounded,
+];
 
 /// Kinds that hold messages.
 pub const BUFFERED: &[Kind] = EVERY.split_at(1).1;
 
 /// Kinds that hold messages and can be full.
-pub const FINITE: &[Kind] = BUFFERED.split_at(6).0;
+pub const FINITE: &[Kind] = BUFFERED.split_at(9).0;
 
 /// Kinds on which a send may wait.
-pub const BOUNDED: &[Kind] = EVERY.split_at(7).0;
+pub const BOUNDED: &[Kind] = EVERY.split_at(10).0;
 
 /// Kinds that hold two messages or more.
-pub const LARGE: &[Kind] = BUFFERED.split_at(1).1;
+pub const LARGE: &[Kind] = BUFFERED.split_at(2).1;
 
 /// One of each algorithm, and the smallest: for tests that are dear.
-pub const FEW: &[Kind] = &[Bounded(0), Bounded(1), Bounded(2), Unbounded];
+pub const FEW: &[Kind] = &[Bounded(0), Bounded(1), Bounded(2), Governed(1), Governed(2), Unbounded];
 
 /// The rendezvous alone.
 pub const ZERO: &[Kind] = &[Bounded(0)];
@@ -42,13 +55,14 @@ impl Kind {
         match self {
             Bounded(capacity) => narrows::bounded(capacity),
             Unbounded => narrows::unbounded(),
+            Governed(capacity) => narrows::builder().weigher(|_| 1).on_undelivered(|_| ()).bounded(capacity),
         }
     }
 
     /// What `capacity()` should answer.
     pub fn capacity(self) -> Option<usize> {
         match self {
-            Bounded(capacity) => Some(capacity),
+            Bounded(capacity) | Governed(capacity) => Some(capacity),
             Unbounded => None,
         }
     }
@@ -71,6 +85,7 @@ impl fmt::Display for Kind {
         match self {
             Bounded(capacity) => write!(f, "capacity {capacity}"),
             Unbounded => f.write_str("unbounded"),
+            Governed(capacity) => write!(f, "capacity {capacity} with rules"),
         }
     }
 }

@@ -38,9 +38,12 @@ pub mod delivery;
 pub mod ending;
 #[cfg(feature = "suite")]
 pub mod events;
+#[cfg(feature = "suite")]
 pub mod fan_in;
 #[cfg(feature = "suite")]
 pub mod forgetting;
+#[cfg(feature = "suite")]
+pub mod governed;
 #[cfg(feature = "suite")]
 pub mod hand;
 #[cfg(feature = "suite")]
@@ -49,6 +52,7 @@ pub mod histories;
 pub mod kind;
 #[cfg(feature = "suite")]
 pub mod lagging;
+#[cfg(feature = "suite")]
 pub mod lanes;
 #[cfg(feature = "suite")]
 pub mod load;

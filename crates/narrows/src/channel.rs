@@ -11,10 +11,11 @@ use std::{
 use crate::{
     arm::{Token, Who},
     buffer::{Buffer, Front, Place},
-    error::TryRecvError,
+    error::{SetCapacityError, TryRecvError},
     flavor::{Flavor, Inlet, Outlet, Stop, is_small},
+    governed::{Governed, Rules},
     handle::{Receiver, Sender},
-    queue::{NotEasy, drop_each},
+    queue::NotEasy,
     shared::Shared,
     sync::{AtomicUsize, MODELLED, Ordering},
     timer::Timer,
@@ -97,7 +98,7 @@ impl<T> Chan<T> {
         match &self.flavor {
             Flavor::Buffer(buffer) => buffer.is_surely_full(),
             Flavor::Zero(zero) => zero.has_no_receiver(),
-            Flavor::Timer(_) => false,
+            Flavor::Timer(_) | Flavor::Governed(_) => false,
         }
     }
 
@@ -107,7 +108,7 @@ impl<T> Chan<T> {
         match &self.flavor {
             Flavor::Buffer(buffer) => buffer.is_surely_empty(),
             Flavor::Zero(zero) => zero.has_no_sender(),
-            Flavor::Timer(_) => false,
+            Flavor::Timer(_) | Flavor::Governed(_) => false,
         }
     }
 
@@ -169,6 +170,24 @@ impl<T> Chan<T> {
         }
     }
 
+    /// What is special in a channel with rules.
+    #[inline]
+    pub(crate) fn governed(&self) -> Option<&Governed<T>> {
+        if let Flavor::Governed(governed) = &self.flavor { Some(governed) } else { None }
+    }
+
+    pub(crate) fn weight(&self) -> usize {
+        self.governed().map_or_else(|| self.outlet().len(), Governed::weight)
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.governed().map_or(0, Governed::shed_count)
+    }
+
+    pub(crate) fn set_capacity(&self, cap: usize) -> Result<(), SetCapacityError> {
+        self.governed().map_or(Err(SetCapacityError::Fixed), |governed| governed.set_capacity(cap))
+    }
+
     /// When a message comes without anybody's notice.
     #[inline]
     pub(crate) fn due(&self) -> Option<Instant> {
@@ -224,6 +243,13 @@ impl<T> Chan<T> {
         }
     }
 
+    /// What is left when nobody will receive it.
+    fn bury_all(&self) {
+        if let Some(inlet) = self.flavor.inlet() {
+            inlet.bury_all();
+        }
+    }
+
     pub(crate) fn drop_sender(&self) {
         if self.senders.leave_alone() {
             self.close();
@@ -233,14 +259,14 @@ impl<T> Chan<T> {
     pub(crate) fn drop_receiver(&self, is_last_handle: bool) {
         if is_last_handle {
             // Nobody is there to be told.
-            drop_each(|message| self.clear_one(message));
+            self.bury_all();
             return;
         }
         let before = self.receivers.leave();
         if before & HANDLES == 1 {
             self.close();
             if before & CLOSERS == 0 {
-                drop_each(|message| self.clear_one(message));
+                self.bury_all();
             }
         }
     }
@@ -355,12 +381,30 @@ impl Holders {
 }
 
 #[track_caller]
-fn pair<T>(bound: Option<usize>, name: Option<Box<str>>) -> (Sender<T>, Receiver<T>) {
+pub(crate) fn pair<T>(bound: Option<usize>, name: Option<Box<str>>) -> (Sender<T>, Receiver<T>) {
     let kind = bound.map_or(Kind::Unbounded, |bound| if bound == 0 { Kind::Rendezvous } else { Kind::Bounded });
     let watched = trace::Channel::new(kind, bound, name.as_deref());
-    let about = name.map(|name| Box::new(About { name }));
+    let about = about(name);
     let (there, here) = if bound == Some(0) { rendezvous(about, watched) } else { buffered(bound, about, watched) };
     (Sender::new(there), Receiver::new(here))
+}
+
+/// The same by rules.
+#[track_caller]
+pub(crate) fn governed_pair<T>(
+    bound: Option<usize>,
+    rules: Rules<T>,
+    name: Option<Box<str>>,
+) -> (Sender<T>, Receiver<T>) {
+    let kind = bound.map_or(Kind::Unbounded, |_| Kind::Bounded);
+    let watched = trace::Channel::new(kind, bound, name.as_deref());
+    let governed = Box::new(Governed::new(bound, rules, watched.clone()));
+    let (there, here) = Shared::pair(|| Chan::new(Flavor::Governed(governed), about(name), watched));
+    (Sender::new(there), Receiver::new(here))
+}
+
+fn about(name: Option<Box<str>>) -> Option<Box<About>> {
+    name.map(|name| Box::new(About { name }))
 }
 
 type Handles<T> = (Shared<Chan<T>>, Shared<Chan<T>>);
@@ -405,43 +449,6 @@ pub fn bounded<T>(cap: usize) -> (Sender<T>, Receiver<T>) {
 #[track_caller]
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     pair(None, None)
-}
-
-/// Starts the description of a channel of which more than a capacity is to be said.
-///
-/// ```
-/// let (s, _r) = narrows::builder().name("jobs").bounded::<u32>(8);
-/// assert_eq!(s.name(), Some("jobs"));
-/// ```
-pub fn builder() -> Builder {
-    Builder::default()
-}
-
-/// Describes a channel; see [`builder`].
-#[derive(Debug, Clone, Default)]
-pub struct Builder {
-    name: Option<Box<str>>,
-}
-
-impl Builder {
-    /// Names the channel, for people who look at it.
-    #[must_use]
-    pub fn name(mut self, name: impl Into<String>) -> Builder {
-        self.name = Some(name.into().into_boxed_str());
-        self
-    }
-
-    /// Makes the channel, as [`bounded`] does.
-    #[track_caller]
-    pub fn bounded<T>(self, cap: usize) -> (Sender<T>, Receiver<T>) {
-        pair(Some(cap), self.name)
-    }
-
-    /// Makes the channel, as [`unbounded`] does.
-    #[track_caller]
-    pub fn unbounded<T>(self) -> (Sender<T>, Receiver<T>) {
-        pair(None, self.name)
-    }
 }
 
 #[track_caller]

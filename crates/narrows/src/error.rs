@@ -26,6 +26,15 @@ pub enum SendTimeoutError<T> {
     Disconnected(T),
 }
 
+/// The capacity of a channel was not changed; from [`set_capacity`](crate::Sender::set_capacity).
+#[derive(PartialEq, Eq, Clone, Copy, Debug)]
+pub enum SetCapacityError {
+    /// This channel keeps the capacity that it was made with, or has none: see [`Builder::resizable`](crate::Builder::resizable).
+    Fixed,
+    /// A capacity of 0 was asked for; a rendezvous is another kind of channel.
+    Zero,
+}
+
 /// A [`recv`](crate::Receiver::recv) failed: the channel is empty and disconnected.
 #[derive(PartialEq, Eq, Clone, Copy, Debug)]
 pub struct RecvError;
@@ -308,6 +317,15 @@ impl<T> fmt::Display for AskTimeoutError<T> {
     }
 }
 
+impl fmt::Display for SetCapacityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SetCapacityError::Fixed => "the capacity of this channel is fixed",
+            SetCapacityError::Zero => "a capacity of 0 cannot be set",
+        })
+    }
+}
+
 impl fmt::Display for RecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad("receiving on an empty and disconnected channel")
@@ -362,6 +380,7 @@ impl<T: Send> Error for SendTimeoutError<T> {}
 impl<T: Send> Error for AskError<T> {}
 impl<T: Send> Error for AskTimeoutError<T> {}
 impl Error for RecvError {}
+impl Error for SetCapacityError {}
 impl Error for TryRecvError {}
 impl Error for RecvTimeoutError {}
 impl Error for TrySelectError {}

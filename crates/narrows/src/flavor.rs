@@ -9,7 +9,9 @@ use crate::{
     arm::{Look, Seat, Ticket, Token, Who},
     buffer::Buffer,
     error::{RecvError, SendError, TryRecvError},
+    governed::Governed,
     oneshot,
+    queue::drop_each,
     time::Deadline,
     timer::Timer,
     zero::Zero,
@@ -29,6 +31,8 @@ pub(crate) enum Flavor<T> {
     Zero(Zero<T>),
     /// The clock is the sender.
     Timer(Timer<T>),
+    /// Places under a lock, by rules. Boxed, so that it makes no other channel larger.
+    Governed(Box<Governed<T>>),
 }
 
 impl<T> Flavor<T> {
@@ -38,6 +42,7 @@ impl<T> Flavor<T> {
             Flavor::Buffer(buffer) => buffer,
             Flavor::Zero(zero) => zero,
             Flavor::Timer(timer) => timer,
+            Flavor::Governed(governed) => &**governed,
         }
     }
 
@@ -47,6 +52,7 @@ impl<T> Flavor<T> {
             Flavor::Buffer(buffer) => Some(buffer),
             Flavor::Zero(zero) => Some(zero),
             Flavor::Timer(_) => None,
+            Flavor::Governed(governed) => Some(&**governed),
         }
     }
 }
@@ -180,6 +186,11 @@ pub(crate) trait Inlet<T> {
         self.can_send(1, Who::THREAD)
     }
 
+    /// Would `choose_send` choose?
+    fn can_choose_send(&self, who: Who<'_>) -> bool {
+        self.can_send(1, who)
+    }
+
     /// How many pauses a sender that found no place had better make before it looks again.
     fn send_patience(&self) -> usize {
         0
@@ -189,6 +200,10 @@ pub(crate) trait Inlet<T> {
     fn close(&self) -> bool;
     /// Takes the oldest message left, for whoever clears the channel; false if there is none.
     fn clear_one(&self, into: &mut Option<T>) -> bool;
+    /// The last receiver has gone: drops all that is left, or does with it what is said for that.
+    fn bury_all(&self) {
+        drop_each(|message| self.clear_one(message));
+    }
 }
 
 /// A batch where there is no better way.

@@ -35,6 +35,7 @@ mod ask;
 mod batch;
 pub mod broadcast;
 mod buffer;
+mod builder;
 mod channel;
 mod error;
 mod event;
@@ -46,6 +47,7 @@ mod explore;
 pub mod fan_in;
 mod flavor;
 mod future;
+mod governed;
 mod handle;
 mod iter;
 mod lanes;
@@ -83,13 +85,15 @@ mod zero;
 
 pub use ask::{AskDeadlineFuture, AskFuture};
 pub use batch::{RecvManyFuture, SendManyFuture};
-pub use channel::{Builder, after, at, bounded, builder, never, tick, unbounded};
+pub use builder::{Builder, builder};
+pub use channel::{after, at, bounded, never, tick, unbounded};
 pub use error::{
     AskError, AskTimeoutError, ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
-    SendTimeoutError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
+    SendTimeoutError, SetCapacityError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
 };
 pub use event::{CancelGuard, CancelToken, Event, Gate, Member, WaitGroup};
 pub use future::{Closed, RecvFuture, ReserveFuture, ReserveManyFuture, SendFuture};
+pub use governed::Overflow;
 pub use handle::{Receiver, Sender, WeakReceiver, WeakSender};
 pub use iter::{Drain, IntoIter, Iter, TryIter};
 pub use lease::{Exclusive, Lease, LeaseFuture};

@@ -13,6 +13,7 @@ use crate::{
     channel::Chan,
     error::{RecvError, SendError, TryRecvError},
     flavor::{Hold, Offering, Stop, unless_empty, unless_full},
+    governed::Governed,
     handle::{Receiver, Sender},
     oneshot::Once,
     queue::NotEasy,
@@ -86,7 +87,11 @@ impl<T> Op for SendOp<'_, T> {
     }
 
     fn attempt(&mut self, who: Who<'_>) -> Option<Self::Output> {
-        unless_full(self.try_now(who))
+        let sent = self.try_now(who);
+        if sent == Err(Stop::Full) && self.chan.governed().is_some_and(Governed::fails_when_full) {
+            return Some(Err(SendError(())));
+        }
+        unless_full(sent)
     }
 
     fn enlist(&mut self, waiter: &Arc<Waiter>) -> Look {

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     arm::{Arm, Entry, Look, Seat, Target, Ticket, Token, Who, address},
     channel::{Chan, EXCLUSIVE},
-    error::{RecvError, RecvTimeoutError, TryRecvError},
+    error::{RecvError, RecvTimeoutError, SetCapacityError, TryRecvError},
     future::{Closed, RecvFuture},
     iter::{Drain, Iter, TryIter},
     op::{Ends, RecvOp},
@@ -109,7 +109,9 @@ impl<T> Receiver<T> {
     fn recv_on(&self) -> Result<T, RecvError> {
         let mut op = RecvOp::new(self);
         if !op.take_if_there() {
-            wait::block_slow(&mut op, Deadline::Never).expect("without a deadline a wait ends with a result")?;
+            let is_new = self.chan().is_some_and(|chan| chan.governed().is_some());
+            let received = wait::block_on(&mut op, is_new, Deadline::Never);
+            received.expect("without a deadline a wait ends with a result")?;
         }
         Ok(op.take_message())
     }
@@ -208,6 +210,24 @@ impl<T> Receiver<T> {
     /// How many messages may be inside; `None` without a bound.
     pub fn capacity(&self) -> Option<usize> {
         self.chan().map_or(Some(0), |chan| chan.outlet().capacity())
+    }
+
+    /// How much the messages inside weigh, where there is a [weigher](crate::Builder::weigher); else how many there are.
+    pub fn weight(&self) -> usize {
+        self.chan().map_or(0, Chan::weight)
+    }
+
+    /// Makes the capacity another while the channel is used; see [`Sender::set_capacity`](crate::Sender::set_capacity).
+    ///
+    /// # Errors
+    /// If the capacity of this channel is fixed, or `cap` is 0.
+    pub fn set_capacity(&self, cap: usize) -> Result<(), SetCapacityError> {
+        self.chan().map_or(Err(SetCapacityError::Fixed), |chan| chan.set_capacity(cap))
+    }
+
+    /// How many messages were dropped by the [overflow policy](crate::Overflow). Where there is none, 0.
+    pub fn dropped(&self) -> u64 {
+        self.chan().map_or(0, Chan::dropped)
     }
 
     /// Whether both receive from the same channel. All receivers of [`never`](crate::never) do.

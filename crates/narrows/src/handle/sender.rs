@@ -8,7 +8,7 @@ use std::{
 use crate::{
     arm::{Arm, Entry, Look, Seat, Target, Ticket, Token, Who, address},
     channel::Chan,
-    error::{SendError, SendTimeoutError, TrySendError},
+    error::{SendError, SendTimeoutError, SetCapacityError, TrySendError},
     flavor::{Offering, Stop},
     future::{Closed, ReserveFuture, ReserveManyFuture, SendFuture},
     op::{Ends, PlaceOp, SendOp},
@@ -68,8 +68,9 @@ impl<T> Sender<T> {
         let mut op = SendOp::new(self.chan(), message);
         match wait::block(&mut op, deadline) {
             Some(Ok(())) => Ok(()),
-            Some(Err(SendError(()))) => Err(SendTimeoutError::Disconnected(op.take_message())),
-            None => Err(SendTimeoutError::Timeout(op.take_message())),
+            Some(Err(SendError(()))) if self.is_closed() => Err(SendTimeoutError::Disconnected(op.take_message())),
+            // Also of a policy that does not wait.
+            Some(Err(SendError(()))) | None => Err(SendTimeoutError::Timeout(op.take_message())),
         }
     }
 
@@ -107,7 +108,8 @@ impl<T> Sender<T> {
         if op.send_if_room() {
             return Ok(());
         }
-        let sent = wait::block_slow(&mut op, Deadline::Never).expect("without a deadline a wait ends with a result");
+        let sent = wait::block_on(&mut op, self.chan().governed().is_some(), Deadline::Never);
+        let sent = sent.expect("without a deadline a wait ends with a result");
         sent.map_err(|SendError(())| SendError(op.take_message()))
     }
 
@@ -353,6 +355,38 @@ impl<T> Sender<T> {
         self.chan().outlet().capacity()
     }
 
+    /// How much the messages inside weigh, where there is a [weigher](crate::Builder::weigher); else how many there are.
+    pub fn weight(&self) -> usize {
+        self.chan().weight()
+    }
+
+    /// Makes the capacity another while the channel is used; see [`Builder::resizable`](crate::Builder::resizable).
+    ///
+    /// More of it lets those go on who wait for it. If there is less, what is inside stays; nothing comes in until there is room
+    /// below the new capacity, and meanwhile `len` may be above it.
+    ///
+    /// # Errors
+    /// If the capacity of this channel is fixed, or `cap` is 0.
+    ///
+    /// ```
+    /// let (s, r) = narrows::builder().resizable().bounded(1);
+    /// s.send(1).unwrap();
+    /// assert!(s.try_send(2).is_err());
+    /// r.set_capacity(2).unwrap();
+    /// assert!(s.try_send(2).is_ok());
+    ///
+    /// let (s, _r) = narrows::bounded::<u8>(1);
+    /// assert_eq!(s.set_capacity(2), Err(narrows::SetCapacityError::Fixed));
+    /// ```
+    pub fn set_capacity(&self, cap: usize) -> Result<(), SetCapacityError> {
+        self.chan().set_capacity(cap)
+    }
+
+    /// How many messages were dropped by the [overflow policy](crate::Overflow). Where there is none, 0.
+    pub fn dropped(&self) -> u64 {
+        self.chan().dropped()
+    }
+
     /// Whether both send into the same channel.
     pub fn same_channel(&self, other: &Sender<T>) -> bool {
         self.shared().is_same(other.shared())
@@ -479,7 +513,7 @@ impl<T> Arm for SendArm<T> {
     }
 
     fn is_ready(&self, who: Who<'_>) -> bool {
-        self.chan().inlet().can_send(1, who)
+        self.chan().inlet().can_choose_send(who)
     }
 
     fn may_be_ready(&self) -> bool {

@@ -329,13 +329,18 @@ impl<T, R> Drop for Queue<T, R> {
 
 /// Drops messages one by one as `next` yields them, all of them even if some of the drops panic; then the first panic
 /// goes on.
-pub(crate) fn drop_each<T>(mut next: impl FnMut(&mut Option<T>) -> bool) {
+pub(crate) fn drop_each<T>(next: impl FnMut(&mut Option<T>) -> bool) {
+    give_each(next, drop);
+}
+
+/// The same with what `to` does to them instead.
+pub(crate) fn give_each<T>(mut next: impl FnMut(&mut Option<T>) -> bool, to: impl Fn(T)) {
     let mut panic = None;
     let mut message = None;
     while next(&mut message) {
         // What is caught is passed on below. `take` leaves `None` behind before the drop begins.
-        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(message.take())));
-        if let Err(payload) = dropped {
+        let given = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| message.take().into_iter().for_each(&to)));
+        if let Err(payload) = given {
             // One that is not passed on is not dropped either: that may panic again.
             let payload = ManuallyDrop::new(payload);
             panic = panic.or(Some(payload));

@@ -182,6 +182,12 @@ pub(crate) fn block<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Output> 
     block_slow(op, deadline)
 }
 
+/// The same, perhaps after such a look.
+#[cold]
+pub(crate) fn block_on<O: Op>(op: &mut O, is_new: bool, deadline: Deadline) -> Option<O::Output> {
+    if is_new { block(op, deadline) } else { block_slow(op, deadline) }
+}
+
 /// The same after a look at what is stored.
 #[cold]
 pub(crate) fn block_slow<O: Op>(op: &mut O, deadline: Deadline) -> Option<O::Output> {

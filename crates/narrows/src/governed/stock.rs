@@ -1,0 +1,193 @@
+//! What lies in a governed channel, and how much of it. Knows nothing of locks, or of those who wait.
+//!
+//! ```text
+//! taken = weight of the messages inside + held + reserved
+//! held  = weight of those that a select has chosen and not yet finished
+//! reserved = units of permits, and of selects that have chosen to send
+//! ```
+//! Invariant: what is put in was admitted, or has a reserved unit. So `taken <= capacity`, but for a message that is heavier
+//! than the capacity and alone, for what a message sent by a permit weighs beyond its unit, and for a capacity that was
+//! made less.
+
+use std::collections::VecDeque;
+
+/// A message, with its number in the stream.
+#[derive(Debug)]
+struct Parcel<T> {
+    number: u64,
+    weight: usize,
+    message: T,
+}
+
+/// Memory that an unbounded channel keeps when it is empty.
+const KEPT_BYTES: usize = 1 << 14;
+
+#[derive(Debug)]
+pub(super) struct Stock<T> {
+    /// Oldest first.
+    queue: VecDeque<Parcel<T>>,
+    chosen: Vec<Parcel<T>>,
+    // Sums of weights, each of which may be as large as a `usize`.
+    weight: i128,
+    held: i128,
+    reserved: i128,
+    capacity: Option<usize>,
+    next_number: u64,
+    /// How many messages have come since the receivers were last told.
+    pub(super) news: usize,
+}
+
+impl<T> Stock<T> {
+    pub(super) fn new(capacity: Option<usize>) -> Stock<T> {
+        Stock {
+            queue: VecDeque::new(),
+            chosen: Vec::new(),
+            weight: 0,
+            held: 0,
+            reserved: 0,
+            capacity,
+            next_number: 0,
+            news: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(super) fn weight(&self) -> usize {
+        usize::try_from(self.weight).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn capacity(&self) -> Option<usize> {
+        self.capacity
+    }
+
+    /// What the capacity was; `None`, and it stays so, where there is no bound.
+    pub(super) fn set_capacity(&mut self, capacity: usize) -> Option<usize> {
+        self.capacity.as_mut().map(|own| std::mem::replace(own, capacity))
+    }
+
+    fn taken(&self) -> i128 {
+        self.weight + self.held + self.reserved
+    }
+
+    /// How many units are free; less than 0 if more are taken than there are.
+    pub(super) fn room(&self) -> i128 {
+        self.capacity.map_or(i128::MAX, |capacity| capacity as i128 - self.taken())
+    }
+
+    /// Are so many units free?
+    pub(super) fn has_room(&self, units: usize) -> bool {
+        units as i128 <= self.room()
+    }
+
+    /// May a message of that weight come in, if so many units more are promised to others? One that is too heavy for the whole
+    /// channel may if it is alone.
+    pub(super) fn admits(&self, weight: usize, promised: i128) -> bool {
+        let taken = self.taken() + promised;
+        taken == 0 || self.capacity.is_none_or(|capacity| taken + weight as i128 <= capacity as i128)
+    }
+
+    /// Takes the message in `from`, which has one.
+    pub(super) fn put(&mut self, weight: usize, from: &mut Option<T>) {
+        let message = from.take().expect("a message to send");
+        let number = self.next_number;
+        self.next_number += 1;
+        self.queue.push_back(Parcel { number, weight, message });
+        self.weight += weight as i128;
+        self.news += 1;
+    }
+
+    /// Puts a message in front of all others.
+    pub(super) fn put_first(&mut self, weight: usize, message: T) {
+        let number = self.queue.front().map_or(self.next_number, |first| first.number).saturating_sub(1);
+        self.queue.push_front(Parcel { number, weight, message });
+        self.weight += weight as i128;
+        self.news += 1;
+    }
+
+    /// Takes the oldest message into `into`, which is empty. False if there is none.
+    pub(super) fn take(&mut self, into: &mut Option<T>) -> bool {
+        let Some(parcel) = self.queue.pop_front() else { return false };
+        self.weight -= parcel.weight as i128;
+        *into = Some(parcel.message);
+        let has_shrunk = self.queue.is_empty() && self.capacity.is_none();
+        if has_shrunk && self.queue.capacity().saturating_mul(size_of::<Parcel<T>>()) > KEPT_BYTES {
+            self.queue = VecDeque::new();
+        }
+        true
+    }
+
+    /// Makes room for a message of that weight: the oldest go, one after the other, to `shed`. False if it would not help,
+    /// for what is reserved or chosen stays; then none has gone.
+    pub(super) fn push_out_oldest(&mut self, weight: usize, mut shed: impl FnMut(T)) -> bool {
+        let stays = self.held + self.reserved;
+        let fits = |capacity| stays + weight as i128 <= capacity as i128;
+        if stays != 0 && !self.capacity.is_none_or(fits) {
+            return false;
+        }
+        let mut oldest = None;
+        while !self.admits(weight, 0) && self.take(&mut oldest) {
+            oldest.take().into_iter().for_each(&mut shed);
+        }
+        true
+    }
+
+    pub(super) fn reserve(&mut self, units: usize) {
+        self.reserved += units as i128;
+    }
+
+    /// A unit is used or given back only if it was taken.
+    pub(super) fn unreserve(&mut self, units: usize) {
+        let left = self.reserved - units as i128;
+        assert!(left >= 0, "a place was given back that nobody had taken");
+        self.reserved = left;
+    }
+
+    /// Chooses the oldest message; its number.
+    pub(super) fn choose(&mut self) -> Option<u64> {
+        let parcel = self.queue.pop_front()?;
+        let number = parcel.number;
+        self.weight -= parcel.weight as i128;
+        self.held += parcel.weight as i128;
+        self.chosen.push(parcel);
+        Some(number)
+    }
+
+    fn unchoose(&mut self, number: u64) -> Option<Parcel<T>> {
+        let at = self.chosen.iter().position(|chosen| chosen.number == number)?;
+        let parcel = self.chosen.swap_remove(at);
+        self.held -= parcel.weight as i128;
+        Some(parcel)
+    }
+
+    /// Takes a chosen message into `into`, which is empty.
+    pub(super) fn finish(&mut self, number: u64, into: &mut Option<T>) -> bool {
+        *into = self.unchoose(number).map(|parcel| parcel.message);
+        into.is_some()
+    }
+
+    /// A chosen message stands at its old place again.
+    pub(super) fn give_back(&mut self, number: u64) {
+        let Some(parcel) = self.unchoose(number) else { return };
+        self.weight += parcel.weight as i128;
+        self.news += 1;
+        let at = self.queue.partition_point(|other| other.number < number);
+        self.queue.insert(at, parcel);
+    }
+
+    /// Takes a message that is still here when the channel goes, chosen or not.
+    pub(super) fn take_any(&mut self, into: &mut Option<T>) -> bool {
+        if let Some(parcel) = self.chosen.pop() {
+            self.held -= parcel.weight as i128;
+            *into = Some(parcel.message);
+            return true;
+        }
+        self.take(into)
+    }
+}
