@@ -15,7 +15,7 @@ use crate::{
     flavor::{Flavor, Inlet, Outlet, Stop, is_small},
     governed::{Governed, Rules},
     handle::{Receiver, Sender},
-    queue::NotEasy,
+    queue::{NotEasy, drop_each},
     shared::Shared,
     sync::{AtomicUsize, MODELLED, Ordering},
     timer::Timer,
@@ -95,20 +95,25 @@ impl<T> Chan<T> {
     /// Open and full, for sure, at one moment within the call: for who asks again and again. A no is no answer.
     #[inline(always)]
     pub(crate) fn is_surely_full(&self) -> bool {
-        match &self.flavor {
-            Flavor::Buffer(buffer) => buffer.is_surely_full(),
-            Flavor::Zero(zero) => zero.has_no_receiver(),
-            Flavor::Timer(_) | Flavor::Governed(_) => false,
+        // Not by a match: with so many flavours that is a jump through a table.
+        if let Flavor::Buffer(buffer) = &self.flavor {
+            buffer.is_surely_full()
+        } else if let Flavor::Zero(zero) = &self.flavor {
+            zero.has_no_receiver()
+        } else {
+            false
         }
     }
 
     /// The same with empty.
     #[inline(always)]
     pub(crate) fn is_surely_empty(&self) -> bool {
-        match &self.flavor {
-            Flavor::Buffer(buffer) => buffer.is_surely_empty(),
-            Flavor::Zero(zero) => zero.has_no_sender(),
-            Flavor::Timer(_) | Flavor::Governed(_) => false,
+        if let Flavor::Buffer(buffer) = &self.flavor {
+            buffer.is_surely_empty()
+        } else if let Flavor::Zero(zero) = &self.flavor {
+            zero.has_no_sender()
+        } else {
+            false
         }
     }
 
@@ -244,9 +249,20 @@ impl<T> Chan<T> {
     }
 
     /// What is left when nobody will receive it.
+    #[inline]
     fn bury_all(&self) {
-        if let Some(inlet) = self.flavor.inlet() {
-            inlet.bury_all();
+        if let Flavor::Buffer(buffer) = &self.flavor {
+            drop_each(|message| buffer.clear_one(message));
+        } else {
+            self.bury_all_elsewhere();
+        }
+    }
+
+    #[inline(never)]
+    fn bury_all_elsewhere(&self) {
+        match self.governed() {
+            Some(governed) => governed.bury_all(),
+            None => drop_each(|message| self.clear_one(message)),
         }
     }
 

@@ -11,7 +11,6 @@ use crate::{
     error::{RecvError, SendError, TryRecvError},
     governed::Governed,
     oneshot,
-    queue::drop_each,
     time::Deadline,
     timer::Timer,
     zero::Zero,
@@ -200,10 +199,6 @@ pub(crate) trait Inlet<T> {
     fn close(&self) -> bool;
     /// Takes the oldest message left, for whoever clears the channel; false if there is none.
     fn clear_one(&self, into: &mut Option<T>) -> bool;
-    /// The last receiver has gone: drops all that is left, or does with it what is said for that.
-    fn bury_all(&self) {
-        drop_each(|message| self.clear_one(message));
-    }
 }
 
 /// A batch where there is no better way.

@@ -163,6 +163,12 @@ impl<T> Governed<T> {
         }
     }
 
+    /// What is left when nobody will receive it.
+    #[cold]
+    pub(crate) fn bury_all(&self) {
+        self.rules.bury(|message| self.clear_one(message));
+    }
+
     /// The capacity from now on.
     pub(crate) fn set_capacity(&self, capacity: usize) -> Result<(), SetCapacityError> {
         if capacity == 0 {
@@ -339,10 +345,6 @@ impl<T> Inlet<T> for Governed<T> {
 
     fn clear_one(&self, into: &mut Option<T>) -> bool {
         self.with(|state, _| state.stock.take(into))
-    }
-
-    fn bury_all(&self) {
-        self.rules.bury(|message| self.clear_one(message));
     }
 }
 

@@ -59,9 +59,9 @@ impl<T> Rules<T> {
 
     /// Gives each message that `next` yields to the hook, or drops it. Never called under a lock.
     pub(super) fn bury(&self, next: impl FnMut(&mut Option<T>) -> bool) {
-        give_each(next, |message| match &self.hook {
-            Some(hook) => hook(message),
-            None => drop(message),
+        give_each(next, |message| match (&self.hook, message) {
+            (Some(hook), Some(message)) => hook(message),
+            (_, message) => drop(message),
         });
     }
 }

@@ -333,13 +333,13 @@ pub(crate) fn drop_each<T>(next: impl FnMut(&mut Option<T>) -> bool) {
     give_each(next, drop);
 }
 
-/// The same with what `to` does to them instead.
-pub(crate) fn give_each<T>(mut next: impl FnMut(&mut Option<T>) -> bool, to: impl Fn(T)) {
+/// The same with what `to` does to each instead; it never gets `None`.
+pub(crate) fn give_each<T>(mut next: impl FnMut(&mut Option<T>) -> bool, to: impl Fn(Option<T>)) {
     let mut panic = None;
     let mut message = None;
     while next(&mut message) {
         // What is caught is passed on below. `take` leaves `None` behind before the drop begins.
-        let given = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| message.take().into_iter().for_each(&to)));
+        let given = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| to(message.take())));
         if let Err(payload) = given {
             // One that is not passed on is not dropped either: that may panic again.
             let payload = ManuallyDrop::new(payload);

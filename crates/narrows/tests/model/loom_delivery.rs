@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Rules 1, 2, 9: one sender, one receiver, then the end.
-fn messages_arrive_in_order(name: &str, bound: Option<usize>, floor: usize) {
+pub(crate) fn messages_arrive_in_order(name: &str, bound: Option<usize>, floor: usize) {
     explore(name, floor, move || {
         let (s, r) = channel(bound);
         let sender = spawn(move || {
@@ -74,7 +74,7 @@ fn timed_send_meets_room() {
 }
 
 /// Rules 1, 9: two senders; the second waits for a place where there is one.
-fn two_senders(name: &str, bound: Option<usize>, floor: usize) {
+pub(crate) fn two_senders(name: &str, bound: Option<usize>, floor: usize) {
     explore(name, floor, move || {
         let (s, r) = channel(bound);
         let other = s.clone();
@@ -104,7 +104,7 @@ fn two_senders_unbounded() {
 }
 
 /// Rules 1, 9: two receivers that both wait are both woken.
-fn two_receivers(name: &str, bound: Option<usize>, floor: usize) {
+pub(crate) fn two_receivers(name: &str, bound: Option<usize>, floor: usize) {
     explore(name, floor, move || {
         let (s, r) = channel(bound);
         let other = r.clone();
@@ -172,7 +172,7 @@ fn used_before(use_it: impl FnOnce() + 'static) {
 }
 
 /// Rule 4: two threads that each publish in one channel and look into the other cannot both see nothing.
-fn not_both_empty(name: &str, bound: Option<usize>, floor: usize) {
+pub(crate) fn not_both_empty(name: &str, bound: Option<usize>, floor: usize) {
     explore(name, floor, move || {
         let (x_in, x_out) = channel(bound);
         let (y_in, y_out) = channel(bound);

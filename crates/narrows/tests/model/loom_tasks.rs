@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Rules 1, 9: tasks on both sides.
-fn tasks_on_both_sides(name: &str, bound: Option<usize>, floor: usize) {
+pub(crate) fn tasks_on_both_sides(name: &str, bound: Option<usize>, floor: usize) {
     explore(name, floor, move || {
         let (s, r) = channel(bound);
         let sender = spawn(move || {
@@ -37,7 +37,7 @@ fn tasks_1() {
 }
 
 /// Rules 9, 13: a receive that was polled and then dropped loses neither a message nor a wake-up (async-std 452).
-fn a_receive_is_cancelled(name: &str, bound: Option<usize>, floor: usize) {
+pub(crate) fn a_receive_is_cancelled(name: &str, bound: Option<usize>, floor: usize) {
     explore(name, floor, move || {
         let (s, r) = channel(bound);
         let (other_s, other_r) = (s.clone(), r.clone());

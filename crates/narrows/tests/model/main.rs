@@ -13,6 +13,7 @@ mod loom_ending;
 #[cfg(loom)]
 mod loom_events;
 mod loom_lanes;
+mod loom_governed;
 #[cfg(loom)]
 mod loom_oneshot;
 #[cfg(loom)]
@@ -31,5 +32,12 @@ mod try_schedules;
 
 /// A channel of that capacity; `None` is unbounded.
 fn channel<T>(bound: Option<usize>) -> (narrows::Sender<T>, narrows::Receiver<T>) {
-    bound.map_or_else(narrows::unbounded, narrows::bounded)
+    match bound {
+        Some(capacity) if capacity >= RULES => narrows::builder().resizable().bounded(capacity - RULES),
+        Some(capacity) => narrows::bounded(capacity),
+        None => narrows::unbounded(),
+    }
 }
+
+/// Added to a capacity it makes the channel one with rules, which is another algorithm.
+const RULES: usize = 1 << 16;
