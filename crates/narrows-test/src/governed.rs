@@ -278,7 +278,7 @@ pub fn rule_06_a_hook_that_panics_spares_no_other() {
     let book = Arc::clone(&lost);
     let hook = move |message: usize| {
         book.lock().expect("no panic under it").push(message);
-        assert!(message % 2 == 0, "a hook that panics, on purpose");
+        assert!(message.is_multiple_of(2), "a hook that panics, on purpose");
     };
     let builder = narrows::builder().weigher(|number: &usize| number % 100).overflow(DropOldest);
     let (s, r) = builder.on_undelivered(hook).bounded(20);
@@ -314,7 +314,7 @@ pub fn rule_06_a_hook_may_use_its_channel() {
         s.send(message).expect("open");
     }
     // 3 was pushed out, and sent again as 2; that pushed out the next, and so on, until only 0 was left to push out.
-    assert_eq!(seen.load(Ordering::SeqCst), s.dropped() as usize);
+    assert_eq!(seen.load(Ordering::SeqCst) as u64, s.dropped());
     assert!(seen.load(Ordering::SeqCst) > 3);
     assert_eq!(r.try_iter().count(), 2);
 }
@@ -518,7 +518,9 @@ pub fn rule_09_more_capacity_lets_more_in() {
         // One more was received than came in.
         let rest = r.try_iter().count();
         assert_eq!(rest, 2, "{}", way.name);
-        senders.into_iter().for_each(|sender| assert_eq!(sender.join(), Ok(())));
+        for sender in senders {
+            assert_eq!(sender.join(), Ok(()));
+        }
     }
 }
 
