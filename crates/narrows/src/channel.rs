@@ -12,7 +12,7 @@ use crate::{
     arm::{Token, Who},
     buffer::{Buffer, Front, Place},
     error::{SetCapacityError, TryRecvError},
-    flavor::{Flavor, Inlet, Outlet, Stop, is_small},
+    flavor::{Flavor, Inlet, Outlet, Seldom, Stop, is_small},
     governed::{Governed, Rules},
     handle::{Receiver, Sender},
     queue::{NotEasy, drop_each},
@@ -95,25 +95,20 @@ impl<T> Chan<T> {
     /// Open and full, for sure, at one moment within the call: for who asks again and again. A no is no answer.
     #[inline(always)]
     pub(crate) fn is_surely_full(&self) -> bool {
-        // Not by a match: with so many flavours that is a jump through a table.
-        if let Flavor::Buffer(buffer) = &self.flavor {
-            buffer.is_surely_full()
-        } else if let Flavor::Zero(zero) = &self.flavor {
-            zero.has_no_receiver()
-        } else {
-            false
+        match &self.flavor {
+            Flavor::Buffer(buffer) => buffer.is_surely_full(),
+            Flavor::Zero(zero) => zero.has_no_receiver(),
+            Flavor::Seldom(_) => false,
         }
     }
 
     /// The same with empty.
     #[inline(always)]
     pub(crate) fn is_surely_empty(&self) -> bool {
-        if let Flavor::Buffer(buffer) = &self.flavor {
-            buffer.is_surely_empty()
-        } else if let Flavor::Zero(zero) = &self.flavor {
-            zero.has_no_sender()
-        } else {
-            false
+        match &self.flavor {
+            Flavor::Buffer(buffer) => buffer.is_surely_empty(),
+            Flavor::Zero(zero) => zero.has_no_sender(),
+            Flavor::Seldom(_) => false,
         }
     }
 
@@ -178,7 +173,7 @@ impl<T> Chan<T> {
     /// What is special in a channel with rules.
     #[inline]
     pub(crate) fn governed(&self) -> Option<&Governed<T>> {
-        if let Flavor::Governed(governed) = &self.flavor { Some(governed) } else { None }
+        if let Flavor::Seldom(Seldom::Governed(governed)) = &self.flavor { Some(governed) } else { None }
     }
 
     pub(crate) fn weight(&self) -> usize {
@@ -196,7 +191,7 @@ impl<T> Chan<T> {
     /// When a message comes without anybody's notice.
     #[inline]
     pub(crate) fn due(&self) -> Option<Instant> {
-        if let Flavor::Timer(timer) = &self.flavor { timer.due() } else { None }
+        if let Flavor::Seldom(Seldom::Timer(timer)) = &self.flavor { timer.due() } else { None }
     }
 
     /// Whether messages are sent into it: a timer has no sender.
@@ -415,7 +410,7 @@ pub(crate) fn governed_pair<T>(
     let kind = bound.map_or(Kind::Unbounded, |_| Kind::Bounded);
     let watched = trace::Channel::new(kind, bound, name.as_deref());
     let governed = Box::new(Governed::new(bound, rules, watched.clone()));
-    let (there, here) = Shared::pair(|| Chan::new(Flavor::Governed(governed), about(name), watched));
+    let (there, here) = Shared::pair(|| Chan::new(Flavor::Seldom(Seldom::Governed(governed)), about(name), watched));
     (Sender::new(there), Receiver::new(here))
 }
 
@@ -470,7 +465,7 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
 #[track_caller]
 fn timer(first: Option<Instant>, period: Option<Duration>) -> Receiver<Instant> {
     let watched = trace::Channel::new(Kind::Timer, Some(1), None);
-    let (chan, _) = Shared::pair(|| Chan::new(Flavor::Timer(Timer::new(first, period)), None, watched));
+    let (chan, _) = Shared::pair(|| Chan::new(Flavor::Seldom(Seldom::Timer(Timer::new(first, period))), None, watched));
     Receiver::new(chan)
 }
 

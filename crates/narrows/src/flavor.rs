@@ -28,6 +28,13 @@ pub(crate) enum Flavor<T> {
     Buffer(Buffer<T>),
     /// No place at all: a message goes from hand to hand.
     Zero(Zero<T>),
+    /// The others, together: among three a match is two comparisons, among four a jump through a table.
+    Seldom(Seldom<T>),
+}
+
+/// Flavours that no quick path knows.
+#[derive(Debug)]
+pub(crate) enum Seldom<T> {
     /// The clock is the sender.
     Timer(Timer<T>),
     /// Places under a lock, by rules. Boxed, so that it makes no other channel larger.
@@ -40,8 +47,8 @@ impl<T> Flavor<T> {
         match self {
             Flavor::Buffer(buffer) => buffer,
             Flavor::Zero(zero) => zero,
-            Flavor::Timer(timer) => timer,
-            Flavor::Governed(governed) => &**governed,
+            Flavor::Seldom(Seldom::Timer(timer)) => timer,
+            Flavor::Seldom(Seldom::Governed(governed)) => &**governed,
         }
     }
 
@@ -50,8 +57,8 @@ impl<T> Flavor<T> {
         match self {
             Flavor::Buffer(buffer) => Some(buffer),
             Flavor::Zero(zero) => Some(zero),
-            Flavor::Timer(_) => None,
-            Flavor::Governed(governed) => Some(&**governed),
+            Flavor::Seldom(Seldom::Timer(_)) => None,
+            Flavor::Seldom(Seldom::Governed(governed)) => Some(&**governed),
         }
     }
 }

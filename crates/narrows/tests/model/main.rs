@@ -12,8 +12,8 @@ mod loom_delivery;
 mod loom_ending;
 #[cfg(loom)]
 mod loom_events;
-mod loom_lanes;
 mod loom_governed;
+mod loom_lanes;
 #[cfg(loom)]
 mod loom_oneshot;
 #[cfg(loom)]
