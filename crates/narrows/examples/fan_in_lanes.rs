@@ -1,5 +1,5 @@
 //! Fan-in by lanes: a lane for each writer, so that writers do not get into each other's way. In order per writer only.
-//! Use it where many threads write much and one reads, such as a log or measurements; else see `fan_in.rs`.
+//! Use it where a writer that floods the reader must not hold up the others; else see `fan_in.rs`.
 
 use std::thread;
 
