@@ -146,7 +146,7 @@ impl<T> Outlet<T> for Buffer<T> {
     }
 
     fn can_recv(&self, _: Who<'_>) -> bool {
-        truly(|| self.queue.is_closed() || self.count() > 0)
+        truly(|| self.count() > 0 || self.has_ended())
     }
 
     fn may_recv(&self) -> bool {
@@ -179,7 +179,7 @@ impl<T> Outlet<T> for Buffer<T> {
 
     fn is_drained(&self) -> bool {
         answer::before_no();
-        self.queue.is_closed() && Self::drained(&mut self.consumer())
+        self.has_ended()
     }
 
     fn len(&self) -> usize {

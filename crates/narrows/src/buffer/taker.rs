@@ -192,6 +192,11 @@ impl<T> Buffer<T> {
         (result, taker.news)
     }
 
+    /// Closed, and nothing is left, nor out on a lease.
+    pub(super) fn has_ended(&self) -> bool {
+        self.queue.is_closed() && self.taking(|taker| Self::drained(&mut taker.end))
+    }
+
     /// A receive where it is not the usual one.
     #[cold]
     pub(super) fn take_slow(&self, into: &mut Option<T>) -> Result<(), TryRecvError> {

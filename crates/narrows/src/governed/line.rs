@@ -129,16 +129,17 @@ impl<T> Governed<T> {
         });
     }
 
+    /// Waits for a message, which `take` takes.
     pub(super) fn poll_recv_in_line(
         &self,
-        into: &mut Option<T>,
         seat: &mut Seat,
         waker: &Waker,
+        mut take: impl FnMut(&mut State<T>) -> bool,
     ) -> Poll<Result<(), RecvError>> {
         self.poll_with(waker, |state, spare, woken| {
-            let came = if state.stock.take(into) {
+            let came = if take(state) {
                 Ok(())
-            } else if state.closed {
+            } else if state.is_drained() {
                 Err(RecvError)
             } else {
                 let Some(key) = stand(&mut state.receivers, seat, waker, spare, || Waits, woken) else {

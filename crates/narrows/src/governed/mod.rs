@@ -3,7 +3,8 @@
 //! and not for speed: every operation takes one plain lock.
 //!
 //! ```text
-//! mod.rs     the lock, and what each end does under it; the hook, the weigher and all drops are outside
+//! mod.rs     the lock; the hook, the weigher and all drops are outside
+//! inlet.rs   what a sender does under it, and outlet.rs a receiver
 //! stock.rs   what lies inside, and how much of it
 //! state.rs   the two lines of those who wait, and who of them may go on
 //! line.rs    tasks in line
@@ -15,25 +16,22 @@
 //! Invariants: no code of the user runs under the lock; a message is weighed once, and keeps its weight; only what is in the
 //! queue is ever shed, so neither what is promised to a permit nor what a select has chosen.
 
+mod inlet;
 mod line;
+mod outlet;
 mod rules;
 mod state;
 mod stock;
 
-use std::task::{Poll, Waker};
-
 pub use self::rules::Overflow;
 pub(crate) use self::rules::Rules;
-use self::{
-    rules::Shed,
-    state::{Bid, CLOSED, MESSAGES, ROOM, State, Waits},
-};
+use self::{rules::Shed, state::State};
 use crate::{
     answer,
-    arm::{Look, Seat, Ticket, Token, Who},
-    error::{RecvError, SendError, SetCapacityError, TryRecvError},
-    flavor::{Hold, Inlet, Offering, Outlet, Stop},
-    sync::{Mutex, Ordering, fence, lock, unmodelled::AtomicU8},
+    arm::{Seat, Token},
+    error::SetCapacityError,
+    flavor::{Inlet, Stop},
+    sync::{Mutex, Ordering, lock, unmodelled::AtomicU8},
     trace,
     wait::party::Woken,
 };
@@ -89,8 +87,11 @@ impl<T> Governed<T> {
         let mut woken = Woken::default();
         let mut state = lock(&self.state);
         answer::locked();
+        let before = state.stock.put_so_far();
         let result = f(&mut state, &mut woken);
         state.settle(&mut woken);
+        let sent = state.stock.put_so_far() - before;
+        let heard = std::mem::take(&mut state.stock.heard);
         let summary = state.summarize();
         if std::mem::replace(&mut state.summary, summary) != summary {
             // Relaxed: a hint.
@@ -98,7 +99,12 @@ impl<T> Governed<T> {
         }
         drop(state);
         answer::acted();
+        self.watched.sent(sent);
         woken.wake();
+        for receipt in heard {
+            // Who awaited it may have gone.
+            let _ = receipt.send(None);
+        }
         result
     }
 
@@ -151,7 +157,7 @@ impl<T> Governed<T> {
             state.stock.put(weight, message);
         } else {
             state.shed += 1;
-            message.take().into_iter().for_each(|newest| shed.push(newest));
+            message.take().into_iter().for_each(|newest| shed.push((newest, None)));
         }
         Ok(())
     }
@@ -186,268 +192,6 @@ impl<T> Governed<T> {
     /// How many messages the policy has shed.
     pub(crate) fn shed_count(&self) -> u64 {
         self.with(|state, _| state.shed)
-    }
-}
-
-impl<T> Inlet<T> for Governed<T> {
-    fn send(&self, message: &mut Option<T>, seat: &mut Seat, _: Who<'_>) -> Result<(), Stop> {
-        let mut weight = self.weight_of(message.as_ref(), *seat);
-        let mut shed = Shed::new();
-        let done = self.with(|state, woken| {
-            let mut own = Seated::ticket(*seat);
-            if let Some(key) = own {
-                if let Some(bid) = state.bid(own) {
-                    weight = bid.units;
-                    if message.is_none() {
-                        std::mem::swap(&mut bid.message, message);
-                    }
-                }
-                if message.is_none() {
-                    return Ok(()); // who made room has put it inside
-                }
-                let done = self.put(state, message, weight, Some(key.number()), &mut shed);
-                if done != Err(Stop::Full) {
-                    state.leave_senders(&mut own, &mut None, woken);
-                }
-                return done;
-            }
-            self.put(state, message, weight, None, &mut shed)
-        });
-        if done.is_err() && seat.is_none() && self.rules.weigher.is_some() {
-            *seat = Some(Token::new(WEIGHED, weight as u64));
-        }
-        self.bury(shed);
-        done
-    }
-
-    fn reserve(&self, n: usize, who: Who<'_>) -> Result<(), Stop> {
-        self.with(|state, _| state.reserve(n, who))
-    }
-
-    fn unreserve(&self, n: usize) {
-        self.with(|state, _| state.stock.unreserve(n));
-    }
-
-    fn send_reserved(&self, message: &mut Option<T>) -> Result<(), Stop> {
-        let weight = self.weight_of(message.as_ref(), None);
-        self.with(|state, _| {
-            state.stock.unreserve(1);
-            if state.closed {
-                return Err(Stop::Closed);
-            }
-            state.stock.put(weight, message);
-            Ok(())
-        })
-    }
-
-    fn enlist_send(&self, ticket: Ticket, seat: &mut Seat, offering: Offering<'_, T>) -> Look {
-        let drops = self.rules.overflow.drops();
-        let (mut bid, message, is_ready) = match offering {
-            Offering::Message(message) => (Bid::of_send(self.weight_of(message.as_ref(), *seat)), message, false),
-            Offering::Later => (Bid::for_units(1), &mut None, drops),
-            Offering::Places(n) => (Bid::for_units(n), &mut None, false),
-        };
-        self.with(|state, woken| {
-            let key = match Seated::ticket(*seat) {
-                Some(key) => {
-                    let Some(own) = state.bid(Some(key)) else { return Look::ready(true) }; // put inside since
-                    bid = own.again();
-                    key
-                }
-                None => state.senders.add(ticket.into(), bid.again(), woken),
-            };
-            *seat = Some(key);
-            state.show(key, message);
-            let number = Some(key.number());
-            let may_go =
-                if bid.is_send() { state.may_put(bid.units, number) } else { state.may_reserve(bid.units, number) };
-            Look::ready(is_ready || may_go || state.closed)
-        })
-    }
-
-    fn retract_send(&self, seat: &mut Seat, message: &mut Option<T>) {
-        let Seated::InLine(key) = Seated::of(seat.take()) else { return };
-        self.with(|state, woken| state.leave_senders(&mut Some(key), message, woken));
-    }
-
-    fn pass_on_send(&self, after: Seat) {
-        self.with(|state, woken| state.pass_on_to_senders(after.map(Token::number), woken));
-    }
-
-    fn poll_send(&self, message: &mut Option<T>, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), SendError<()>>> {
-        self.poll_send_in_line(message, seat, waker)
-    }
-
-    fn poll_reserve(&self, n: usize, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), SendError<()>>> {
-        self.poll_reserve_in_line(n, seat, waker)
-    }
-
-    fn leave_send(&self, seat: &mut Seat, message: &mut Option<T>) {
-        self.leave_send_line(seat, message);
-    }
-
-    fn choose_send(&self, who: Who<'_>) -> Option<Token> {
-        let drops = self.rules.overflow.drops();
-        self.with(|state, _| {
-            if drops && !state.closed {
-                return Some(BY_POLICY);
-            }
-            match state.reserve(1, who) {
-                Ok(()) => Some(BY_UNIT),
-                Err(Stop::Closed) => Some(Token::DISCONNECTED),
-                Err(Stop::Full) => None,
-            }
-        })
-    }
-
-    fn claimed_send(&self, _: Seat) -> Option<Token> {
-        None
-    }
-
-    fn complete_send(&self, token: Token, message: &mut Option<T>) -> Result<(), Stop> {
-        if token == BY_POLICY {
-            return self.send(message, &mut None, Who::THREAD);
-        }
-        self.send_reserved(message)
-    }
-
-    fn abandon_send(&self, token: Token) {
-        if token != BY_POLICY {
-            self.unreserve(1);
-        }
-    }
-
-    fn can_send(&self, n: usize, who: Who<'_>) -> bool {
-        self.with(|state, _| state.closed || state.may_reserve_for(n, who))
-    }
-
-    fn can_choose_send(&self, who: Who<'_>) -> bool {
-        self.rules.overflow.drops() || self.can_send(1, who)
-    }
-
-    fn may_send(&self) -> bool {
-        self.shows(ROOM | CLOSED) || self.rules.overflow.drops()
-    }
-
-    fn close(&self) -> bool {
-        let closed = self.with(|state, woken| {
-            if std::mem::replace(&mut state.closed, true) {
-                return false;
-            }
-            state.senders.hand_out_to_all(woken);
-            state.receivers.hand_out_to_all(woken);
-            true
-        });
-        // SeqCst: as in `WaitList::notify`, for our caller's list.
-        fence(Ordering::SeqCst);
-        closed
-    }
-
-    fn clear_one(&self, into: &mut Option<T>) -> bool {
-        self.with(|state, _| state.stock.take(into))
-    }
-}
-
-impl<T> Outlet<T> for Governed<T> {
-    fn recv(&self, into: &mut Option<T>, _: Who<'_>) -> Result<(), TryRecvError> {
-        self.with(|state, _| {
-            if state.stock.take(into) {
-                return Ok(());
-            }
-            Err(if state.closed { TryRecvError::Disconnected } else { TryRecvError::Empty })
-        })
-    }
-
-    fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look {
-        self.with(|state, woken| {
-            let key = *seat.get_or_insert_with(|| state.receivers.add(ticket.into(), Waits, woken));
-            state.receivers.link(key);
-            Look::ready(state.closed || !state.stock.is_empty())
-        })
-    }
-
-    fn was_received(&self, _: &mut Seat, _: &mut Option<T>) -> bool {
-        false
-    }
-
-    fn retract_recv(&self, seat: &mut Seat) {
-        if let Some(key) = seat.take() {
-            self.with(|state, woken| state.receivers.remove(key, woken));
-        }
-    }
-
-    fn pass_on_recv(&self) {
-        self.with(State::pass_on_to_receivers);
-    }
-
-    fn poll_recv(&self, into: &mut Option<T>, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), RecvError>> {
-        self.poll_recv_in_line(into, seat, waker)
-    }
-
-    fn leave_recv(&self, seat: &mut Seat) {
-        self.leave_recv_line(seat);
-    }
-
-    fn choose_recv(&self, _: Who<'_>) -> Option<Token> {
-        self.with(|state, _| match state.stock.choose() {
-            Some(number) => Some(Token::new(0, number)),
-            None => state.closed.then_some(Token::DISCONNECTED),
-        })
-    }
-
-    fn claimed_recv(&self, _: &mut Seat) -> Option<Token> {
-        None
-    }
-
-    fn complete_recv(&self, token: Token, into: &mut Option<T>) -> bool {
-        self.with(|state, _| state.stock.finish(token.number(), into))
-    }
-
-    fn abandon_recv(&self, token: Token) {
-        self.with(|state, _| state.stock.give_back(token.number()));
-    }
-
-    fn give_back(&self, _: Hold, message: T) {
-        self.with(|state, _| state.stock.put_first(1, message));
-    }
-
-    fn unrecv(&self, message: &mut Option<T>) -> Result<(), Stop> {
-        let message = message.take().expect("a message to put back");
-        self.with(|state, _| state.stock.put_first(1, message));
-        Ok(())
-    }
-
-    fn can_recv(&self, _: Who<'_>) -> bool {
-        self.with(|state, _| state.closed || !state.stock.is_empty())
-    }
-
-    fn may_recv(&self) -> bool {
-        self.shows(MESSAGES | CLOSED)
-    }
-
-    /// So that a task stands in line at once: with one lock the line costs it little, and nobody in it is passed over.
-    fn was_a_receiver_overtaken(&self) -> bool {
-        true
-    }
-
-    fn is_closed(&self) -> bool {
-        self.with(|state, _| state.closed)
-    }
-
-    fn is_drained(&self) -> bool {
-        self.with(|state, _| state.is_drained())
-    }
-
-    fn len(&self) -> usize {
-        self.with(|state, _| state.stock.len())
-    }
-
-    fn is_full(&self) -> bool {
-        self.with(|state, _| !state.may_reserve(1, None))
-    }
-
-    fn capacity(&self) -> Option<usize> {
-        self.with(|state, _| state.stock.capacity())
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a governed channel was told when it was made: what to do when it is full, how much a message weighs, and who gets
 //! those that nobody receives.
 
-use std::fmt;
+use std::{collections::VecDeque, fmt};
+
+use super::stock::Unreceived;
 
 use crate::{queue::give_each, sync::unmodelled::Arc};
 
@@ -88,19 +90,27 @@ impl<T> fmt::Debug for Rules<T> {
     }
 }
 
+/// Brings a message back to who sent it, if he waits for it to be received; else here it is. Never called under a lock.
+pub(super) fn unless_it_goes_back<T>((message, receipt): Unreceived<T>) -> Option<T> {
+    match receipt {
+        Some(receipt) => receipt.send(Some(message)).err().and_then(|unsent| unsent.0),
+        None => Some(message),
+    }
+}
+
 /// Messages that were shed under the lock, to be buried after it. The usual one costs no allocation.
 #[derive(Debug)]
 pub(super) struct Shed<T> {
-    first: Option<T>,
-    more: std::collections::VecDeque<T>,
+    first: Option<Unreceived<T>>,
+    more: VecDeque<Unreceived<T>>,
 }
 
 impl<T> Shed<T> {
     pub(super) fn new() -> Shed<T> {
-        Shed { first: None, more: std::collections::VecDeque::new() }
+        Shed { first: None, more: VecDeque::new() }
     }
 
-    pub(super) fn push(&mut self, message: T) {
+    pub(super) fn push(&mut self, message: Unreceived<T>) {
         if self.first.is_none() {
             self.first = Some(message);
         } else {
@@ -112,9 +122,14 @@ impl<T> Shed<T> {
         self.first.is_none()
     }
 
-    /// Oldest first.
+    /// Oldest first. One that its sender waits for to be received goes back there instead.
     pub(super) fn next(&mut self, into: &mut Option<T>) -> bool {
-        *into = self.first.take().or_else(|| self.more.pop_front());
-        into.is_some()
+        while let Some(unreceived) = self.first.take().or_else(|| self.more.pop_front()) {
+            *into = unless_it_goes_back(unreceived);
+            if into.is_some() {
+                return true;
+            }
+        }
+        false
     }
 }

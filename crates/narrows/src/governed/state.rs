@@ -18,6 +18,7 @@
 use super::stock::Stock;
 use crate::{
     arm::{Seat, Token, Who},
+    error::TryRecvError,
     flavor::Stop,
     wait::{
         party::Woken,
@@ -78,6 +79,8 @@ pub(super) struct State<T> {
     pub(super) receivers: List<Waits>,
     /// One that waited to send has left the line: those that it held up may go on.
     has_line_moved: bool,
+    /// Leases were out when the lock was last released.
+    had_leases: bool,
     /// How much room there was when the lock was last released.
     room: i128,
     /// What is shown without the lock.
@@ -93,6 +96,7 @@ impl<T> State<T> {
             senders: List::new(),
             receivers: List::new(),
             has_line_moved: false,
+            had_leases: false,
             room: stock.room(),
             summary: 0,
             stock,
@@ -108,6 +112,11 @@ impl<T> State<T> {
             self.serve(None, wakes, woken);
         }
         self.room = self.stock.room();
+        // Who waits for the end may have waited for the last lease.
+        if self.closed && self.stock.leases == 0 && self.had_leases {
+            self.receivers.hand_out_to_all(woken);
+        }
+        self.had_leases = self.stock.leases > 0;
         let news = std::mem::take(&mut self.stock.news);
         if self.receivers.linked() > 0 {
             self.receivers.hand_out_up_to(news, woken);
@@ -252,7 +261,11 @@ impl<T> State<T> {
         }
     }
 
+    pub(super) fn why_not(&self) -> TryRecvError {
+        if self.is_drained() { TryRecvError::Disconnected } else { TryRecvError::Empty }
+    }
+
     pub(super) fn is_drained(&self) -> bool {
-        self.closed && self.stock.is_empty()
+        self.closed && self.stock.is_empty() && self.stock.leases == 0
     }
 }

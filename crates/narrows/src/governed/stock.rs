@@ -11,13 +11,36 @@
 
 use std::collections::VecDeque;
 
+use crate::flavor::Receipt;
+
 /// A message, with its number in the stream.
 #[derive(Debug)]
 struct Parcel<T> {
     number: u64,
     weight: usize,
-    message: T,
+    /// None of one that is out on a lease.
+    message: Option<T>,
+    /// Of one whose sender waits for it to be received.
+    receipt: Option<Receipt<T>>,
 }
+
+impl<T> Parcel<T> {
+    fn is_awaited(&self, number: usize) -> bool {
+        self.receipt.is_some() && tag(self.number) == number
+    }
+}
+
+/// What tells a message from the others that are awaited, or out on a lease.
+#[expect(clippy::cast_possible_truncation, reason = "so many are never there at a time")]
+fn tag(number: u64) -> usize {
+    number as usize
+}
+
+/// A message that nobody is to receive, and who is to have it back.
+pub(super) type Unreceived<T> = (T, Option<Receipt<T>>);
+
+/// Numbers before it are for messages that are put back.
+const FIRST: u64 = 1 << 63;
 
 /// Memory that an unbounded channel keeps when it is empty.
 const KEPT_BYTES: usize = 1 << 14;
@@ -33,6 +56,10 @@ pub(super) struct Stock<T> {
     reserved: i128,
     capacity: Option<usize>,
     next_number: u64,
+    /// Leases that are out.
+    pub(super) leases: usize,
+    /// To be told without the lock that their message was received.
+    pub(super) heard: Vec<Receipt<T>>,
     /// How many messages have come since the receivers were last told.
     pub(super) news: usize,
 }
@@ -46,9 +73,17 @@ impl<T> Stock<T> {
             held: 0,
             reserved: 0,
             capacity,
-            next_number: 0,
+            next_number: FIRST,
+            leases: 0,
+            heard: Vec::new(),
             news: 0,
         }
+    }
+
+    /// How many messages have come.
+    #[expect(clippy::cast_possible_truncation, reason = "for the difference of two")]
+    pub(super) fn put_so_far(&self) -> usize {
+        self.next_number as usize
     }
 
     pub(super) fn len(&self) -> usize {
@@ -95,45 +130,74 @@ impl<T> Stock<T> {
 
     /// Takes the message in `from`, which has one.
     pub(super) fn put(&mut self, weight: usize, from: &mut Option<T>) {
-        let message = from.take().expect("a message to send");
-        let number = self.next_number;
-        self.next_number += 1;
-        self.queue.push_back(Parcel { number, weight, message });
-        self.weight += weight as i128;
-        self.news += 1;
+        self.put_awaited(weight, from, None);
     }
 
-    /// Puts a message in front of all others.
-    pub(super) fn put_first(&mut self, weight: usize, message: T) {
-        let number = self.queue.front().map_or(self.next_number, |first| first.number).saturating_sub(1);
-        self.queue.push_front(Parcel { number, weight, message });
+    /// The same of one whose sender may wait for it to be received; its tag.
+    pub(super) fn put_awaited(&mut self, weight: usize, from: &mut Option<T>, receipt: Option<Receipt<T>>) -> usize {
+        let message = from.take();
+        debug_assert!(message.is_some(), "a message to send");
+        let number = self.next_number;
+        self.next_number += 1;
+        self.queue.push_back(Parcel { number, weight, message, receipt });
+        self.weight += weight as i128;
+        self.news += 1;
+        tag(number)
+    }
+
+    /// Puts the message in `from`, which has one, in front of all others.
+    pub(super) fn put_first(&mut self, weight: usize, from: &mut Option<T>) {
+        let number = self.queue.front().map_or(self.next_number, |first| first.number) - 1;
+        self.queue.push_front(Parcel { number, weight, message: from.take(), receipt: None });
         self.weight += weight as i128;
         self.news += 1;
     }
 
     /// Takes the oldest message into `into`, which is empty. False if there is none.
     pub(super) fn take(&mut self, into: &mut Option<T>) -> bool {
-        let Some(parcel) = self.queue.pop_front() else { return false };
+        let Some((message, receipt)) = self.take_unreceived() else { return false };
+        *into = Some(message);
+        self.heard.extend(receipt);
+        true
+    }
+
+    /// Takes an awaited message back, if it is still inside.
+    pub(super) fn take_back(&mut self, tag: usize, into: &mut Option<T>) -> Option<Receipt<T>> {
+        if let Some(chosen) = self.chosen.iter_mut().find(|chosen| chosen.is_awaited(tag)) {
+            return chosen.receipt.take();
+        }
+        let at = self.queue.iter().position(|other| other.is_awaited(tag))?;
+        let parcel = self.queue.get_mut(at)?;
+        let receipt = parcel.receipt.take()?;
+        *into = parcel.message.take();
         self.weight -= parcel.weight as i128;
-        *into = Some(parcel.message);
+        self.queue.remove(at);
+        Some(receipt)
+    }
+
+    /// Takes the oldest message, which is not received by that.
+    pub(super) fn take_unreceived(&mut self) -> Option<Unreceived<T>> {
+        let parcel = self.queue.pop_front()?;
+        self.weight -= parcel.weight as i128;
         let has_shrunk = self.queue.is_empty() && self.capacity.is_none();
         if has_shrunk && self.queue.capacity().saturating_mul(size_of::<Parcel<T>>()) > KEPT_BYTES {
             self.queue = VecDeque::new();
         }
-        true
+        parcel.message.map(|message| (message, parcel.receipt))
     }
 
     /// Makes room for a message of that weight: the oldest go, one after the other, to `shed`. False if it would not help,
     /// for what is reserved or chosen stays; then none has gone.
-    pub(super) fn push_out_oldest(&mut self, weight: usize, mut shed: impl FnMut(T)) -> bool {
+    pub(super) fn push_out_oldest(&mut self, weight: usize, mut shed: impl FnMut(Unreceived<T>)) -> bool {
         let stays = self.held + self.reserved;
         let fits = |capacity| stays + weight as i128 <= capacity as i128;
         if stays != 0 && !self.capacity.is_none_or(fits) {
             return false;
         }
-        let mut oldest = None;
-        while !self.admits(weight, 0) && self.take(&mut oldest) {
-            oldest.take().into_iter().for_each(&mut shed);
+        while !self.admits(weight, 0)
+            && let Some(oldest) = self.take_unreceived()
+        {
+            shed(oldest);
         }
         true
     }
@@ -168,8 +232,32 @@ impl<T> Stock<T> {
 
     /// Takes a chosen message into `into`, which is empty.
     pub(super) fn finish(&mut self, number: u64, into: &mut Option<T>) -> bool {
-        *into = self.unchoose(number).map(|parcel| parcel.message);
+        let Some(parcel) = self.unchoose(number) else { return false };
+        *into = parcel.message;
+        self.heard.extend(parcel.receipt);
         into.is_some()
+    }
+
+    /// Takes the oldest message out into `into`, on a lease; its tag.
+    pub(super) fn lease(&mut self, into: &mut Option<T>) -> Option<usize> {
+        let number = self.choose()?;
+        *into = self.chosen.last_mut().and_then(|chosen| chosen.message.take());
+        self.leases += 1;
+        Some(tag(number))
+    }
+
+    /// Ends a lease: its message is received, or comes back in `message`.
+    pub(super) fn end_lease(&mut self, leased: usize, message: &mut Option<T>) {
+        self.leases -= 1;
+        let is_it = |chosen: &&mut Parcel<T>| chosen.message.is_none() && tag(chosen.number) == leased;
+        let Some(chosen) = self.chosen.iter_mut().find(is_it) else { return };
+        let number = chosen.number;
+        if message.is_some() {
+            std::mem::swap(&mut chosen.message, message);
+            self.give_back(number);
+        } else {
+            self.finish(number, &mut None);
+        }
     }
 
     /// A chosen message stands at its old place again.
@@ -183,10 +271,12 @@ impl<T> Stock<T> {
 
     /// Takes a message that is still here when the channel goes, chosen or not.
     pub(super) fn take_any(&mut self, into: &mut Option<T>) -> bool {
-        if let Some(parcel) = self.chosen.pop() {
+        while let Some(parcel) = self.chosen.pop() {
             self.held -= parcel.weight as i128;
-            *into = Some(parcel.message);
-            return true;
+            if parcel.message.is_some() {
+                *into = parcel.message;
+                return true;
+            }
         }
         self.take(into)
     }

@@ -25,7 +25,7 @@ fn named(name: &str) -> Option<ChannelReport> {
 
 fn a_channel_is_listed_while_it_lives() {
     assert!(named("listed").is_none());
-    let (s, r) = builder().name("listed").bounded::<u32>(3);
+    let (s, r) = builder::<u32>().name("listed").bounded(3);
     let line = line!() - 1;
     let listed = named("listed").unwrap();
     assert_eq!((listed.kind, listed.capacity, listed.len), (Kind::Bounded, Some(3), 0));
@@ -85,7 +85,7 @@ fn hand_overs_and_selects_are_counted() {
 }
 
 fn handles_are_listed_with_their_places() {
-    let (s, r) = builder().name("handles").bounded::<u32>(1);
+    let (s, r) = builder::<u32>().name("handles").bounded(1);
     let clone = s.clone();
     let line = line!() - 1;
     let report = named("handles").unwrap();
@@ -104,7 +104,7 @@ fn handles_are_listed_with_their_places() {
 }
 
 fn a_wait_is_told_and_timed() {
-    let (s, r) = builder().name("slept for").bounded::<u32>(1);
+    let (s, r) = builder::<u32>().name("slept for").bounded(1);
     let waits = thread::Builder::new().name("sleeper".into()).spawn(move || r.recv()).unwrap();
     let wait = loop {
         let is_it = |waiter: &Waiter| matches!(waiter, Waiter::Thread { name } if name == "thread \"sleeper\"");

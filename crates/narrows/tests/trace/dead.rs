@@ -128,8 +128,8 @@ fn stay_awake() {
 
 /// Each sends without end to the other, who would receive after that.
 fn two_that_send(cap: usize, is_main_awake: bool) {
-    let (to_left, left) = builder().name("to the left").bounded::<u32>(cap);
-    let (to_right, right) = builder().name("to the right").bounded::<u32>(cap);
+    let (to_left, left) = builder::<u32>().name("to the left").bounded(cap);
+    let (to_right, right) = builder::<u32>().name("to the right").bounded(cap);
     let body = |own: Receiver<u32>, other: Sender<u32>| {
         move || {
             let _ = own.try_recv();
@@ -144,8 +144,8 @@ fn two_that_send(cap: usize, is_main_awake: bool) {
 }
 
 fn two_that_never_received() {
-    let (to_left, left) = builder().name("to the left").bounded::<u32>(1);
-    let (to_right, right) = builder().name("to the right").bounded::<u32>(1);
+    let (to_left, left) = builder::<u32>().name("to the left").bounded(1);
+    let (to_right, right) = builder::<u32>().name("to the right").bounded(1);
     let body = |own: Receiver<u32>, other: Sender<u32>| {
         move || {
             while other.send(0).is_ok() {}
@@ -175,7 +175,7 @@ fn fed_by_itself(is_main_awake: bool) {
 }
 
 fn sender_kept_by_the_receiver() {
-    let (s, r) = builder().name("jobs").unbounded::<u32>();
+    let (s, r) = builder::<u32>().name("jobs").unbounded();
     let workers = [1, 2].map(|n| {
         let s = s.clone();
         start("worker", move || s.send(n).unwrap())
@@ -187,7 +187,7 @@ fn sender_kept_by_the_receiver() {
 }
 
 fn sender_kept_by_who_joins() {
-    let (s, r) = builder().name("jobs").unbounded::<u32>();
+    let (s, r) = builder::<u32>().name("jobs").unbounded();
     let worker = start("worker", move || assert_eq!(r.iter().count(), 1));
     s.send(1).unwrap();
     worker.join().unwrap();
@@ -198,7 +198,7 @@ fn three_that_receive() {
     let mut senders = Vec::new();
     let mut receivers = Vec::new();
     for n in 0..3 {
-        let (s, r) = builder().name(format!("ring {n}")).bounded::<u32>(1);
+        let (s, r) = builder::<u32>().name(format!("ring {n}")).bounded(1);
         senders.push(s);
         receivers.push(r);
     }
@@ -216,9 +216,9 @@ fn three_that_receive() {
 
 /// One sends what the other does not receive, for that selects what the first would send.
 fn select_of_the_stuck() {
-    let (full_s, full_r) = builder().name("full").bounded::<u32>(1);
-    let (news_s, news_r) = builder().name("news").bounded::<u32>(1);
-    let (orders_s, orders_r) = builder().name("orders").bounded::<u32>(1);
+    let (full_s, full_r) = builder::<u32>().name("full").bounded(1);
+    let (news_s, news_r) = builder::<u32>().name("news").bounded(1);
+    let (orders_s, orders_r) = builder::<u32>().name("orders").bounded(1);
     start("producer", move || {
         news_s.send(0).unwrap();
         orders_s.send(0).unwrap();
@@ -246,7 +246,7 @@ impl Wake for Unpark {
 }
 
 fn task_without_a_sender() {
-    let (s, r) = builder().name("jobs").unbounded::<u32>();
+    let (s, r) = builder::<u32>().name("jobs").unbounded();
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut received = pin!(r.recv_async());
     while received.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
