@@ -135,7 +135,8 @@ impl<T> Receiver<T> {
         self.chan().ok_or(TryRecvError::Empty)?.outlet().recv_many(into, most, who)
     }
 
-    /// Receives all that is there, and never waits; how many. Ends even if senders keep up with it.
+    /// Receives all that is inside now, and never waits; how many. Ends even if senders keep up with it. With capacity 0
+    /// nothing ever is inside.
     pub fn drain_into(&self, into: &mut Vec<T>) -> usize {
         let most = self.len();
         self.try_recv_many(into, most).unwrap_or(0)

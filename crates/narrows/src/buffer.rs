@@ -19,7 +19,7 @@ mod outlet;
 mod taker;
 
 use self::{
-    chosen::{Books, extra_in, held_in},
+    chosen::{Books, held_in},
     line::Parcel,
 };
 use crate::{
@@ -153,10 +153,10 @@ impl<T> Buffer<T> {
         answer::is_asking_again() && self.queue.is_surely_full(self.capacity)
     }
 
-    /// Open and empty, in the same way.
+    /// Open and empty, in the same way. Messages are put back by an only receiver, so none comes between the two looks.
     #[inline(always)]
     pub(crate) fn is_surely_empty(&self) -> bool {
-        answer::is_asking_again() && self.queue.is_surely_empty()
+        answer::is_asking_again() && self.apart() == 0 && self.queue.is_surely_empty()
     }
 
     /// Written under the send role alone.
@@ -310,10 +310,10 @@ impl<T> Buffer<T> {
         if self.apart() == 0 && self.queue.given_back() == head {
             return used.min(self.capacity);
         }
-        let end = self.queue.consumer();
+        let mut end = self.queue.consumer();
         // A push or a give-back may be half seen (see the head of `queue`).
-        let apart = self.apart();
-        (end.used().saturating_sub(held_in(apart)) + extra_in(apart)).min(self.capacity)
+        let extras = end.books_kept().map_or(0, |books| books.extras);
+        (end.used().saturating_sub(held_in(self.held_word())) + extras).min(self.capacity)
     }
 }
 

@@ -249,8 +249,10 @@ pub(crate) trait Outlet<T> {
     }
 
     /// Receives on a lease, which keeps the place in use.
-    fn lease(&self, into: &mut Option<T>, who: Who<'_>) -> Result<Hold, TryRecvError> {
-        self.recv(into, who).map(|()| Hold::default())
+    fn lease(&self, into: &mut Option<T>, hold: &mut Hold, who: Who<'_>) -> Result<(), TryRecvError> {
+        self.recv(into, who)?;
+        *hold = self.hold_received();
+        Ok(())
     }
     /// The same for a task, as `poll_recv`.
     fn poll_lease(
@@ -258,9 +260,13 @@ pub(crate) trait Outlet<T> {
         into: &mut Option<T>,
         seat: &mut Seat,
         waker: &Waker,
-        _hold: &mut Hold,
+        hold: &mut Hold,
     ) -> Poll<Result<(), RecvError>> {
-        self.poll_recv(into, seat, waker)
+        self.poll_recv(into, seat, waker).map_ok(|()| *hold = self.hold_received())
+    }
+    /// Makes a lease of a message that was received, where a sender may bring it.
+    fn hold_received(&self) -> Hold {
+        Hold::default()
     }
     /// The message was received for good.
     fn end_lease(&self, _hold: Hold) {}

@@ -30,8 +30,8 @@ use crate::{
 /// A message received on trial: [accepted](Lease::accept), or given back when this is dropped.
 ///
 /// Meanwhile it is not inside any more, but keeps its place in use, and receivers do not hear of the end of the channel. Given back, it
-/// is served before all that came later. With capacity 0 it is simply received, and given back to the channel, which
-/// then holds it for the next receiver.
+/// is served before all that came later. With capacity 0 it is given back to the channel, which then holds it for the next
+/// receiver.
 ///
 /// Forgetting one costs its message and its place.
 ///
@@ -96,8 +96,14 @@ impl<'a, T> LeaseOp<'a, T> {
 
     fn try_now(&mut self, who: Who<'_>) -> Result<(), TryRecvError> {
         let chan = self.receiver.chan().ok_or(TryRecvError::Empty)?;
-        self.hold = chan.outlet().lease(self.recv.landing(), who)?;
-        Ok(())
+        chan.outlet().lease(self.recv.landing(), &mut self.hold, who)
+    }
+
+    /// A sender has brought the message.
+    fn hold_received(&mut self) {
+        if let Some(chan) = self.receiver.chan() {
+            self.hold = chan.outlet().hold_received();
+        }
     }
 
     fn take(&mut self) -> Lease<'a, T> {
@@ -122,7 +128,9 @@ impl<T> Op for LeaseOp<'_, T> {
     }
 
     fn claimed(&mut self, arm: usize) -> Option<Self::Output> {
-        self.recv.claimed(arm)
+        let came = self.recv.claimed(arm)?;
+        self.hold_received();
+        Some(came)
     }
 
     fn disclaim(&mut self, arm: usize) -> bool {
@@ -150,7 +158,9 @@ impl<T> Op for LeaseOp<'_, T> {
     }
 
     fn meet(&mut self, deadline: Deadline) -> Option<Self::Output> {
-        self.recv.meet(deadline)
+        let came = self.recv.meet(deadline)?;
+        self.hold_received();
+        Some(came)
     }
 }
 
@@ -268,7 +278,7 @@ impl<'a, T> Future for LeaseFuture<'a, T> {
 /// The only receiver of a channel: while this is held it is not cloned, and [`WeakReceiver::upgrade`](crate::WeakReceiver::upgrade)
 /// gives none. From [`Receiver::try_exclusive`].
 ///
-/// Forgetting one makes that last.
+/// After one was forgotten, weak receivers give none for ever.
 pub struct Exclusive<'a, T> {
     receiver: &'a Receiver<T>,
 }

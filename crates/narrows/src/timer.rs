@@ -156,10 +156,11 @@ impl<T> Outlet<T> for Timer<T> {
         self.receivers.notify(1);
     }
 
-    fn lease(&self, into: &mut Option<T>, who: Who<'_>) -> Result<Hold, TryRecvError> {
+    fn lease(&self, into: &mut Option<T>, hold: &mut Hold, who: Who<'_>) -> Result<(), TryRecvError> {
         let slot = self.choose_recv(who).ok_or(TryRecvError::Empty)?.slot();
+        *hold = Hold { number: slot, is_extra: false };
         *into = lock(&self.state).chosen[slot].map(self.message);
-        Ok(Hold { number: slot, is_extra: false })
+        Ok(())
     }
 
     fn poll_lease(
@@ -169,7 +170,7 @@ impl<T> Outlet<T> for Timer<T> {
         waker: &Waker,
         hold: &mut Hold,
     ) -> Poll<Result<(), RecvError>> {
-        self.poll_for(seat, waker, || unless_empty(self.lease(into, Who::TASK).map(|taken| *hold = taken)))
+        self.poll_for(seat, waker, || unless_empty(self.lease(into, hold, Who::TASK)))
     }
 
     fn end_lease(&self, hold: Hold) {

@@ -19,21 +19,14 @@ use crate::{
 const NEXT: usize = 1;
 /// Some message is awaited by its sender, or was taken back by it.
 pub(super) const MARKED: usize = 2;
+/// Some message was put back, and is inside beyond those of the queue.
+pub(super) const EXTRA: usize = 4;
 /// One that was chosen and then moved out of the queue.
-pub(super) const MOVED: usize = 4;
-
-/// One that was put back, and is inside beyond those of the queue.
-pub(super) const EXTRA: usize = 1 << (usize::BITS / 2);
+pub(super) const MOVED: usize = 8;
 
 /// How many are held.
 pub(super) fn held_in(word: usize) -> usize {
-    let word = word % EXTRA;
     word / MOVED + (word & NEXT)
-}
-
-/// How many were put back.
-pub(super) fn extra_in(word: usize) -> usize {
-    word / EXTRA
 }
 
 /// A message out of the queue, with its number in the stream.
@@ -55,11 +48,20 @@ pub(super) struct Books<T> {
     pub(super) dead: usize,
     /// Messages out on a lease.
     pub(super) leases: usize,
+    /// Messages put back that are inside, in reserved places.
+    pub(super) extras: usize,
 }
 
 impl<T> Default for Books<T> {
     fn default() -> Self {
-        Books { chosen: Vec::new(), returned: VecDeque::new(), awaited: Awaited::default(), dead: 0, leases: 0 }
+        Books {
+            chosen: Vec::new(),
+            returned: VecDeque::new(),
+            awaited: Awaited::default(),
+            dead: 0,
+            leases: 0,
+            extras: 0,
+        }
     }
 }
 

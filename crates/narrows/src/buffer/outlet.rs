@@ -114,12 +114,13 @@ impl<T> Outlet<T> for Buffer<T> {
         self.receivers.notify_fenced(1);
     }
 
-    fn lease(&self, into: &mut Option<T>, _: Who<'_>) -> Result<Hold, TryRecvError> {
+    fn lease(&self, into: &mut Option<T>, hold: &mut Hold, _: Who<'_>) -> Result<(), TryRecvError> {
         self.taking(|taker| {
-            let Numbered { hold, message } = taker.take_out().ok_or_else(|| Self::why_not(&mut taker.end))?;
+            let taken = taker.take_out().ok_or_else(|| Self::why_not(&mut taker.end))?;
             taker.end.books().leases += 1;
-            *into = Some(message);
-            Ok(hold)
+            *hold = taken.hold;
+            *into = Some(taken.message);
+            Ok(())
         })
     }
 
@@ -130,7 +131,7 @@ impl<T> Outlet<T> for Buffer<T> {
         waker: &Waker,
         hold: &mut Hold,
     ) -> Poll<Result<(), RecvError>> {
-        self.poll_in_line(seat, waker, || unless_empty(self.lease(into, Who::TASK).map(|taken| *hold = taken)))
+        self.poll_in_line(seat, waker, || unless_empty(self.lease(into, hold, Who::TASK)))
     }
 
     fn end_lease(&self, hold: Hold) {

@@ -94,7 +94,7 @@ impl<T> Taker<'_, T> {
             *into = Some(returned.message);
             number = returned.hold.number;
             if returned.hold.is_extra {
-                self.buffer.set_held(self.word() - EXTRA);
+                self.count(true, true);
                 self.news.reserved += 1;
             } else {
                 self.end.give_back();
@@ -129,12 +129,14 @@ impl<T> Taker<'_, T> {
     /// In the count of what is held, a message goes out or comes back: it is no longer, or again, one of those inside.
     fn count(&mut self, is_extra: bool, is_out: bool) {
         let word = self.word();
-        self.buffer.set_held(match (is_extra, is_out) {
-            (false, true) => word + MOVED,
-            (false, false) => word - MOVED,
-            (true, true) => word - EXTRA,
-            (true, false) => word + EXTRA,
-        });
+        if !is_extra {
+            self.buffer.set_held(if is_out { word + MOVED } else { word - MOVED });
+            return;
+        }
+        let extras = &mut self.end.books().extras;
+        *extras = if is_out { *extras - 1 } else { *extras + 1 };
+        let flag = if *extras == 0 { 0 } else { EXTRA };
+        self.buffer.set_held(word & !EXTRA | flag);
     }
 
     /// What was taken out is received: its place is free.
@@ -200,9 +202,18 @@ impl<T> Buffer<T> {
     /// A receive where it is not the usual one.
     #[cold]
     pub(super) fn take_slow(&self, into: &mut Option<T>) -> Result<(), TryRecvError> {
-        self.taking(|taker| if taker.take(into) { Ok(()) } else { Err(Self::why_not(&mut taker.end)) })?;
-        self.watched.received(1);
-        Ok(())
+        // The place of one that was put back is given back under the send role, which comes first.
+        let send_end = (self.apart() & EXTRA != 0).then(|| self.queue.producer());
+        let (taken, mut news) =
+            self.taking_quietly(|taker| if taker.take(into) { Ok(()) } else { Err(Self::why_not(&mut taker.end)) });
+        if send_end.is_some() && news.reserved > 0 {
+            self.set_reserved(self.sub_reserved(news.reserved));
+            news.places += std::mem::take(&mut news.reserved);
+        }
+        drop(send_end);
+        self.watched.received(taken.is_ok().into());
+        news.tell(self);
+        taken
     }
 
     /// Shows whether there is more to do than to take the next message.

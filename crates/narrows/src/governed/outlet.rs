@@ -39,9 +39,11 @@ impl<T> Outlet<T> for Governed<T> {
         })
     }
 
-    fn lease(&self, into: &mut Option<T>, _: Who<'_>) -> Result<Hold, TryRecvError> {
-        let number = self.with(|state, _| state.stock.lease(into).ok_or_else(|| state.why_not()))?;
-        Ok(Hold { number, is_extra: false })
+    fn lease(&self, into: &mut Option<T>, hold: &mut Hold, _: Who<'_>) -> Result<(), TryRecvError> {
+        self.with(|state, _| {
+            hold.number = state.stock.lease(into).ok_or_else(|| state.why_not())?;
+            Ok(())
+        })
     }
 
     fn poll_lease(

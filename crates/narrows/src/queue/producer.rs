@@ -1,7 +1,7 @@
 //! The producer of the moment: looks for a place, and pushes. Knows nothing of permits; what it may push into its caller has
 //! found out.
 
-use std::{collections::VecDeque, mem, ptr};
+use std::collections::VecDeque;
 
 use super::{CLOSED, INDEX, ONE, Queue, SendEnd, Store, slot::Slot};
 use crate::{
@@ -149,25 +149,8 @@ impl<T, R> Producer<'_, T, R> {
     /// Adds the first `n` messages of `from`, and publishes them together. The caller has seen that the queue is open, and that so
     /// many places are free or its own. In a ring a message may be taken before the index shows it, as ever.
     pub(crate) fn push_many(&mut self, from: &mut VecDeque<T>, n: usize) {
-        assert!(!self.is_closed() && n <= from.len(), "pushed into a closed queue, or more than there is");
-        let (first, second) = from.as_slices();
-        let first = &first[..n.min(first.len())];
-        // SAFETY: as in `push`, for each of so many places; and they are forgotten where they were.
-        unsafe {
-            self.copy_in(first);
-            self.copy_in(&second[..n - first.len()]);
-        }
-        from.drain(..n).for_each(mem::forget);
-        // Release: as in `push_by`.
-        self.queue.tail().store(self.tail().wrapping_add(n.wrapping_mul(ONE)), Ordering::Release);
-        answer::acted();
-    }
-
-    /// Copies messages into the next slots, without publishing them in the index.
-    ///
-    /// # Safety
-    /// As `push_by`, for each of them; they are the slots' from here on.
-    unsafe fn copy_in(&mut self, messages: &[T]) {
+        debug_assert!(!self.is_closed(), "pushed into a closed queue");
+        let mut messages = from.drain(..n);
         let at = &mut self.end.at;
         match &self.queue.store {
             Store::Ring(ring) => {
@@ -176,27 +159,27 @@ impl<T, R> Producer<'_, T, R> {
                 let mut at = *kept;
                 for message in messages {
                     let cell = ring.cell(&at);
-                    // SAFETY: the caller's promise; we hold the send role, so the slot is ours.
-                    unsafe { cell.slot.put(ptr::read(message)) };
+                    // SAFETY: as in `push`, for each of so many places.
+                    unsafe { cell.slot.put(message) };
                     cell.mark_full(&at);
                     ring.move_on(&mut at);
                 }
                 *kept = at;
             }
             Store::Blocks(blocks) => {
-                let mut left = messages;
-                while !left.is_empty() {
-                    // SAFETY: the cursor of blocks, and ours.
-                    let slots = unsafe { blocks.run_to_write(&mut at.block, left.len()) };
-                    let (run, rest) = left.split_at(slots.len());
-                    for (slot, message) in slots.iter().zip(run) {
-                        // SAFETY: as above.
-                        unsafe { slot.put(ptr::read(message)) };
+                while messages.len() > 0 {
+                    // SAFETY: the cursor of blocks, and ours, for we hold the send role.
+                    let slots = unsafe { blocks.run_to_write(&mut at.block, messages.len()) };
+                    for (slot, message) in slots.iter().zip(&mut messages) {
+                        // SAFETY: as in `push`, for each of so many places.
+                        unsafe { slot.put(message) };
                     }
-                    left = rest;
                 }
             }
         }
+        // Release: as in `push_by`.
+        self.queue.tail().store(self.tail().wrapping_add(n.wrapping_mul(ONE)), Ordering::Release);
+        answer::acted();
     }
 
     /// Closes: no message comes after this.

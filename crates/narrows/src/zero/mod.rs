@@ -160,7 +160,7 @@ impl<T> Zero<T> {
                     return Ok(Found::Message);
                 }
                 if state.closed {
-                    return Err(TryRecvError::Disconnected);
+                    return Err(if state.is_over() { TryRecvError::Disconnected } else { TryRecvError::Empty });
                 }
                 state.find_sender(into, who, woken).ok_or(TryRecvError::Empty)
             })?;
@@ -367,7 +367,7 @@ impl<T> Outlet<T> for Zero<T> {
 
     fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look {
         self.with(|state, woken| {
-            let is_waiting = state.closed || state.has_handed();
+            let is_waiting = state.is_over() || state.has_handed();
             if let Some(key) = *seat {
                 match state.receivers.payload(key) {
                     // Claimed since the waiter opened.
@@ -449,7 +449,7 @@ impl<T> Outlet<T> for Zero<T> {
             }
             if chosen.is_none() {
                 if state.closed {
-                    return Some(Token::DISCONNECTED);
+                    return state.is_over().then_some(Token::DISCONNECTED);
                 }
                 if let Found::Met(own) = state.find_sender(&mut message, who, woken)? {
                     return Some(own);
@@ -488,14 +488,31 @@ impl<T> Outlet<T> for Zero<T> {
         self.retract_recv(&mut Some(token));
     }
 
-    /// It is the oldest there is.
-    fn give_back(&self, _: Hold, message: T) {
-        self.with(|state, _| state.hand(Numbered { number: 0, message }));
+    #[expect(clippy::cast_possible_truncation, reason = "it comes back among few, and soon")]
+    fn hold_received(&self) -> Hold {
+        self.with(|state, _| {
+            state.leases += 1;
+            Hold { number: state.number_of_oldest() as usize, is_extra: false }
+        })
+    }
+
+    fn end_lease(&self, _: Hold) {
+        self.with(State::end_lease);
+    }
+
+    fn give_back(&self, hold: Hold, message: T) {
+        self.with(|state, woken| {
+            state.hand(Numbered { number: hold.number as u64, message });
+            state.end_lease(woken);
+        });
     }
 
     fn unrecv(&self, message: &mut Option<T>) -> Result<(), Stop> {
         let message = message.take().expect("a message to put back");
-        self.give_back(Hold::default(), message);
+        self.with(|state, _| {
+            let number = state.number_of_oldest();
+            state.hand(Numbered { number, message });
+        });
         Ok(())
     }
 
@@ -503,7 +520,7 @@ impl<T> Outlet<T> for Zero<T> {
         match self.cell.look_for_sender() {
             Sight::Peer => true,
             Sight::Nobody => false,
-            Sight::Shut => self.with(|state, _| state.closed || state.has_handed() || state.has_open_sender(who)),
+            Sight::Shut => self.with(|state, _| state.is_over() || state.has_handed() || state.has_open_sender(who)),
         }
     }
 

@@ -91,6 +91,8 @@ pub(super) struct State<T> {
     /// Permits out: so many waiting receivers are spoken for.
     pub(super) reserved: usize,
     pub(super) closed: bool,
+    /// Messages out on a lease.
+    pub(super) leases: usize,
     /// As it was when the lock was last released.
     pub(super) summary: u8,
     /// Whether the cell is; while there is something, it is.
@@ -117,6 +119,7 @@ impl<T> State<T> {
             next_number: 0,
             reserved: 0,
             closed: false,
+            leases: 0,
             summary: 0,
             is_shut: false,
             is_used_by_tasks: false,
@@ -387,8 +390,27 @@ impl<T> State<T> {
         false
     }
 
+    /// Closed, and nothing can come back from a lease.
+    pub(super) fn is_over(&self) -> bool {
+        self.closed && self.leases == 0
+    }
+
+    /// The number of a message that was just received: it is older than all that are here.
+    pub(super) fn number_of_oldest(&mut self) -> u64 {
+        self.next_number += 1;
+        self.handed.front().map_or(self.next_number, |first| first.number.saturating_sub(1))
+    }
+
+    /// A lease has ended: if it was the last, those who wait for the end go on.
+    pub(super) fn end_lease(&mut self, woken: &mut Woken) {
+        self.leases -= 1;
+        if self.is_over() {
+            self.receivers.hand_out_to_all(woken);
+        }
+    }
+
     pub(super) fn is_drained(&self) -> bool {
-        self.closed && self.handed.is_empty()
+        self.is_over() && self.handed.is_empty()
     }
 }
 

@@ -146,9 +146,11 @@ impl<T> Zero<T> {
             if let Some(numbered) = state.take_handed() {
                 *into = Some(numbered.message);
                 came = Some(Ok(()));
-            } else if state.closed {
+            } else if state.is_over() {
                 came = Some(Err(RecvError));
-            } else if let Some(Found::Message) = state.find_sender(into, Who::TASK, woken) {
+            } else if !state.closed
+                && let Some(Found::Message) = state.find_sender(into, Who::TASK, woken)
+            {
                 came = Some(Ok(()));
             }
             if let Some(came) = came {
