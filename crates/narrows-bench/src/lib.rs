@@ -12,6 +12,7 @@
 #[allow(unsafe_code, reason = "an allocator that counts must be one")]
 mod allocations;
 mod args;
+mod kinds;
 mod load;
 mod machine;
 mod measure;

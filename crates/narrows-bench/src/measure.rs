@@ -184,8 +184,8 @@ fn least(row: &Row) -> u64 {
     const BACKLOG_BYTES: usize = 256 << 20;
     let most = (BACKLOG_BYTES / row.bytes) as u64;
     let least = match (row.load, row.capacity) {
-        (Load::One | Load::Stream(_), Capacity::Large | Capacity::Unbounded) => 5_000_000,
-        (Load::One | Load::Stream(_), Capacity::Places(2..)) => 1_600_000,
+        (Load::One | Load::Stream(_) | Load::Batch, Capacity::Large | Capacity::Unbounded) => 5_000_000,
+        (Load::One | Load::Stream(_) | Load::Batch, Capacity::Places(2..)) => 1_600_000,
         _ if row.waits() => 200_000,
         _ => 0,
     };

@@ -1,5 +1,6 @@
 //! What the bench asks of a channel: a few verbs, each in the peer's own best way. Knows nothing of rows or clocks.
 
+use std::collections::VecDeque;
 use std::future::Future;
 
 use crate::message::Message;
@@ -100,4 +101,54 @@ pub(crate) trait OncePeer: 'static {
     fn send<M: Message>(tx: Self::Tx<M>, message: M);
     fn recv<M: Message>(rx: Self::Rx<M>) -> M;
     fn recv_async<M: Message>(rx: Self::Rx<M>) -> impl Future<Output = M> + Send;
+}
+
+/// A channel that gives every message to every receiver.
+pub(crate) trait BroadcastPeer: 'static {
+    type Tx<M: Message>: Send + 'static;
+    type Rx<M: Message>: Send + 'static;
+
+    /// With so many receivers.
+    fn channel<M: Message>(places: usize, receivers: u64) -> (Self::Tx<M>, Vec<Self::Rx<M>>);
+    fn send<M: Message>(tx: &mut Self::Tx<M>, message: M);
+    fn recv<M: Message>(rx: &mut Self::Rx<M>) -> M;
+    fn send_async<M: Message>(tx: &mut Self::Tx<M>, message: M) -> impl Future<Output = ()> + Send;
+    fn recv_async<M: Message>(rx: &mut Self::Rx<M>) -> impl Future<Output = M> + Send;
+}
+
+/// A channel that keeps the latest value alone.
+pub(crate) trait WatchPeer: 'static {
+    type Tx<M: Message>: Send + 'static;
+    type Rx<M: Message>: Send + 'static;
+
+    fn pair<M: Message>(first: M) -> (Self::Tx<M>, Self::Rx<M>);
+    fn send<M: Message>(tx: &mut Self::Tx<M>, value: M);
+    fn borrow<M: Message>(rx: &mut Self::Rx<M>) -> M;
+    /// Waits for a value that was not seen.
+    fn changed<M: Message>(rx: &mut Self::Rx<M>) -> impl Future<Output = M> + Send;
+}
+
+/// A channel with permits: a place is had before the message.
+pub(crate) trait PermitPeer: Peer + TaskPeer {
+    /// There is a place.
+    fn try_permit<M: Message>(tx: &mut <Self as Peer>::Tx<M>, message: M);
+    fn permit<M: Message>(tx: &mut <Self as TaskPeer>::Tx<M>, message: M) -> impl Future<Output = ()> + Send;
+}
+
+/// A channel whose oldest message goes when a new one has no place.
+pub(crate) trait ForcePeer: 'static {
+    type Tx<M: Message>;
+    type Rx<M: Message>;
+
+    fn channel<M: Message>(places: usize) -> (Self::Tx<M>, Self::Rx<M>);
+    fn force_send<M: Message>(tx: &mut Self::Tx<M>, message: M);
+    fn try_recv<M: Message>(rx: &mut Self::Rx<M>) -> Option<M>;
+}
+
+/// A channel that takes or gives several messages at once. What it cannot do at once it does one by one.
+pub(crate) trait BatchPeer: Peer {
+    /// Sends all of them, waiting where it must.
+    fn send_many<M: Message>(tx: &mut Self::Tx<M>, batch: &mut VecDeque<M>);
+    /// Adds what is there, about `most`, and waits for one if there is none.
+    fn recv_many<M: Message>(rx: &mut Self::Rx<M>, into: &mut Vec<M>, most: usize);
 }

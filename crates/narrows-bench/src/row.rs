@@ -13,6 +13,8 @@ pub(crate) enum How {
     Pinned,
     /// Tasks on tokio with two workers.
     Tasks,
+    /// Tasks on tokio with one thread.
+    Local,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,24 @@ pub(crate) enum Load {
     Oneshot,
     /// A question that carries the sender of its answer, and the answer.
     Ask,
+    /// To so many receivers, all in the thread that sends.
+    BroadcastOne(u64),
+    /// To so many receivers, each in a thread or task of its own.
+    Broadcast(u64),
+    /// A value is replaced, and nobody waits for it.
+    WatchSend,
+    WatchSendBorrow,
+    WatchBorrow,
+    /// There and back again over two of them.
+    WatchPingPong,
+    /// A place, the message into it, and its receive.
+    Permit,
+    /// A message into a full channel, from which the oldest goes.
+    ForceSend,
+    /// Sixty-four at once, and the same one by one; one thread sends, then receives.
+    BatchOne,
+    /// The same with a thread that sends and one that receives.
+    Batch,
     /// One thread receives from this many channels, each fed by a thread.
     SelectRx(u64),
     /// As many threads select among senders as among receivers.
@@ -113,6 +133,29 @@ pub(crate) fn all() -> Vec<Row> {
         add(how, Load::Oneshot, &CAPACITIES[1..2], eight);
         add(how, Load::Ask, &CAPACITIES[1..2], eight);
     }
+    let places = &CAPACITIES[2..3];
+    for receivers in [1, 4] {
+        add(How::Threads, Load::BroadcastOne(receivers), places, eight);
+    }
+    add(How::Pinned, Load::Broadcast(1), places, eight);
+    for how in [How::Threads, How::Local] {
+        add(how, Load::Broadcast(1), places, eight);
+        add(how, Load::Broadcast(3), places, eight);
+    }
+    for load in [Load::WatchSend, Load::WatchSendBorrow, Load::WatchBorrow] {
+        add(How::Threads, load, &CAPACITIES[1..2], eight);
+    }
+    for how in [How::Tasks, How::Local] {
+        add(how, Load::WatchPingPong, &CAPACITIES[1..2], eight);
+    }
+    for how in [How::Threads, How::Local] {
+        add(how, Load::Permit, places, eight);
+    }
+    add(How::Threads, Load::ForceSend, places, eight);
+    add(How::Threads, Load::BatchOne, &CAPACITIES[2..], eight);
+    for how in [How::Threads, How::Pinned] {
+        add(how, Load::Batch, &CAPACITIES[2..], eight);
+    }
     for busy in [false, true] {
         add(How::Threads, Load::Latency { busy }, &CAPACITIES, eight);
     }
@@ -152,6 +195,7 @@ impl Row {
         match self.load {
             Load::Latency { .. } => &["p50", "p99", "p99.9", "every"],
             Load::MemoryEmpty | Load::MemoryDrained => &["bytes", "allocations"],
+            Load::BatchOne | Load::Batch => &["batched", "single"],
             _ => &[""],
         }
     }
@@ -162,17 +206,31 @@ impl Row {
 
     /// Two threads over few places: the scheduler decides, so samples are long.
     pub(crate) fn waits(&self) -> bool {
-        matches!(self.capacity, Capacity::Places(0 | 1))
-            && !matches!(self.load, Load::One | Load::TryRecv | Load::TrySend | Load::Oneshot)
+        matches!(self.capacity, Capacity::Places(0 | 1)) && (!self.is_alone() || self.load == Load::Create)
     }
 
     /// Threads meet in it, so that it matters how far apart their cores are.
     pub(crate) fn meets(&self) -> bool {
-        !self.is_memory()
-            && !matches!(
-                self.load,
-                Load::One | Load::TryRecv | Load::TrySend | Load::Create | Load::Oneshot | Load::Selector(_)
-            )
+        !self.is_memory() && !self.is_alone() && self.how != How::Local && !matches!(self.load, Load::Selector(_))
+    }
+
+    /// One thread or task does all of it.
+    fn is_alone(&self) -> bool {
+        matches!(
+            self.load,
+            Load::One
+                | Load::TryRecv
+                | Load::TrySend
+                | Load::Create
+                | Load::Oneshot
+                | Load::BroadcastOne(_)
+                | Load::WatchSend
+                | Load::WatchSendBorrow
+                | Load::WatchBorrow
+                | Load::Permit
+                | Load::ForceSend
+                | Load::BatchOne
+        )
     }
 
     /// Decides the targets, and is measured by `--quick`.
@@ -193,6 +251,7 @@ impl fmt::Display for How {
             Self::Threads => "threads",
             Self::Pinned => "pinned",
             Self::Tasks => "tasks",
+            Self::Local => "local",
         })
     }
 }
@@ -209,6 +268,16 @@ impl fmt::Display for Load {
             Self::Create => f.write_str("create"),
             Self::Oneshot => f.write_str("oneshot"),
             Self::Ask => f.write_str("ask"),
+            Self::BroadcastOne(receivers) => write!(f, "broadcast_one-{receivers}"),
+            Self::Broadcast(receivers) => write!(f, "broadcast-{receivers}"),
+            Self::WatchSend => f.write_str("watch_send"),
+            Self::WatchSendBorrow => f.write_str("watch_send-borrow"),
+            Self::WatchBorrow => f.write_str("watch_borrow"),
+            Self::WatchPingPong => f.write_str("watch_ping-pong"),
+            Self::Permit => f.write_str("permit"),
+            Self::ForceSend => f.write_str("force_send"),
+            Self::BatchOne => f.write_str("batch_one"),
+            Self::Batch => f.write_str("batch_1-1"),
             Self::SelectRx(channels) => write!(f, "select_rx-{channels}"),
             Self::SelectBoth(threads) => write!(f, "select_both-{threads}"),
             Self::Selector(receivers) => write!(f, "selector-{receivers}"),

@@ -1,9 +1,10 @@
-//! One peer, ready to run any row: the only place where a row meets the types of a peer.
+//! One peer, ready to run any row: here and in `kinds` alone a row meets the types of a peer.
 
-use crate::load::{Figures, latency, memory, once, select, tasks, threads, tries};
+use crate::kinds::Kind;
+use crate::load::{Figures, latency, memory, select, tasks, threads, tries};
 use crate::machine::{Place, two_cores};
 use crate::message::{Message, Words};
-use crate::peer::{OncePeer, Peer, TaskPeer};
+use crate::peer::{Peer, TaskPeer};
 use crate::row::{How, Load, Row};
 
 /// Runs a row with so many messages; `None` where the peer has no such row.
@@ -24,7 +25,7 @@ impl Runner {
     /// A peer for threads alone.
     pub(crate) fn threads<P: Peer>() -> Self {
         Self::new(P::NAME, |row, count| match row.how {
-            How::Tasks => None,
+            How::Tasks | How::Local => None,
             How::Threads => suited::<P>(row, Place::Anywhere, count),
             How::Pinned => suited::<P>(row, two_cores()?, count),
         })
@@ -35,20 +36,14 @@ impl Runner {
         let Self { run: threads, .. } = Self::threads::<P>();
         Self::new(<P as Peer>::NAME, move |row, count| match row.how {
             How::Tasks => tasked::<P, Words<1>>(row, count),
-            How::Threads | How::Pinned => threads(row, count),
+            How::Threads | How::Pinned | How::Local => threads(row, count),
         })
     }
 
-    /// A peer with a channel for one message alone.
-    pub(crate) fn once<P: OncePeer>(name: &'static str) -> Self {
-        Self::new(name, |row, count| single::<P, Words<1>>(row, count))
-    }
-
-    /// The same besides what it has.
-    pub(crate) fn and_once<P: OncePeer>(self) -> Self {
+    /// The same peer with one more kind of channel.
+    pub(crate) fn and(self, kind: Kind) -> Self {
         let run = self.run;
-        let once = |row: &Row, count| single::<P, Words<1>>(row, count);
-        Self { run: Box::new(move |row, count| once(row, count).or_else(|| run(row, count))), ..self }
+        Self { run: Box::new(move |row, count| kind(row, count).or_else(|| run(row, count))), ..self }
     }
 
     /// Shown beside the others, and not counted.
@@ -109,16 +104,6 @@ fn threaded<P: Peer>(row: &Row, place: Place, count: u64) -> Option<Figures> {
         Load::Latency { busy } => latency::latency::<P, M>(capacity, busy),
         Load::MemoryEmpty => memory::empty::<P, M>(capacity),
         Load::MemoryDrained => memory::drained::<P, M>(capacity),
-        Load::Oneshot | Load::Ask => None,
-    }
-}
-
-fn single<P: OncePeer, M: Message>(row: &Row, count: u64) -> Option<Figures> {
-    match (row.load, row.how) {
-        (Load::Oneshot, How::Tasks) => Some(once::one_awaited::<P, M>(count)),
-        (Load::Oneshot, _) => Some(once::one::<P, M>(count)),
-        (Load::Ask, How::Tasks) => Some(once::ask_awaited::<P, M>(count)),
-        (Load::Ask, _) => Some(once::ask::<P, M>(count)),
         _ => None,
     }
 }

@@ -1,13 +1,18 @@
 //! The loads: what is done to a channel while the clock runs. Knows no peer by name and no row.
 //! Invariant: every message sent was received, once; a sum over the numbers proves it in each sample.
 
+pub(crate) mod batch;
+pub(crate) mod broadcast;
+pub(crate) mod force;
 pub(crate) mod latency;
 pub(crate) mod memory;
 pub(crate) mod once;
+pub(crate) mod permit;
 pub(crate) mod select;
 pub(crate) mod tasks;
 pub(crate) mod threads;
 pub(crate) mod tries;
+pub(crate) mod watch;
 
 use std::time::{Duration, Instant};
 

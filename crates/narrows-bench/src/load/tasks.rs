@@ -12,8 +12,12 @@ use super::{Figures, Work, cost, per, share, verify};
 use crate::message::Message;
 use crate::peer::{Shape, TaskPeer};
 
-pub(super) static RUNTIME: LazyLock<Runtime> =
+pub(crate) static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_multi_thread().worker_threads(2).build().expect("two threads can be had"));
+
+/// The thread that asks it to run something is its only one.
+pub(crate) static LOCAL: LazyLock<Runtime> =
+    LazyLock::new(|| Builder::new_current_thread().build().expect("a runtime without a thread can be had"));
 
 /// The works, and what the workers kept alive.
 async fn join<K>(workers: Vec<JoinHandle<(Work, K)>>) -> (Vec<Work>, Vec<K>) {

@@ -3,7 +3,7 @@
 use async_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::message::Message;
-use crate::peer::{Ends, Peer, TaskEnds, TaskPeer};
+use crate::peer::{Ends, ForcePeer, Peer, TaskEnds, TaskPeer};
 
 const LIVES: &str = "the other end lives";
 
@@ -70,5 +70,22 @@ impl TaskPeer for AsyncChannel {
 
     async fn recv<M: Message>(rx: &mut Self::Rx<M>) -> M {
         rx.recv().await.expect(LIVES)
+    }
+}
+
+impl ForcePeer for AsyncChannel {
+    type Tx<M: Message> = Sender<M>;
+    type Rx<M: Message> = Receiver<M>;
+
+    fn channel<M: Message>(places: usize) -> (Sender<M>, Receiver<M>) {
+        bounded(places)
+    }
+
+    fn force_send<M: Message>(tx: &mut Sender<M>, message: M) {
+        tx.force_send(message).expect(LIVES);
+    }
+
+    fn try_recv<M: Message>(rx: &mut Receiver<M>) -> Option<M> {
+        rx.try_recv().ok()
     }
 }

@@ -1,10 +1,12 @@
 //! flume, as it comes. Its selector is used up by one wait, so it is built for each message.
 //! Of flume 0.12 selecting among senders, messages were lost in these very loads, so that it stands in no such row.
 
+use std::collections::VecDeque;
+
 use flume::{Receiver, Selector, Sender};
 
 use crate::message::Message;
-use crate::peer::{Ends, Peer, Select, TaskEnds, TaskPeer};
+use crate::peer::{BatchPeer, Ends, Peer, Select, TaskEnds, TaskPeer};
 
 const LIVES: &str = "the other end lives";
 
@@ -78,5 +80,19 @@ impl TaskPeer for Flume {
 
     async fn recv<M: Message>(rx: &mut Self::Rx<M>) -> M {
         rx.recv_async().await.expect(LIVES)
+    }
+}
+
+/// It receives in batches and does not send in any; a drain has no bound and does not wait.
+impl BatchPeer for Flume {
+    fn send_many<M: Message>(tx: &mut Sender<M>, batch: &mut VecDeque<M>) {
+        batch.drain(..).for_each(|message| tx.send(message).expect(LIVES));
+    }
+
+    fn recv_many<M: Message>(rx: &mut Receiver<M>, into: &mut Vec<M>, _: usize) {
+        into.extend(rx.drain());
+        if into.is_empty() {
+            into.push(rx.recv().expect(LIVES));
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! kanal, with its own spinning lock, its default: `std-mutex` is there for priorities, and is slower.
 
+use std::collections::VecDeque;
+
 use kanal::{AsyncReceiver, AsyncSender, Receiver, Sender};
 
 use crate::message::Message;
-use crate::peer::{Ends, Peer, TaskEnds, TaskPeer};
+use crate::peer::{BatchPeer, Ends, Peer, TaskEnds, TaskPeer};
 
 const LIVES: &str = "the other end lives";
 
@@ -66,5 +68,18 @@ impl TaskPeer for Kanal {
 
     async fn recv<M: Message>(rx: &mut Self::Rx<M>) -> M {
         rx.recv().await.expect(LIVES)
+    }
+}
+
+/// It receives in batches and does not send in any; a drain has no bound and does not wait.
+impl BatchPeer for Kanal {
+    fn send_many<M: Message>(tx: &mut Sender<M>, batch: &mut VecDeque<M>) {
+        batch.drain(..).for_each(|message| tx.send(message).expect(LIVES));
+    }
+
+    fn recv_many<M: Message>(rx: &mut Receiver<M>, into: &mut Vec<M>, _: usize) {
+        if rx.drain_into(into).expect(LIVES) == 0 {
+            into.push(rx.recv().expect(LIVES));
+        }
     }
 }

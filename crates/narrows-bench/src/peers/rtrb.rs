@@ -1,11 +1,12 @@
 //! rtrb: a wait-free ring for one producer and one consumer. It never sleeps: what waits spins.
 
+use std::collections::VecDeque;
 use std::hint::spin_loop;
 
 use rtrb::{Consumer, PopError, Producer, PushError, RingBuffer};
 
 use crate::message::Message;
-use crate::peer::{Ends, Peer};
+use crate::peer::{BatchPeer, Ends, Peer};
 
 /// Turns of spinning before the processor is offered to others, so that one core alone comes to an end too.
 const SPINS: u32 = 10_000;
@@ -45,6 +46,31 @@ impl Peer for Rtrb {
 
     fn try_recv<M: Message>(rx: &mut Self::Rx<M>) -> Option<M> {
         rx.pop().ok()
+    }
+}
+
+/// By its chunks.
+impl BatchPeer for Rtrb {
+    fn send_many<M: Message>(tx: &mut Producer<M>, batch: &mut VecDeque<M>) {
+        let mut spins = 0;
+        while !batch.is_empty() {
+            let size = tx.slots().min(batch.len());
+            match tx.write_chunk_uninit(size) {
+                Ok(chunk) if size > 0 => _ = chunk.fill_from_iter(batch.drain(..size)),
+                _ => rest(&mut spins),
+            }
+        }
+    }
+
+    fn recv_many<M: Message>(rx: &mut Consumer<M>, into: &mut Vec<M>, most: usize) {
+        let mut spins = 0;
+        while into.is_empty() {
+            let size = rx.slots().min(most);
+            match rx.read_chunk(size) {
+                Ok(chunk) if size > 0 => into.extend(chunk),
+                _ => rest(&mut spins),
+            }
+        }
     }
 }
 

@@ -9,12 +9,13 @@ use crate::OURS;
 use crate::runner::family;
 
 /// Colours by crate; the same dots on white and on black.
-const COLOURS: [(&str, &str); 11] = [
+const COLOURS: [(&str, &str); 12] = [
     ("crossbeam", "#3b82f6"),
     ("crossfire", "#f59e0b"),
     ("kanal", "#10b981"),
     ("flume", "#8b5cf6"),
     ("async-channel", "#ec4899"),
+    ("async-broadcast", "#a855f7"),
     ("tokio", "#14b8a6"),
     ("std", "#a3a3a3"),
     ("thingbuf", "#b45309"),
