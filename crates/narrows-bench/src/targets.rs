@@ -13,6 +13,8 @@ enum Goal {
     Peer(&'static str, f64),
     /// Our own figure is no larger.
     AtMost(f64),
+    /// Our own figure is no larger than so many times another one of the same row.
+    Of(&'static str, f64),
     /// No row of ours costs more than so many times what another costs.
     Within(f64),
 }
@@ -38,6 +40,7 @@ const fn target(
     Target { what, how, loads, capacities, tails: &["8B"], goal }
 }
 
+const THIRD: f64 = 1.0 / 3.0;
 const ZERO: &[&str] = &["0"];
 const ONE: &[&str] = &["1"];
 const FEW: &[&str] = &["0", "1"];
@@ -49,7 +52,7 @@ const MANY: &[&str] = &["4-1", "1-4", "4-4"];
 const TWO: &[&str] = &["1-1", "ping-pong"];
 const UNPINNED: &[&str] = &["1-1", "4-1", "1-4", "4-4", "ping-pong"];
 
-const TARGETS: [Target; 32] = [
+const TARGETS: [Target; 34] = [
     target("one thread", "threads", &["one"], FAST, Goal::Best(2.0)),
     target("64: one to one", "threads", &["1-1"], &["64"], Goal::Best(4.0)),
     target("64: four to one, one to four", "threads", &["4-1", "1-4"], &["64"], Goal::Best(2.0)),
@@ -103,6 +106,20 @@ const TARGETS: [Target; 32] = [
         &["unbounded"],
         Goal::Within(2.0),
     ),
+    Target {
+        tails: &["8B batched"],
+        ..target(
+            "batches, a third of single sends",
+            "threads",
+            &["batch_one", "batch_1-1"],
+            FAST,
+            Goal::Of("single", THIRD),
+        )
+    },
+    Target {
+        tails: &["8B batched"],
+        ..target("batches, a third of single sends", "pinned", &["batch_1-1"], FAST, Goal::Of("single", THIRD))
+    },
 ];
 
 /// One row of one target: what is wanted, and what was found, where it was measured.
@@ -146,6 +163,14 @@ impl Target {
                 Goal::Best(least) => at_least(line(&row).and_then(Line::ratio), least, "the best peer"),
                 Goal::Peer(peer, least) => at_least(line(&row).and_then(|line| line.ratio_to(peer)), least, peer),
                 Goal::AtMost(most) => at_most(ours(&row), most, "at most "),
+                Goal::Of(other, most) => {
+                    let whole = row.rsplit_once(' ').and_then(|(row, _)| ours(&format!("{row} {other}")));
+                    at_most(
+                        ours(&row).zip(whole).map(|(ours, whole)| ours / whole),
+                        most,
+                        &format!("of {other} at most "),
+                    )
+                }
                 Goal::Within(most) => at_most(
                     ours(&row).zip(cheapest).map(|(ours, least)| ours / least),
                     most,
@@ -220,5 +245,17 @@ mod tests {
         assert_eq!(words("threads/one/64/8B"), ["missed"]);
         assert_eq!(words("threads/one/large/8B"), ["not run"]);
         assert!(text(&found).contains("targets: 1 met, 2 missed,"));
+    }
+
+    #[test]
+    fn a_batch_is_held_against_the_single_sends_of_its_row() {
+        let figure = |name: &str, ours| line(&format!("threads/batch_one/64/8B {name}"), ours, 1.0, 1.0);
+        let word = |batched| {
+            let found = verdicts(&[figure("batched", batched), figure("single", 9.0)]);
+            found.iter().find(|verdict| verdict.row == "threads/batch_one/64/8B batched").map(super::Verdict::word)
+        };
+        assert_eq!((word(2.9), word(3.1)), (Some("met"), Some("missed")));
+        let alone = verdicts(&[figure("batched", 2.9)]);
+        assert!(alone.iter().all(|verdict| verdict.word() == "not run"));
     }
 }
