@@ -153,7 +153,8 @@ impl<T> Buffer<T> {
         answer::is_asking_again() && self.queue.is_surely_full(self.capacity)
     }
 
-    /// Open and empty, in the same way. Messages are put back by an only receiver, so none comes between the two looks.
+    /// Open and empty, in the same way. What was put back is beside the queue, and looked at first: it is served
+    /// before the queue, and by an only receiver, so none of it comes between the two looks.
     #[inline(always)]
     pub(crate) fn is_surely_empty(&self) -> bool {
         answer::is_asking_again() && self.apart() == 0 && self.queue.is_surely_empty()
@@ -301,6 +302,16 @@ impl<T> Front<'_, T> {
 }
 
 impl<T> Buffer<T> {
+    /// Is there a message, or the end? That has not come while a lease is out, though the channel is closed: its message may
+    /// come back. Who gives the last one back comes after us at the role, and then sees who waits.
+    fn has_something(&self) -> bool {
+        self.queue.is_closed() && !self.is_leased() || self.count() > 0
+    }
+
+    fn is_leased(&self) -> bool {
+        self.queue.consumer().books_kept().is_some_and(|books| books.leases > 0)
+    }
+
     /// Messages inside, at one moment within the call.
     fn count(&self) -> usize {
         let head = self.queue.given_back();

@@ -142,7 +142,7 @@ impl<T> Buffer<T> {
     /// Between leaving word for senders and sleeping: may a receiver go on?
     pub(super) fn may_take(&self) -> bool {
         self.queue.fence_against_producers();
-        self.count() > 0 || self.has_ended()
+        self.has_something()
     }
 
     /// Between leaving word for receivers and sleeping: may one who wants `n` places go on?

@@ -147,7 +147,7 @@ impl<T> Outlet<T> for Buffer<T> {
     }
 
     fn can_recv(&self, _: Who<'_>) -> bool {
-        truly(|| self.count() > 0 || self.has_ended())
+        truly(|| self.has_something())
     }
 
     fn may_recv(&self) -> bool {
