@@ -43,6 +43,9 @@ pub const BOUNDED: &[Kind] = EVERY.split_at(10).0;
 /// Kinds that hold two messages or more.
 pub const LARGE: &[Kind] = BUFFERED.split_at(2).1;
 
+/// Kinds that hold three messages or more.
+pub const WIDE: &[Kind] = LARGE.split_at(1).1;
+
 /// One of each algorithm, and the smallest: for tests that are dear.
 pub const FEW: &[Kind] = &[Bounded(0), Bounded(1), Bounded(2), Governed(1), Governed(2), Unbounded];
 
@@ -76,6 +79,17 @@ impl Kind {
     pub fn fill<T>(self, s: &Sender<T>, mut make: impl FnMut(usize) -> T) {
         for i in 0..self.capacity().unwrap_or(0) {
             assert!(s.try_send(make(i)).is_ok(), "Full at {i} of {self}");
+        }
+    }
+
+    /// Every place is there to be had, and no more: empties the channel, fills it, and empties it again.
+    pub fn has_every_place<T>(self, s: &Sender<T>, r: &Receiver<T>, make: impl Fn(usize) -> T) {
+        drop(r.drain().collect::<Vec<_>>());
+        assert!(r.is_empty() && r.try_recv().is_err(), "something is left in {self}");
+        self.fill(s, &make);
+        if let Some(capacity) = self.capacity() {
+            assert!(s.try_send(make(0)).is_err(), "a place too many in {self}");
+            assert_eq!((s.len(), r.drain().count(), r.len()), (capacity, capacity, 0));
         }
     }
 }

@@ -24,6 +24,9 @@ pub mod arms;
 pub mod asking;
 #[cfg(feature = "suite")]
 pub mod broadcast;
+pub mod batch_memory;
+#[cfg(feature = "suite")]
+pub mod batches;
 #[cfg(feature = "suite")]
 pub mod cancelling;
 #[cfg(feature = "suite")]
@@ -40,6 +43,7 @@ pub mod ending;
 pub mod events;
 #[cfg(feature = "suite")]
 pub mod fan_in;
+pub mod forcing;
 #[cfg(feature = "suite")]
 pub mod forgetting;
 #[cfg(feature = "suite")]
@@ -54,6 +58,7 @@ pub mod kind;
 pub mod lagging;
 #[cfg(feature = "suite")]
 pub mod lanes;
+pub mod leases;
 #[cfg(feature = "suite")]
 pub mod load;
 #[cfg(feature = "suite")]
@@ -76,6 +81,8 @@ pub mod selecting;
 pub mod stamp;
 #[cfg(feature = "suite")]
 pub mod stress;
+#[cfg(feature = "suite")]
+pub mod sync_sends;
 #[cfg(feature = "suite")]
 pub mod timing;
 #[cfg(feature = "suite")]

@@ -20,6 +20,17 @@ macro_rules! both_hosts {
     };
 }
 
+/// One test for each way that has a verb of its own wherever there is `send` or `recv`.
+#[macro_export]
+macro_rules! every_verb_way {
+    ($($module:ident::$rule:ident: $kinds:ident;)*) => {
+        $($crate::stamp_ways! { $module::$rule: $kinds;
+            threads THREADS, pool POOL, tokio TOKIO, threads_to_tasks THREADS_TO_TASKS,
+            tasks_to_threads TASKS_TO_THREADS, timed TIMED
+        })*
+    };
+}
+
 /// One test for each way in which threads sleep.
 #[macro_export]
 macro_rules! every_thread_way {

@@ -103,6 +103,33 @@
 //! let (s, _r) = narrows::bounded::<std::rc::Rc<u8>>(1);
 //! send(s.reserve_many(1).unwrap());
 //! ```
+//! Batches, synchronous sends, leases, and the only receiver:
+//! ```compile_fail,E0277
+//! fn send<T: Send>(_: T) {}
+//! let (_s, r) = narrows::bounded::<std::rc::Rc<u8>>(1);
+//! send(r.recv_many_async(&mut Vec::new(), 1));
+//! ```
+//! ```compile_fail,E0277
+//! fn send<T: Send>(_: T) {}
+//! let (s, _r) = narrows::bounded::<std::rc::Rc<u8>>(1);
+//! send(s.send_sync_async(std::rc::Rc::new(1)));
+//! ```
+//! ```compile_fail,E0277
+//! fn send<T: Send>(_: T) {}
+//! let (_s, r) = narrows::bounded::<std::rc::Rc<u8>>(1);
+//! send(r.try_lease());
+//! ```
+//! ```compile_fail,E0277
+//! fn send<T: Send>(_: T) {}
+//! let (_s, mut r) = narrows::bounded::<std::rc::Rc<u8>>(1);
+//! send(r.try_exclusive());
+//! ```
+//! ```compile_fail,E0502
+//! let (_s, mut r) = narrows::bounded::<u8>(1);
+//! let only = r.try_exclusive();
+//! let other = r.clone();
+//! drop(only);
+//! ```
 //! Iterators:
 //! ```compile_fail,E0277
 //! fn send<T: Send>(_: T) {}
@@ -190,6 +217,7 @@ use narrows::{
     WeakSender, broadcast, oneshot,
 };
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt::{Debug, Display};
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -227,11 +255,18 @@ pub fn rule_20_everything_is_send_if_its_message_is() {
     is_send(&r.closed());
     is_send(&s.reserve_many(1).expect("room"));
     is_send(&(r.iter(), r.try_iter(), r.drain()));
+    is_send(&s.send_many_async(&mut VecDeque::new()));
+    is_send(&r.recv_many_async(&mut Vec::new(), 1));
+    is_send(&s.send_sync_async(Bare(Cell::new(0))));
+    is_send(&r.lease_async());
+    is_send(&r.try_lease());
     let mut select = Select::new();
     select.recv(&r);
     is_send(&select.select_async());
     is_send(&select.ready_async());
     drop(select);
+    let mut r = r;
+    is_send(&r.try_exclusive());
     is_send(&r.into_iter());
 }
 
@@ -306,6 +341,10 @@ pub fn rule_20_futures_move_and_everything_can_be_shown() {
     is_unpin(&r.recv_async());
     is_unpin(&s.reserve_async());
     is_unpin(&s.closed());
+    is_unpin(&s.send_many_async(&mut VecDeque::new()));
+    is_unpin(&r.recv_many_async(&mut Vec::new(), 1));
+    is_unpin(&s.send_sync_async(Bare(Cell::new(0))));
+    is_unpin(&r.lease_async());
     unpin::<Sender<Bare>>();
     debug::<Sender<Bare>>();
     debug::<Receiver<Bare>>();

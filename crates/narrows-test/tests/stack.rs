@@ -4,4 +4,5 @@ use narrows_test::every_kind;
 
 every_kind! {
     memory::rule_19_large_messages_work_on_a_small_stack: EVERY;
+    batch_memory::rule_19_large_batches_work_on_a_small_stack: EVERY;
 }
