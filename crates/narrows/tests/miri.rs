@@ -2,6 +2,7 @@
 //! Invariant: nothing here is forgotten on purpose, for miri counts what is left.
 
 use std::{
+    collections::VecDeque,
     future::IntoFuture,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -381,4 +382,100 @@ fn no_waker_stays_behind() {
     drop(waker);
     assert_eq!(Arc::strong_count(&task), 1);
     drop(r);
+}
+
+/// Batches go round the end of a ring, and over several blocks; what is left inside is dropped with the channel.
+#[test]
+fn batches_of_boxes() {
+    for bound in [Some(1), Some(3), None] {
+        let (s, r) = channel(bound);
+        let mut got = Vec::new();
+        for turn in 0..3 {
+            let mut batch: VecDeque<_> = (1..50).map(Box::new).collect();
+            batch.push_front(Box::new(0)); // it lies in two pieces
+            while !batch.is_empty() {
+                s.try_send_many(&mut batch).unwrap();
+                assert!(r.try_recv_many(&mut got, 2 + turn).unwrap() > 0);
+            }
+            got.extend(r.try_iter());
+            assert!(got.drain(..).map(|number| *number).eq(0..50));
+        }
+        s.try_send_many(&mut (0..40).map(Box::new).collect()).unwrap();
+    }
+}
+
+#[test]
+fn batches_of_nothing() {
+    let (s, r) = channel(None);
+    s.send_many(&mut VecDeque::from([(); 50])).unwrap();
+    let mut got = Vec::new();
+    assert_eq!((r.try_recv_many(&mut got, 20), r.drain_into(&mut got), got.len()), (Ok(20), 30, 50));
+}
+
+#[test]
+fn batches_cross_threads() {
+    for bound in [Some(3), None] {
+        let (s, r) = channel(bound);
+        let sender = thread::spawn(move || s.send_many(&mut (0..40).map(Box::new).collect()).unwrap());
+        let mut got = Vec::new();
+        while r.recv_many(&mut got, 5).is_ok() {}
+        assert!(got.into_iter().map(|number| *number).eq(0..40));
+        sender.join().unwrap();
+    }
+}
+
+/// Messages are taken back from everywhere, in a ring and in several blocks; tombstones are passed, or go with the channel.
+#[test]
+fn messages_are_taken_back() {
+    for (bound, n) in [(Some(3), 3), (None, 70)] {
+        for passed in [false, true] {
+            let (s, r) = channel(bound);
+            for _ in 0..2 {
+                let mut gone = Vec::new();
+                for i in 0..n {
+                    if i % 5 == 2 {
+                        s.send(Box::new(i)).unwrap();
+                    } else {
+                        let mut send = s.send_sync_async(Box::new(i));
+                        assert!(poll_once(&mut send).is_pending());
+                        gone.push(send);
+                    }
+                }
+                let kept = gone.remove(0);
+                drop(gone);
+                if passed {
+                    assert!(r.try_iter().map(|i| *i).eq((0..n).filter(|i| *i == 0 || i % 5 == 2)));
+                } else {
+                    assert_eq!(*r.try_lease().unwrap(), Box::new(0));
+                    drop(r.close_now());
+                }
+                drop(kept);
+                if !passed {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// A channel goes with tombstones, a lease that came back, and what was put back inside.
+#[test]
+fn tombstones_go_with_the_channel() {
+    for bound in [Some(4), None] {
+        let (s, mut r) = channel(bound);
+        let mark = Arc::new(());
+        s.send(mark.clone()).unwrap();
+        let mut gone = s.send_sync_async(mark.clone());
+        assert!(poll_once(&mut gone).is_pending());
+        s.send(mark.clone()).unwrap();
+        drop(gone);
+        assert_eq!(Arc::strong_count(&mark), 3);
+        drop(r.lease().unwrap());
+        let message = r.recv().unwrap();
+        r.try_exclusive().unwrap().unrecv(message).unwrap();
+        assert_eq!(r.len(), 2);
+        drop(r);
+        assert_eq!(Arc::strong_count(&mark), 1);
+        drop(s);
+    }
 }

@@ -19,6 +19,8 @@ mod loom_oneshot;
 #[cfg(loom)]
 mod loom_select;
 #[cfg(loom)]
+mod loom_taking;
+#[cfg(loom)]
 mod loom_tasks;
 #[cfg(loom)]
 mod loom_watch;
