@@ -23,10 +23,11 @@ pub mod arms;
 #[cfg(feature = "suite")]
 pub mod asking;
 #[cfg(feature = "suite")]
-pub mod broadcast;
 pub mod batch_memory;
 #[cfg(feature = "suite")]
 pub mod batches;
+#[cfg(feature = "suite")]
+pub mod broadcast;
 #[cfg(feature = "suite")]
 pub mod cancelling;
 #[cfg(feature = "suite")]
@@ -43,6 +44,7 @@ pub mod ending;
 pub mod events;
 #[cfg(feature = "suite")]
 pub mod fan_in;
+#[cfg(feature = "suite")]
 pub mod forcing;
 #[cfg(feature = "suite")]
 pub mod forgetting;
@@ -58,6 +60,7 @@ pub mod kind;
 pub mod lagging;
 #[cfg(feature = "suite")]
 pub mod lanes;
+#[cfg(feature = "suite")]
 pub mod leases;
 #[cfg(feature = "suite")]
 pub mod load;
