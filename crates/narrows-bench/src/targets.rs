@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::report::Line;
+use crate::report::table::number;
 
 /// What is asked of each row of a target.
 #[derive(Clone, Copy, Debug)]
@@ -188,7 +189,7 @@ fn at_least(value: Option<f64>, least: f64, peer: &str) -> (Option<f64>, bool, S
 }
 
 fn at_most(value: Option<f64>, most: f64, words: &str) -> (Option<f64>, bool, String) {
-    (value, value.is_some_and(|value| value <= most), format!("{words}{most}"))
+    (value, value.is_some_and(|value| value <= most), format!("{words}{}", number(most)))
 }
 
 /// One line each, then the sum.
