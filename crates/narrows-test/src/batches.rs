@@ -459,6 +459,19 @@ pub fn rule_14_a_finished_receive_of_many_swallows_no_wake_up(kind: Kind) {
         assert_eq!(other.ready(), Ok(7));
         assert!(catch_unwind(AssertUnwindSafe(|| many.poll())).is_err(), "polled after it was finished");
     }
+    // It has overtaken the first in line, so that its own ticket was not claimed.
+    let mut got = Vec::new();
+    let mut first = Hand::waiting(r.recv_async());
+    let mut many = Hand::waiting(r.recv_many_async(&mut got, 1));
+    let last = Hand::waiting(r.recv_async());
+    assert_eq!(s.try_send(1), Ok(()));
+    assert!(first.is_woken() && many.poll().is_ready());
+    first.still_waits();
+    assert_eq!(s.try_send(2), Ok(()));
+    assert_eq!(first.ready(), Ok(2));
+    assert_eq!(s.try_send(3), Ok(()));
+    assert!(last.is_woken(), "the finished one is still in line");
+    assert_eq!(last.ready(), Ok(3));
 }
 
 /// A batch ends when it is as large as it may be, when its time has passed, or with the channel; not before.
