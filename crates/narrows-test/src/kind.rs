@@ -62,6 +62,11 @@ impl Kind {
         }
     }
 
+    /// Whether a message that its sender takes back leaves its place in use until those before it are received.
+    pub fn leaves_tombstones(self) -> bool {
+        !matches!(self, Governed(_))
+    }
+
     /// What `capacity()` should answer.
     pub fn capacity(self) -> Option<usize> {
         match self {

@@ -269,6 +269,11 @@ pub fn rule_09_what_is_taken_back_makes_room(kind: Kind, way: &'static Way) {
         drop(gone);
         if at == 0 {
             assert_eq!(sender.join(), Ok(()));
+        } else if !kind.leaves_tombstones() {
+            assert_eq!(sender.join(), Ok(()));
+            assert_eq!(r.try_recv(), Ok(0));
+            assert_eq!(second.map(Actor::join), Some(Ok(())));
+            (1..at).for_each(|i| assert_eq!(r.try_recv(), Ok(i)));
         } else {
             sender.until_waiting();
             assert_eq!(s.try_send(99), Err(TrySendError::Full(99)), "its place is behind others");
@@ -328,6 +333,9 @@ pub fn rule_24_giving_up_beside_what_is_chosen(kind: Kind) {
 
 /// Whoever asks about the end of a closed channel while one is chosen does not change what is inside.
 pub fn rule_05_asking_about_the_end_changes_no_count(kind: Kind) {
+    if kind.holds(3) < 3 {
+        return; // no room for one on either side
+    }
     let (s, r) = kind.pair();
     assert_eq!(s.try_send(0), Ok(()));
     let gone = Hand::waiting(s.send_sync_async(1));

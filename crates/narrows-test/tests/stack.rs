@@ -1,8 +1,12 @@
 //! Rule 19 on a small stack. Alone, since a stack that overflows ends the process.
 
-use narrows_test::every_kind;
+use narrows_test::{every_kind, once};
 
 every_kind! {
     memory::rule_19_large_messages_work_on_a_small_stack: EVERY;
     batch_memory::rule_19_large_batches_work_on_a_small_stack: EVERY;
+}
+
+once! {
+    looks::rule_19_large_watched_values_work_on_a_small_stack;
 }

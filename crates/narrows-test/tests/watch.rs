@@ -23,7 +23,6 @@ once! {
     watch::rule_16_a_watch_is_an_arm_of_a_select;
     watch::rule_16_a_selected_change_has_been_seen;
     watch::rule_16_dropped_selects_do_not_pile_up_at_a_watch;
-    looks::rule_19_large_watched_values_work_on_a_small_stack;
     looks::rule_20_a_watch_is_as_shared_as_its_values;
     looks::rule_21_watched_values_of_every_shape;
     looks::rule_22_handles_of_a_watch_may_go_at_any_moment;
