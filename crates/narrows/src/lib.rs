@@ -6,7 +6,7 @@
 //!
 //! Modules that may use `unsafe`: `queue` (slots, and who may touch them), `role` (state that only the holder of a role
 //! touches), `exchange` (one slot, and whose it is), `oneshot` (one
-//! message, written once and read once), `shared` and `late` (one box each, freed once) and `select` (`Select` is
+//! message, written once and read once), `shared`, `lent` and `late` (one box each, freed once) and `select` (`Select` is
 //! `Send` and `Sync` whatever its messages are).
 #![deny(unsafe_code)]
 
@@ -54,6 +54,8 @@ mod lanes;
 #[allow(unsafe_code)] // one box, freed once
 mod late;
 mod lease;
+#[allow(unsafe_code)] // one box, freed by the last of those who have it
+mod lent;
 #[allow(unsafe_code)] // one message, written once and read once
 pub mod oneshot;
 mod op;

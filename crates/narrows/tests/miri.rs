@@ -15,7 +15,11 @@ use std::{
     time::Duration,
 };
 
-use narrows::{Receiver, Select, Sender, TryRecvError, oneshot};
+use narrows::{
+    Receiver, Select, Sender, TryRecvError,
+    broadcast::{self, Lag, Start},
+    oneshot,
+};
 
 const BOUNDS: [Option<usize>; 4] = [Some(0), Some(1), Some(3), None];
 
@@ -478,4 +482,57 @@ fn tombstones_go_with_the_channel() {
         assert_eq!(Arc::strong_count(&mark), 1);
         drop(s);
     }
+}
+/// A message is lent to those who clone it: it stays when its place is needed meanwhile, or all handles go.
+#[test]
+fn broadcasts_outlive_their_places() {
+    for capacity in [1, 2] {
+        let (s, r) = broadcast::channel(capacity);
+        let r = r.with_lag(Lag::Skip);
+        let receivers =
+            [r.clone(), r].map(|r| thread::spawn(move || r.iter().map(|message: Box<usize>| *message).sum::<usize>()));
+        let last = s.subscribe(Start::Now, Lag::Wait);
+        for message in 0..4 {
+            s.send(Box::new(message)).unwrap();
+            assert_eq!(last.recv(), Ok(Box::new(message)));
+        }
+        drop(last);
+        drop(s.send(Box::new(4)));
+        drop(s);
+        assert!(receivers.into_iter().all(|receiver| receiver.join().unwrap() <= 10));
+    }
+}
+
+/// What is cloned while its place is needed, or while its channel goes, is dropped once, also if that clone panics.
+#[test]
+fn broadcasts_are_cloned_in_peace() {
+    struct Busy(Mutex<Vec<Box<dyn FnOnce() + Send>>>, Box<u8>);
+    impl Clone for Busy {
+        fn clone(&self) -> Busy {
+            let all = std::mem::take(&mut *self.0.lock().unwrap());
+            for act in all {
+                act();
+            }
+            Busy(Mutex::default(), self.1.clone())
+        }
+    }
+    let message = |acts| Busy(Mutex::new(acts), Box::new(1));
+    let receive = |r: &broadcast::Receiver<Busy>| catch_unwind(AssertUnwindSafe(|| *r.recv().unwrap().1));
+
+    let (s, r) = broadcast::channel(1);
+    let r = r.with_lag(Lag::Skip);
+    let sender = s.clone();
+    s.send(message(vec![Box::new(move || sender.send(message(vec![])).unwrap())])).unwrap();
+    assert_eq!((receive(&r).unwrap(), receive(&r).unwrap()), (1, 1));
+    let sender = s.clone();
+    let send = move || sender.send(message(vec![])).unwrap();
+    s.send(message(vec![Box::new(send), Box::new(|| panic!("a loud clone"))])).unwrap();
+    assert!(receive(&r).is_err());
+    assert_eq!(receive(&r).unwrap(), 1);
+    // Two have it when the last sender goes, and one of them is told while it clones.
+    let other = Mutex::new(Some(s.subscribe(Start::Now, Lag::Skip)));
+    let act = move || assert_eq!(*other.lock().unwrap().take().unwrap().recv().unwrap().1, 1);
+    s.send(message(vec![Box::new(act)])).unwrap();
+    drop(s);
+    assert_eq!(receive(&r).unwrap(), 1);
 }

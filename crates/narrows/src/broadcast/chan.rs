@@ -1,7 +1,10 @@
 //! What the handles of a broadcast channel share: the messages under one lock, and those who wait for one or for room.
 //!
 //! One lock for all, for each message is one short step of whoever comes: a number, a count, a pointer; clones, drops and wake-ups
-//! are made after it. So there is one order of all that happens, and an answer "no" is true of a moment under the lock; it needs no
+//! are made after it. What is cloned is lent under the lock (`lent`), and given back without it. The lock is a role, so a thread
+//! that does nearly all, as one that runs tasks, has it by plain loads and stores.
+//!
+//! So there is one order of all that happens, and an answer "no" is true of a moment under the lock; it needs no
 //! fence (`answer`), as whoever does what it denies comes to the lock later, and sees all that we did before.
 //!
 //! ```text
@@ -15,7 +18,10 @@
 //!
 //! Invariant: no code of the user runs under the lock.
 
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    panic::{RefUnwindSafe, UnwindSafe},
+};
 
 use super::{
     Lag, Start,
@@ -26,8 +32,9 @@ use crate::{
     error::TryRecvError,
     flavor::Stop,
     queue::drop_each,
+    role::{self, Holder, Role},
     sync::{
-        Mutex, MutexGuard, Ordering, lock,
+        Ordering,
         unmodelled::{AtomicBool, AtomicUsize},
     },
     wait::{bell::Bell, list::WaitList},
@@ -35,7 +42,7 @@ use crate::{
 
 #[derive(Debug)]
 pub(super) struct Chan<T> {
-    kept: Mutex<Kept<T>>,
+    kept: Role<Kept<T>>,
     /// Rung for messages and for the end.
     pub(super) arrival: Bell,
     /// Where senders wait for room, or the end.
@@ -45,6 +52,10 @@ pub(super) struct Chan<T> {
     is_closed: AtomicBool,
     is_full: AtomicBool,
 }
+
+// No message is touched under the lock, and what is done there does not panic.
+impl<T> UnwindSafe for Chan<T> {}
+impl<T> RefUnwindSafe for Chan<T> {}
 
 /// What a change may have brought about.
 enum Change {
@@ -56,8 +67,9 @@ enum Change {
 
 impl<T> Chan<T> {
     pub(super) fn new(capacity: usize) -> Chan<T> {
+        role::prepare();
         Chan {
-            kept: Mutex::new(Kept::new(capacity)),
+            kept: Role::of_both_ends(Kept::new(capacity)),
             arrival: Bell::new(),
             room: WaitList::new(),
             next: AtomicUsize::new(0),
@@ -66,8 +78,9 @@ impl<T> Chan<T> {
         }
     }
 
-    pub(super) fn kept(&self) -> MutexGuard<'_, Kept<T>> {
-        lock(&self.kept)
+    #[inline(always)]
+    pub(super) fn kept(&self) -> Holder<'_, Kept<T>> {
+        self.kept.enter()
     }
 
     fn note_room(&self, kept: &Kept<T>) {
@@ -79,7 +92,7 @@ impl<T> Chan<T> {
     }
 
     /// Ends a step that sends nothing: leaves the lock, tells whom it concerns, and drops what nobody will see.
-    fn finish(&self, mut kept: MutexGuard<'_, Kept<T>>, change: &Change) {
+    fn finish(&self, mut kept: Holder<'_, Kept<T>>, change: &Change) {
         let mut rest = kept.sweep();
         self.note_room(&kept);
         let is_heard = matches!(change, Change::Shut) && std::mem::take(&mut kept.is_heard);
@@ -100,25 +113,12 @@ impl<T> Chan<T> {
         drop_all(&mut rest);
     }
 
-    /// Sends, or says why not; then the message is where it was.
-    pub(super) fn send(&self, message: &mut Option<T>) -> Result<(), Stop> {
+    /// Takes the lock to send a message, or says why that is not possible.
+    #[inline(always)]
+    pub(super) fn begin_send(&self) -> Result<Holder<'_, Kept<T>>, Stop> {
         let mut kept = self.kept();
-        match kept.push(message) {
-            Ok(rest) => {
-                // Relaxed: a hint.
-                self.next.store(kept.next(), Ordering::Relaxed);
-                self.note_room(&kept);
-                let is_heard = std::mem::take(&mut kept.is_heard);
-                drop(kept);
-                answer::acted();
-                if is_heard {
-                    self.arrival.ring();
-                }
-                // What had to go.
-                drop(rest);
-                drop(message.take());
-                Ok(())
-            }
+        match kept.make_room() {
+            Ok(()) => Ok(kept),
             Err(Stop::Full) => Err(Stop::Full),
             Err(Stop::Closed) => {
                 // The last receiver may just have been cut off.
@@ -126,6 +126,22 @@ impl<T> Chan<T> {
                 Err(Stop::Closed)
             }
         }
+    }
+
+    /// Sends it.
+    #[inline(always)]
+    pub(super) fn send(&self, mut kept: Holder<'_, Kept<T>>, message: T) {
+        let gone = kept.push(message);
+        // Relaxed: a hint.
+        self.next.store(kept.next(), Ordering::Relaxed);
+        self.note_room(&kept);
+        let is_heard = std::mem::take(&mut kept.is_heard);
+        drop(kept);
+        answer::acted();
+        if is_heard {
+            self.arrival.ring();
+        }
+        drop(gone);
     }
 
     /// Whether a send would not wait.

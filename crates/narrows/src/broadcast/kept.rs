@@ -24,11 +24,12 @@ use super::Lag;
 use crate::{
     error::TryRecvError,
     flavor::Stop,
-    sync::{Arc, Ordering, unmodelled::AtomicUsize},
+    lent::{Lender, Loan},
+    sync::{Ordering, unmodelled::AtomicUsize},
 };
 
 /// A message in the memory of its slot, which serves again once nobody clones from it.
-pub(super) type Held<T> = Arc<Option<T>>;
+type Held<T> = Lender<Option<T>>;
 
 /// How many receivers, by policy.
 type Counts = [usize; 3];
@@ -36,8 +37,15 @@ type Counts = [usize; 3];
 #[derive(Debug)]
 pub(super) struct Slot<T> {
     held: Held<T>,
-    /// Who has yet to see it, with all that were ever cut off.
+    /// Who has yet to see it, with all that were ever cut off; those of a policy each.
     unseen: Counts,
+}
+
+impl<T> Slot<T> {
+    /// By all, where so many were ever cut off.
+    fn was_seen(&self, cut_off: usize) -> bool {
+        self.unseen == [0, 0, cut_off]
+    }
 }
 
 /// Where one receiver stands. Changed under the channel's lock alone, so every access is Relaxed; seen without it, it is a hint.
@@ -88,7 +96,7 @@ impl Cursor {
 /// A message that a receiver has received, still to be cloned.
 #[derive(Debug)]
 pub(super) struct Taken<T> {
-    held: Held<T>,
+    held: Loan<Option<T>>,
     /// Nobody else will see it.
     is_last: bool,
     /// Its slot may be used for another.
@@ -98,9 +106,19 @@ pub(super) struct Taken<T> {
 impl<T: Clone> Taken<T> {
     /// Moves it where it is the last. Runs the user's `clone`, and perhaps drops what was overwritten meanwhile: not to be
     /// called under the lock.
+    #[inline(always)]
     pub(super) fn into_message(mut self) -> T {
-        let own = if self.is_last { Arc::get_mut(&mut self.held).and_then(Option::take) } else { None };
-        own.unwrap_or_else(|| (*self.held).clone().expect("a slot has a message"))
+        if self.is_last
+            && let Some(own) = self.take_out()
+        {
+            return own;
+        }
+        self.held.as_ref().expect("a slot has a message").clone()
+    }
+
+    #[cold]
+    fn take_out(&mut self) -> Option<T> {
+        self.held.get_mut()?.take()
     }
 }
 
@@ -110,10 +128,10 @@ pub(super) struct Kept<T> {
     capacity: usize,
     /// The number of the next message.
     next: usize,
-    /// Those who will see it.
-    receivers: Counts,
-    /// Those that were cut off, ever; the others stay 0.
-    cut_off: Counts,
+    /// Those who will see it, with all that were ever cut off.
+    listeners: Counts,
+    /// Those that were cut off, ever.
+    cut_off: usize,
     pub(super) senders: usize,
     pub(super) is_closed: bool,
     /// Somebody waits for a message, or the end.
@@ -123,9 +141,8 @@ pub(super) struct Kept<T> {
 impl<T> Kept<T> {
     /// For one sender, and no receiver yet.
     pub(super) fn new(capacity: usize) -> Kept<T> {
-        let (slots, none) = (VecDeque::new(), [0; 3]);
-        let (receivers, cut_off) = (none, none);
-        Kept { slots, capacity, next: 0, receivers, cut_off, senders: 1, is_closed: false, is_heard: false }
+        let slots = VecDeque::new();
+        Kept { slots, capacity, next: 0, listeners: [0; 3], cut_off: 0, senders: 1, is_closed: false, is_heard: false }
     }
 
     pub(super) fn capacity(&self) -> usize {
@@ -141,12 +158,12 @@ impl<T> Kept<T> {
     }
 
     pub(super) fn receivers(&self) -> usize {
-        self.receivers.iter().sum()
+        self.listeners.iter().sum::<usize>() - self.cut_off
     }
 
     /// How many messages somebody has yet to see.
     pub(super) fn len(&self) -> usize {
-        self.slots.len() - self.slots.partition_point(|slot| slot.unseen == self.cut_off)
+        self.slots.len() - self.slots.partition_point(|slot| slot.was_seen(self.cut_off))
     }
 
     /// Nothing can be sent: nobody would receive it, or the channel was closed.
@@ -159,44 +176,49 @@ impl<T> Kept<T> {
         self.slots.len() == self.capacity && self.slots.front().is_some_and(|slot| slot.unseen[Lag::Wait as usize] > 0)
     }
 
-    /// Adds a message. What has to go for it is then in `message`, or is the result; it is to be dropped without the lock.
-    pub(super) fn push(&mut self, message: &mut Option<T>) -> Result<Option<Held<T>>, Stop> {
+    /// Makes room for a message.
+    #[inline(always)]
+    pub(super) fn make_room(&mut self) -> Result<(), Stop> {
         if self.is_closed {
             return Err(Stop::Closed);
         }
-        let mut reused = None;
         if self.slots.len() == self.capacity {
             if self.is_full() {
                 return Err(Stop::Full);
             }
-            // Who has not seen it and does not skip it is cut off.
-            let ended = Lag::Disconnect as usize;
-            let unseen = self.slots.front().map_or(0, |oldest| oldest.unseen[ended]);
-            self.receivers[ended] -= unseen - self.cut_off[ended];
-            self.cut_off[ended] = unseen;
-            if self.receivers() > 0 {
-                reused = self.slots.pop_front();
-            }
+            // Who has not seen the oldest and does not skip it is cut off.
+            self.cut_off = self.slots.front().map_or(0, |oldest| oldest.unseen[Lag::Disconnect as usize]);
         }
-        if self.receivers() == 0 {
-            return Err(Stop::Closed);
-        }
-        let mut rest = None;
-        let unseen = std::array::from_fn(|lag| self.receivers[lag] + self.cut_off[lag]);
-        let slot = match reused {
-            Some(mut slot) => {
-                match Arc::get_mut(&mut slot.held) {
-                    Some(place) => mem::swap(place, message),
-                    // A receiver is cloning it: the memory stays with it.
-                    None => rest = Some(mem::replace(&mut slot.held, Arc::new(message.take()))),
-                }
-                Slot { unseen, ..slot }
-            }
-            None => Slot { held: Arc::new(message.take()), unseen },
-        };
-        self.slots.push_back(slot);
+        if self.receivers() == 0 { Err(Stop::Closed) } else { Ok(()) }
+    }
+
+    /// Adds a message where there is room. What had to go for it is to be dropped without the lock.
+    #[inline(always)]
+    pub(super) fn push(&mut self, message: T) -> (Option<T>, Option<Held<T>>) {
         self.next = self.next.wrapping_add(1);
-        Ok(rest)
+        if self.slots.len() < self.capacity {
+            self.add(message);
+            return (None, None);
+        }
+        // The oldest becomes the newest.
+        self.slots.rotate_left(1);
+        let slot = self.slots.back_mut().expect("a capacity is at least 1");
+        slot.unseen = self.listeners;
+        match slot.held.get_mut() {
+            Some(place) => (place.replace(message), None),
+            // A receiver is cloning it: the memory stays with it.
+            None => (None, Some(mem::replace(&mut slot.held, Lender::new(Some(message))))),
+        }
+    }
+
+    #[cold]
+    fn add(&mut self, message: T) {
+        let len = self.slots.len();
+        if len == self.slots.capacity() {
+            // Never for more than will come: if all its memory is in use, turning it round moves nothing.
+            self.slots.reserve_exact(len.max(4).min(self.capacity - len));
+        }
+        self.slots.push_back(Slot { held: Lender::new(Some(message)), unseen: self.listeners });
     }
 
     /// How many messages a receiver can still see, those that are promised included. One that lags goes on with the oldest.
@@ -255,8 +277,8 @@ impl<T> Kept<T> {
         cursor.at.store(cursor.at().wrapping_add(1), Ordering::Relaxed);
         slot.unseen[cursor.lag as usize] -= 1;
         let makes_room = cursor.lag == Lag::Wait && slot.unseen[Lag::Wait as usize] == 0;
-        let is_last = self.senders == 0 && slot.unseen == self.cut_off;
-        let held = slot.held.clone();
+        let is_last = self.senders == 0 && slot.was_seen(self.cut_off);
+        let held = slot.held.lend();
         if is_last {
             // Where there are no senders nobody begins with the oldest any more, so those before it have gone. The slot is not
             // the only one that has the message, so none is dropped.
@@ -269,7 +291,7 @@ impl<T> Kept<T> {
     pub(super) fn enter(&mut self, cursor: &Cursor) {
         let unseen = self.unseen(cursor);
         if !self.is_cut_off(cursor) {
-            self.receivers[cursor.lag as usize] += 1;
+            self.listeners[cursor.lag as usize] += 1;
             let seen = self.slots.len() - unseen;
             self.slots.range_mut(seen..).for_each(|slot| slot.unseen[cursor.lag as usize] += 1);
         }
@@ -281,7 +303,7 @@ impl<T> Kept<T> {
         if self.is_cut_off(cursor) {
             return 0;
         }
-        self.receivers[cursor.lag as usize] -= 1;
+        self.listeners[cursor.lag as usize] -= 1;
         let seen = self.slots.len() - unseen;
         let mut places = 0;
         for slot in self.slots.range_mut(seen..) {

@@ -134,11 +134,11 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
-        let mut message = Some(message);
-        match self.chan.send(&mut message) {
-            Ok(()) => Ok(()),
-            Err(_) => self.send_slow(message.take().expect("it was not sent")),
+        match self.chan.begin_send() {
+            Ok(kept) => self.chan.send(kept, message),
+            Err(_) => return self.send_slow(message),
         }
+        Ok(())
     }
 
     #[cold]
@@ -158,15 +158,12 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        let mut message = Some(message);
-        let sent = self.chan.send(&mut message);
-        sent.map_err(|why| {
-            let message = message.take().expect("it was not sent");
-            match why {
-                Stop::Full => TrySendError::Full(message),
-                Stop::Closed => TrySendError::Disconnected(message),
-            }
-        })
+        match self.chan.begin_send() {
+            Ok(kept) => self.chan.send(kept, message),
+            Err(Stop::Full) => return Err(TrySendError::Full(message)),
+            Err(Stop::Closed) => return Err(TrySendError::Disconnected(message)),
+        }
+        Ok(())
     }
 
     /// Sends a message, waiting for at most `timeout`. A time-out beyond the clock's range never comes.

@@ -38,11 +38,18 @@ impl<'a, T> SendOp<'a, T> {
     }
 }
 
+/// Sends, or says why not; then the message is where it was.
+#[inline]
+fn send<T>(chan: &Chan<T>, message: &mut Option<T>) -> Option<Result<(), SendError<()>>> {
+    let begun = chan.begin_send();
+    unless_full(begun.map(|kept| chan.send(kept, message.take().expect("it was not sent yet"))))
+}
+
 impl<T> Op for SendOp<'_, T> {
     type Output = Result<(), SendError<()>>;
 
     fn attempt(&mut self, _: Who<'_>) -> Option<Self::Output> {
-        unless_full(self.chan.send(&mut self.message))
+        send(self.chan, &mut self.message)
     }
 
     fn enlist(&mut self, waiter: &Arc<Waiter>) -> Look {
@@ -71,7 +78,7 @@ impl<T> Op for SendOp<'_, T> {
 impl<T> TaskOp for SendOp<'_, T> {
     fn poll(&mut self, waker: &Waker) -> Poll<Self::Output> {
         let (chan, message) = (self.chan, &mut self.message);
-        let attempt = || unless_full(chan.send(message));
+        let attempt = || send(chan, message);
         chan.room.poll(&mut self.seat, waker, attempt, || chan.may_send(), |_| chan.room.pass_on(|| chan.may_send()))
     }
 

@@ -107,6 +107,7 @@ struct Run {
     wanted: u32,
     /// When another thread than the last came, by `time::nanoseconds`; 0 for never.
     changed: u32,
+    has_turns: bool,
 }
 
 /// Two that come by turns move the state from core to core for each message. So if threads change more often than this, each
@@ -152,13 +153,23 @@ impl<S> Role<S> {
     /// Quiet from the first, if that is possible: the first that waits ends it at the price of one entry.
     #[inline(always)]
     pub(crate) fn new(state: S) -> Role<S> {
+        Role::with_turns(state, true)
+    }
+
+    /// The same for a role of both ends: who has to wait for the other's message is not to wait for its run.
+    pub(crate) fn of_both_ends(state: S) -> Role<S> {
+        Role::with_turns(state, false)
+    }
+
+    #[inline(always)]
+    fn with_turns(state: S, has_turns: bool) -> Role<S> {
         Role {
             sleepers: Late::new(),
             done: AtomicUsize::new(0),
             last: AtomicUsize::new(0),
             bias: AtomicPtr::new(NONE),
             state: UnsafeCell::new(state),
-            run: UnsafeCell::new(Run { count: 0, all: 0, wanted: RUN, changed: 0 }),
+            run: UnsafeCell::new(Run { count: 0, all: 0, wanted: RUN, changed: 0, has_turns }),
             held: AtomicU32::new(0),
             sleeping: AtomicU8::new(0),
             loud: AtomicU8::new((!barrier::is_asymmetric()).into()),
@@ -319,7 +330,8 @@ impl<S> Role<S> {
 
     /// Under the lock, by another thread than the last: how many entries it may have in a row.
     fn begin_turn(&self, last: usize) -> u8 {
-        if last == 0 {
+        // SAFETY: under the lock, which we hold.
+        if last == 0 || !self.run.with_mut(|run| unsafe { (*run).has_turns }) {
             return 0;
         }
         let now = time::nanoseconds();
