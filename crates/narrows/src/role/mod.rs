@@ -153,28 +153,26 @@ impl<S> Role<S> {
     /// Quiet from the first, if that is possible: the first that waits ends it at the price of one entry.
     #[inline(always)]
     pub(crate) fn new(state: S) -> Role<S> {
-        Role::with_turns(state, true)
-    }
-
-    /// The same for a role of both ends: who has to wait for the other's message is not to wait for its run.
-    pub(crate) fn of_both_ends(state: S) -> Role<S> {
-        Role::with_turns(state, false)
-    }
-
-    #[inline(always)]
-    fn with_turns(state: S, has_turns: bool) -> Role<S> {
         Role {
             sleepers: Late::new(),
             done: AtomicUsize::new(0),
             last: AtomicUsize::new(0),
             bias: AtomicPtr::new(NONE),
             state: UnsafeCell::new(state),
-            run: UnsafeCell::new(Run { count: 0, all: 0, wanted: RUN, changed: 0, has_turns }),
+            run: UnsafeCell::new(Run { count: 0, all: 0, wanted: RUN, changed: 0, has_turns: true }),
             held: AtomicU32::new(0),
             sleeping: AtomicU8::new(0),
             loud: AtomicU8::new((!barrier::is_asymmetric()).into()),
             turn: AtomicU8::new(0),
         }
+    }
+
+    /// The same for a role of both ends: who has to wait for the other's message is not to wait for its run.
+    pub(crate) fn of_both_ends(state: S) -> Role<S> {
+        let role = Role::new(state);
+        // SAFETY: nobody else has the role.
+        role.run.with_mut(|run| unsafe { (*run).has_turns = false });
+        role
     }
 
     /// Without entering: the caller has the role to itself.
