@@ -33,7 +33,7 @@ use crate::{
 /// is served before all that came later. With capacity 0 it is given back to the channel, which then holds it for the next
 /// receiver.
 ///
-/// Forgetting one costs its message and its place.
+/// Forgetting one costs its message and its place, and who waits for the message to be received waits on.
 ///
 /// ```
 /// let (s, r) = narrows::bounded(2);
