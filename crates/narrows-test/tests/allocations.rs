@@ -154,8 +154,8 @@ fn rule_18_no_allocation_per_broadcast() {
                 assert!(poll(&mut send, &bell).is_ready());
                 assert_eq!((r.recv().is_ok(), others[0].recv().is_ok()), (true, true));
             };
-            lap();
-            lap();
+            // More than once, for a thread that does all comes to own the lock, which is noted in memory of its own.
+            (0..50).for_each(|_| lap());
             let before = asked();
             (0..times(200)).for_each(|_| lap());
             assert_eq!(asked() - before, 0, "capacity {capacity}");

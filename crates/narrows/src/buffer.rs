@@ -19,7 +19,7 @@ mod outlet;
 mod taker;
 
 use self::{
-    chosen::{Books, held_in},
+    chosen::{Books, LEASED, held_in},
     line::Parcel,
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
     flavor::Stop,
     queue::{Consumer, NotEasy, Producer, Queue},
     role,
-    sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering},
+    sync::{AtomicU8, AtomicU32, AtomicUsize, Ordering, fence},
     trace,
     wait::list::WaitList,
 };
@@ -303,13 +303,18 @@ impl<T> Front<'_, T> {
 
 impl<T> Buffer<T> {
     /// Is there a message, or the end? That has not come while a lease is out, though the channel is closed: its message may
-    /// come back. Who gives the last one back comes after us at the role, and then sees who waits.
+    /// come back.
     fn has_something(&self) -> bool {
         self.queue.is_closed() && !self.is_leased() || self.count() > 0
     }
 
     fn is_leased(&self) -> bool {
-        self.queue.consumer().books_kept().is_some_and(|books| books.leases > 0)
+        self.apart() & LEASED != 0 && {
+            // SeqCst: between a ticket shown and the look; pairs with that in `News::tell`, between the end of the last lease and
+            // the look for tickets.
+            fence(Ordering::SeqCst);
+            self.apart() & LEASED != 0
+        }
     }
 
     /// Messages inside, at one moment within the call.

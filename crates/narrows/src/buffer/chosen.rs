@@ -21,8 +21,10 @@ const NEXT: usize = 1;
 pub(super) const MARKED: usize = 2;
 /// Some message was put back, and is inside beyond those of the queue.
 pub(super) const EXTRA: usize = 4;
+/// Some message is out on a lease.
+pub(super) const LEASED: usize = 8;
 /// One that was chosen and then moved out of the queue.
-pub(super) const MOVED: usize = 8;
+pub(super) const MOVED: usize = 16;
 
 /// How many are held.
 pub(super) fn held_in(word: usize) -> usize {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use super::{
     Buffer, End,
-    chosen::{EXTRA, MARKED, MOVED, Numbered},
+    chosen::{EXTRA, LEASED, MARKED, MOVED, Numbered},
 };
 use crate::{
     answer,
@@ -216,13 +216,15 @@ impl<T> Buffer<T> {
         taken
     }
 
-    /// Shows whether there is more to do than to take the next message.
+    /// Shows whether there is more to do than to take the next message, and whether a lease is out.
     fn note_marks(&self, end: &mut End<'_, T>) {
         let Some(books) = end.books_kept() else { return };
-        let is_marked = !books.awaited.is_empty() || books.dead > 0;
+        let marked = if books.awaited.is_empty() && books.dead == 0 { 0 } else { MARKED };
+        let leased = if books.leases == 0 { 0 } else { LEASED };
         let word = self.held_word();
-        if (word & MARKED != 0) != is_marked {
-            self.set_held(word ^ MARKED);
+        let now = word & !(MARKED | LEASED) | marked | leased;
+        if word != now {
+            self.set_held(now);
         }
     }
 

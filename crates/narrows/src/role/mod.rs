@@ -107,7 +107,6 @@ struct Run {
     wanted: u32,
     /// When another thread than the last came, by `time::nanoseconds`; 0 for never.
     changed: u32,
-    has_turns: bool,
 }
 
 /// Two that come by turns move the state from core to core for each message. So if threads change more often than this, each
@@ -144,6 +143,7 @@ pub(crate) struct Role<S> {
     loud: AtomicU8,
     /// A hint for others: how many entries who came last may have before they come.
     turn: AtomicU8,
+    has_turns: bool,
 }
 
 // SAFETY: the state is touched by the holder alone, one thread at a time, so it is moved between threads, not shared.
@@ -159,20 +159,18 @@ impl<S> Role<S> {
             last: AtomicUsize::new(0),
             bias: AtomicPtr::new(NONE),
             state: UnsafeCell::new(state),
-            run: UnsafeCell::new(Run { count: 0, all: 0, wanted: RUN, changed: 0, has_turns: true }),
+            run: UnsafeCell::new(Run { count: 0, all: 0, wanted: RUN, changed: 0 }),
             held: AtomicU32::new(0),
             sleeping: AtomicU8::new(0),
             loud: AtomicU8::new((!barrier::is_asymmetric()).into()),
             turn: AtomicU8::new(0),
+            has_turns: true,
         }
     }
 
     /// The same for a role of both ends: who has to wait for the other's message is not to wait for its run.
     pub(crate) fn of_both_ends(state: S) -> Role<S> {
-        let role = Role::new(state);
-        // SAFETY: nobody else has the role.
-        role.run.with_mut(|run| unsafe { (*run).has_turns = false });
-        role
+        Role { has_turns: false, ..Role::new(state) }
     }
 
     /// Without entering: the caller has the role to itself.
@@ -328,8 +326,7 @@ impl<S> Role<S> {
 
     /// Under the lock, by another thread than the last: how many entries it may have in a row.
     fn begin_turn(&self, last: usize) -> u8 {
-        // SAFETY: under the lock, which we hold.
-        if last == 0 || !self.run.with_mut(|run| unsafe { (*run).has_turns }) {
+        if last == 0 || !self.has_turns {
             return 0;
         }
         let now = time::nanoseconds();
