@@ -93,6 +93,8 @@ pub mod traffic;
 #[cfg(feature = "suite")]
 pub mod types;
 #[cfg(feature = "suite")]
+pub mod units;
+#[cfg(feature = "suite")]
 pub mod waiting;
 #[cfg(feature = "suite")]
 pub mod watch;

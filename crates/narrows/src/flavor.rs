@@ -249,9 +249,9 @@ pub(crate) trait Outlet<T> {
     }
 
     /// Receives on a lease, which keeps the place in use.
-    fn lease(&self, into: &mut Option<T>, hold: &mut Hold, who: Who<'_>) -> Result<(), TryRecvError> {
+    fn lease(&self, into: &mut Option<T>, hold: &mut Option<Hold>, who: Who<'_>) -> Result<(), TryRecvError> {
         self.recv(into, who)?;
-        *hold = self.hold_received();
+        *hold = Some(self.hold_received());
         Ok(())
     }
     /// The same for a task, as `poll_recv`.
@@ -260,9 +260,9 @@ pub(crate) trait Outlet<T> {
         into: &mut Option<T>,
         seat: &mut Seat,
         waker: &Waker,
-        hold: &mut Hold,
+        hold: &mut Option<Hold>,
     ) -> Poll<Result<(), RecvError>> {
-        self.poll_recv(into, seat, waker).map_ok(|()| *hold = self.hold_received())
+        self.poll_recv(into, seat, waker).map_ok(|()| *hold = Some(self.hold_received()))
     }
     /// Makes a lease of a message that was received, where a sender may bring it.
     fn hold_received(&self) -> Hold {
@@ -295,6 +295,10 @@ pub(crate) trait Outlet<T> {
     fn leave_recv(&self, seat: &mut Seat);
     /// First step of a selected receive: makes it certain.
     fn choose_recv(&self, who: Who<'_>) -> Option<Token>;
+    /// The same under a lock, where nobody may be woken: places that it frees are told of when what was chosen is finished.
+    fn choose_recv_quietly(&self, who: Who<'_>) -> Option<Token> {
+        self.choose_recv(who)
+    }
     /// The same after a claim of the ticket, which then goes with the token.
     fn claimed_recv(&self, seat: &mut Seat) -> Option<Token>;
     /// Second step; false means that the sender it was matched with withdrew.

@@ -86,12 +86,13 @@ impl<T> Drop for Lease<'_, T> {
 struct LeaseOp<'a, T> {
     recv: RecvOp<T, &'a Receiver<T>>,
     receiver: &'a Receiver<T>,
-    hold: Hold,
+    /// Of a message that is here; none yet if a panic came between the two.
+    hold: Option<Hold>,
 }
 
 impl<'a, T> LeaseOp<'a, T> {
     fn new(receiver: &'a Receiver<T>) -> Self {
-        LeaseOp { recv: RecvOp::new(receiver), receiver, hold: Hold::default() }
+        LeaseOp { recv: RecvOp::new(receiver), receiver, hold: None }
     }
 
     fn try_now(&mut self, who: Who<'_>) -> Result<(), TryRecvError> {
@@ -102,13 +103,14 @@ impl<'a, T> LeaseOp<'a, T> {
     /// A sender has brought the message.
     fn hold_received(&mut self) {
         if let Some(chan) = self.receiver.chan() {
-            self.hold = chan.outlet().hold_received();
+            self.hold = Some(chan.outlet().hold_received());
         }
     }
 
     fn take(&mut self) -> Lease<'a, T> {
         let chan = self.receiver.chan().expect("a message came from a channel");
-        Lease { chan, hold: self.hold, message: Some(self.recv.take_message()) }
+        let hold = self.hold.unwrap_or_else(|| chan.outlet().hold_received());
+        Lease { chan, hold, message: Some(self.recv.take_message()) }
     }
 }
 
@@ -170,7 +172,8 @@ impl<T> Drop for LeaseOp<'_, T> {
         if let Some(chan) = self.receiver.chan()
             && let Some(message) = self.recv.landing().take()
         {
-            chan.outlet().give_back(self.hold, message);
+            let hold = self.hold.unwrap_or_else(|| chan.outlet().hold_received());
+            chan.outlet().give_back(hold, message);
         }
     }
 }
@@ -255,6 +258,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(*only.try_peek().unwrap(), 1);
     /// let message = only.recv().unwrap();
     /// only.unrecv(message).unwrap();
+    /// drop(only);
     /// assert_eq!(r.recv(), Ok(1));
     /// ```
     pub fn try_exclusive(&mut self) -> Option<Exclusive<'_, T>> {

@@ -216,7 +216,7 @@ impl<T, H: Borrow<Receiver<T>>> RecvOp<T, H> {
     }
 
     /// As `TaskOp::poll`, on a lease.
-    pub(crate) fn poll_lease(&mut self, waker: &Waker, hold: &mut Hold) -> Poll<Result<(), RecvError>> {
+    pub(crate) fn poll_lease(&mut self, waker: &Waker, hold: &mut Option<Hold>) -> Poll<Result<(), RecvError>> {
         let Some(chan) = self.handle.borrow().chan() else { return Poll::Pending };
         chan.outlet().poll_lease(&mut self.message, &mut self.seat, waker, hold)
     }

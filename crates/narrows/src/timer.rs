@@ -156,9 +156,9 @@ impl<T> Outlet<T> for Timer<T> {
         self.receivers.notify(1);
     }
 
-    fn lease(&self, into: &mut Option<T>, hold: &mut Hold, who: Who<'_>) -> Result<(), TryRecvError> {
+    fn lease(&self, into: &mut Option<T>, hold: &mut Option<Hold>, who: Who<'_>) -> Result<(), TryRecvError> {
         let slot = self.choose_recv(who).ok_or(TryRecvError::Empty)?.slot();
-        *hold = Hold { number: slot, is_extra: false };
+        *hold = Some(Hold { number: slot, is_extra: false });
         *into = lock(&self.state).chosen[slot].map(self.message);
         Ok(())
     }
@@ -168,7 +168,7 @@ impl<T> Outlet<T> for Timer<T> {
         into: &mut Option<T>,
         seat: &mut Seat,
         waker: &Waker,
-        hold: &mut Hold,
+        hold: &mut Option<Hold>,
     ) -> Poll<Result<(), RecvError>> {
         self.poll_for(seat, waker, || unless_empty(self.lease(into, hold, Who::TASK)))
     }

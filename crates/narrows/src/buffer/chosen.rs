@@ -50,6 +50,8 @@ pub(super) struct Books<T> {
     pub(super) dead: usize,
     /// Messages out on a lease.
     pub(super) leases: usize,
+    /// Places that are free, of which nobody was told.
+    pub(super) untold: usize,
     /// Messages put back that are inside, in reserved places.
     pub(super) extras: usize,
 }
@@ -62,6 +64,7 @@ impl<T> Default for Books<T> {
             awaited: Awaited::default(),
             dead: 0,
             leases: 0,
+            untold: 0,
             extras: 0,
         }
     }

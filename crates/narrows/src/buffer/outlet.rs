@@ -72,20 +72,11 @@ impl<T> Outlet<T> for Buffer<T> {
     }
 
     fn choose_recv(&self, _: Who<'_>) -> Option<Token> {
-        self.taking(|taker| {
-            if taker.end.books_kept().is_some_and(|books| !books.returned.is_empty())
-                && let Some(chosen) = taker.take_out()
-            {
-                let number = chosen.hold.number;
-                taker.end.books().chosen.push(chosen);
-                return Some(Token::new(number, 0));
-            }
-            let end = &mut taker.end;
-            if end.has_next_for_sure() && end.shows_next() {
-                return Some(Token::new(self.choose_next(end), 0));
-            }
-            Self::drained(end).then_some(Token::DISCONNECTED)
-        })
+        self.taking(|taker| self.choose_by(taker))
+    }
+
+    fn choose_recv_quietly(&self, _: Who<'_>) -> Option<Token> {
+        self.taking_untold(|taker| self.choose_by(taker))
     }
 
     fn claimed_recv(&self, _: &mut Seat) -> Option<Token> {
@@ -114,11 +105,11 @@ impl<T> Outlet<T> for Buffer<T> {
         self.receivers.notify_fenced(1);
     }
 
-    fn lease(&self, into: &mut Option<T>, hold: &mut Hold, _: Who<'_>) -> Result<(), TryRecvError> {
+    fn lease(&self, into: &mut Option<T>, hold: &mut Option<Hold>, _: Who<'_>) -> Result<(), TryRecvError> {
         self.taking(|taker| {
             let taken = taker.take_out().ok_or_else(|| Self::why_not(&mut taker.end))?;
             taker.end.books().leases += 1;
-            *hold = taken.hold;
+            *hold = Some(taken.hold);
             *into = Some(taken.message);
             Ok(())
         })
@@ -129,7 +120,7 @@ impl<T> Outlet<T> for Buffer<T> {
         into: &mut Option<T>,
         seat: &mut Seat,
         waker: &Waker,
-        hold: &mut Hold,
+        hold: &mut Option<Hold>,
     ) -> Poll<Result<(), RecvError>> {
         self.poll_in_line(seat, waker, || unless_empty(self.lease(into, hold, Who::TASK)))
     }

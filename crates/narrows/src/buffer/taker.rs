@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     answer,
+    arm::Token,
     error::TryRecvError,
     flavor::{Hold, Receipt, Stop},
     queue::{before, is_before},
@@ -185,18 +186,44 @@ impl<T> Buffer<T> {
         result
     }
 
+    /// The same where nobody may be told now: who takes the role next tells of the places. Not for what has more to tell.
+    pub(super) fn taking_untold<R>(&self, f: impl FnOnce(&mut Taker<'_, T>) -> R) -> R {
+        let (result, news) = self.taking_quietly(f);
+        if news.places > 0 {
+            self.queue.consumer().books().untold += news.places;
+        }
+        result
+    }
+
     fn taking_quietly<R>(&self, f: impl FnOnce(&mut Taker<'_, T>) -> R) -> (R, News<T>) {
         let news = News { places: 0, reserved: 0, receipt: None, void: None, may_be_the_end: false };
         let mut taker = Taker { buffer: self, end: self.consumer(), news };
+        taker.news.places = taker.end.books_kept().map_or(0, |books| std::mem::take(&mut books.untold));
         let result = f(&mut taker);
         taker.note_passed();
         self.note_marks(&mut taker.end);
         (result, taker.news)
     }
 
+    /// Chooses the next message.
+    pub(super) fn choose_by(&self, taker: &mut Taker<'_, T>) -> Option<Token> {
+        if taker.end.books_kept().is_some_and(|books| !books.returned.is_empty())
+            && let Some(chosen) = taker.take_out()
+        {
+            let number = chosen.hold.number;
+            taker.end.books().chosen.push(chosen);
+            return Some(Token::new(number, 0));
+        }
+        let end = &mut taker.end;
+        if end.has_next_for_sure() && end.shows_next() {
+            return Some(Token::new(self.choose_next(end), 0));
+        }
+        Self::drained(end).then_some(Token::DISCONNECTED)
+    }
+
     /// Closed, and nothing is left, nor out on a lease.
     pub(super) fn has_ended(&self) -> bool {
-        self.queue.is_closed() && self.taking(|taker| Self::drained(&mut taker.end))
+        self.queue.is_closed() && self.taking_untold(|taker| Self::drained(&mut taker.end))
     }
 
     /// A receive where it is not the usual one.
@@ -265,6 +292,7 @@ impl<T> Buffer<T> {
         let (_, mut news) = self.taking_quietly(|taker| taker.take(out));
         if news.reserved > 0 {
             news.reserved -= 1;
+            news.places += 1;
             self.set_reserved(self.sub_reserved(1));
         }
         let is_free = !self.is_short_of(1, &mut end);

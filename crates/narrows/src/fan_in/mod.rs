@@ -266,12 +266,12 @@ impl<T> Receiver<T> {
     /// that made the difference.
     pub fn close(&self) -> bool {
         let was_open = !self.is_closed();
-        self.core.close();
+        let is_first = self.core.close();
         let chans: Vec<_> = self.locked(|state, core| state.each(core).cloned().collect());
         for chan in chans {
             chan.close();
         }
-        was_open
+        was_open && is_first
     }
 
     /// Whether nothing more can be sent: [`close`](Receiver::close) was called, or no sender is left. Messages may be left.

@@ -91,9 +91,11 @@ impl<T> Core<T> {
     }
 
     /// No lane joins any more.
-    pub(super) fn close(&self) {
-        lock(&self.joined).is_closed = true;
+    /// True for the call that did it.
+    pub(super) fn close(&self) -> bool {
+        let was_closed = std::mem::replace(&mut lock(&self.joined).is_closed, true);
         self.tell();
+        !was_closed
     }
 
     /// The same without a receiver: those that had just joined go.
@@ -152,7 +154,7 @@ impl<T> Lane<T> {
     }
 
     pub(super) fn choose(&mut self, who: Who<'_>) -> Result<Token, TryRecvError> {
-        let token = lanes::unless_none(self.chan().outlet().choose_recv(who))?;
+        let token = lanes::unless_none(self.chan().outlet().choose_recv_quietly(who))?;
         self.chosen += 1;
         Ok(Token::new(token.slot(), self.number))
     }

@@ -17,6 +17,22 @@ use crate::{
     sync::{Ordering, fence},
 };
 
+impl<T> Governed<T> {
+    /// The weight of a message that is sent by a unit, which is given back if the weigher panics.
+    fn weight_for_unit(&self, message: &Option<T>) -> usize {
+        struct GiveBack<'a, T>(&'a Governed<T>);
+        impl<T> Drop for GiveBack<'_, T> {
+            fn drop(&mut self) {
+                self.0.unreserve(1);
+            }
+        }
+        let unit = GiveBack(self);
+        let weight = self.weight_of(message.as_ref(), None);
+        std::mem::forget(unit);
+        weight
+    }
+}
+
 impl<T> Inlet<T> for Governed<T> {
     fn send(&self, message: &mut Option<T>, seat: &mut Seat, _: Who<'_>) -> Result<(), Stop> {
         let mut weight = self.weight_of(message.as_ref(), *seat);
@@ -77,6 +93,7 @@ impl<T> Inlet<T> for Governed<T> {
             }
             if !state.may_put(weight, None) {
                 let made_room = state.stock.push_out_oldest(weight, |pushed| {
+                    self.watched.cleared(true);
                     if oldest.is_none() {
                         oldest = Some(pushed);
                     } else {
@@ -92,13 +109,12 @@ impl<T> Inlet<T> for Governed<T> {
             Ok(())
         });
         *out = oldest.and_then(unless_it_goes_back);
-        self.watched.cleared(out.is_some());
         self.bury(shed);
         done
     }
 
     fn send_awaited(&self, message: &mut Option<T>, receipt: Receipt<T>) -> Result<usize, Stop> {
-        let weight = self.weight_of(message.as_ref(), None);
+        let weight = self.weight_for_unit(message);
         self.with(|state, _| {
             state.stock.unreserve(1);
             if state.closed {
@@ -124,7 +140,7 @@ impl<T> Inlet<T> for Governed<T> {
     }
 
     fn send_reserved(&self, message: &mut Option<T>) -> Result<(), Stop> {
-        let weight = self.weight_of(message.as_ref(), None);
+        let weight = self.weight_for_unit(message);
         self.with(|state, _| {
             state.stock.unreserve(1);
             if state.closed {
@@ -240,9 +256,9 @@ impl<T> Inlet<T> for Governed<T> {
 
     fn clear_one(&self, into: &mut Option<T>) -> bool {
         while let Some(unreceived) = self.with(|state, _| state.stock.take_unreceived()) {
+            self.watched.cleared(true);
             *into = unless_it_goes_back(unreceived);
             if into.is_some() {
-                self.watched.cleared(true);
                 return true;
             }
         }

@@ -99,7 +99,11 @@ impl<T> Governed<T> {
             }
             if state.may_reserve(n, seat.map(Token::number)) {
                 state.stock.reserve(n);
+                let was_claimed = seat.is_some_and(|key| !state.senders.is_linked(key));
                 state.leave_senders(seat, &mut None, woken);
+                if was_claimed {
+                    state.pass_on_to_senders(None, woken);
+                }
                 return Polled::Done(Ok(()));
             }
             let was_claimed = seat.is_some_and(|key| !state.senders.is_linked(key));

@@ -90,7 +90,7 @@ impl<T> Governed<T> {
         let before = state.stock.put_so_far();
         let result = f(&mut state, &mut woken);
         state.settle(&mut woken);
-        let sent = state.stock.put_so_far() - before;
+        let sent = state.stock.put_so_far().wrapping_sub(before);
         let heard = std::mem::take(&mut state.stock.heard);
         let summary = state.summarize();
         if std::mem::replace(&mut state.summary, summary) != summary {
@@ -140,6 +140,9 @@ impl<T> Governed<T> {
         if state.closed {
             return Err(Stop::Closed);
         }
+        if message.is_none() {
+            return Ok(()); // sent by a poll in which the hook panicked
+        }
         let mut may_put = state.may_put(weight, own);
         if !may_put {
             match self.rules.overflow {
@@ -148,6 +151,7 @@ impl<T> Governed<T> {
                 Overflow::DropOldest => {
                     may_put = state.stock.push_out_oldest(weight, |oldest| {
                         state.shed += 1;
+                        self.watched.cleared(true);
                         shed.push(oldest);
                     });
                 }

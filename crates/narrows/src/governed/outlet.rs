@@ -39,9 +39,10 @@ impl<T> Outlet<T> for Governed<T> {
         })
     }
 
-    fn lease(&self, into: &mut Option<T>, hold: &mut Hold, _: Who<'_>) -> Result<(), TryRecvError> {
+    fn lease(&self, into: &mut Option<T>, hold: &mut Option<Hold>, _: Who<'_>) -> Result<(), TryRecvError> {
         self.with(|state, _| {
-            hold.number = state.stock.lease(into).ok_or_else(|| state.why_not())?;
+            let number = state.stock.lease(into).ok_or_else(|| state.why_not())?;
+            *hold = Some(Hold { number, is_extra: false });
             Ok(())
         })
     }
@@ -51,11 +52,11 @@ impl<T> Outlet<T> for Governed<T> {
         into: &mut Option<T>,
         seat: &mut Seat,
         waker: &Waker,
-        hold: &mut Hold,
+        hold: &mut Option<Hold>,
     ) -> Poll<Result<(), RecvError>> {
         self.poll_recv_in_line(seat, waker, |state| {
             let number = state.stock.lease(into);
-            hold.number = number.unwrap_or_default();
+            *hold = number.map(|number| Hold { number, is_extra: false });
             number.is_some()
         })
     }
@@ -77,6 +78,7 @@ impl<T> Outlet<T> for Governed<T> {
                 return Err(Stop::Full);
             }
             state.stock.put_first(weight, message);
+            self.watched.sent(1);
             Ok(())
         })
     }

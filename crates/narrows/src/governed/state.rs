@@ -145,7 +145,9 @@ impl<T> State<T> {
                     wants = 0;
                     return Offered::Finished;
                 }
-                wants = bid.units.max(1);
+                // One that wants more than is free is woken for what there is, and gives the rest of it to those behind.
+                let free = stock.room() - promised;
+                wants = if bid.units as i128 <= free { bid.units.max(1) } else { 1 };
                 if wakes == 0 || stock.room() <= promised { Offered::Gone } else { Offered::ToItsOwner }
             });
             if served.is_none() {

@@ -56,6 +56,8 @@ pub(super) struct Stock<T> {
     reserved: i128,
     capacity: Option<usize>,
     next_number: u64,
+    /// That of the message put back last; lower than any other.
+    first_number: u64,
     /// Leases that are out.
     pub(super) leases: usize,
     /// To be told without the lock that their message was received.
@@ -74,6 +76,7 @@ impl<T> Stock<T> {
             reserved: 0,
             capacity,
             next_number: FIRST,
+            first_number: FIRST,
             leases: 0,
             heard: Vec::new(),
             news: 0,
@@ -147,7 +150,8 @@ impl<T> Stock<T> {
 
     /// Puts the message in `from`, which has one, in front of all others.
     pub(super) fn put_first(&mut self, weight: usize, from: &mut Option<T>) {
-        let number = self.queue.front().map_or(self.next_number, |first| first.number) - 1;
+        self.first_number -= 1;
+        let number = self.first_number;
         self.queue.push_front(Parcel { number, weight, message: from.take(), receipt: None });
         self.weight += weight as i128;
         self.news += 1;

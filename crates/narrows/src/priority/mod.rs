@@ -117,7 +117,7 @@ impl<T> Core<T> {
                 Ok(front) => Ok(Found::Front(front)),
                 Err(Some(why)) => Err(why),
                 Err(None) => {
-                    let token = lanes::unless_none(chan.outlet().choose_recv(Who::THREAD))?;
+                    let token = lanes::unless_none(chan.outlet().choose_recv_quietly(Who::THREAD))?;
                     Ok(Found::Chosen(lane, token.slot()))
                 }
             }
@@ -134,7 +134,7 @@ impl<T> Core<T> {
 
     fn choose(&self, who: Who<'_>) -> Result<Token, TryRecvError> {
         lock(&self.ages).serve(|lane| {
-            let token = lanes::unless_none(chan(&self.lanes[lane]).outlet().choose_recv(who))?;
+            let token = lanes::unless_none(chan(&self.lanes[lane]).outlet().choose_recv_quietly(who))?;
             Ok(Token::new(token.slot(), lane as u64))
         })
     }

@@ -349,6 +349,9 @@ impl<T> State<T> {
     /// The same for the ticket of a receiver: is there a sender that it could meet now? A sender without a message that
     /// may not be claimed by this receiver is told, and acts.
     pub(super) fn show_to_senders(&mut self, who: Who<'_>, is_observer: bool, woken: &mut Woken) -> bool {
+        if self.closed {
+            return false; // nothing is met any more
+        }
         let mut walk = self.senders.start();
         let mut is_ready = false;
         while let Some((key, party, offer)) = self.senders.walk(&mut walk) {
@@ -380,6 +383,9 @@ impl<T> State<T> {
 
     /// Is there a sender that a receiver could meet?
     pub(super) fn has_open_sender(&mut self, who: Who<'_>) -> bool {
+        if self.closed {
+            return false;
+        }
         let mut walk = self.senders.start();
         while let Some((_, party, offer)) = self.senders.walk(&mut walk) {
             let offers = matches!(offer, Offer::Message(_) | Offer::Later) && party.stance() != Stance::Observer;

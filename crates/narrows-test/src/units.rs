@@ -1,0 +1,44 @@
+//! Units of a channel with rules: who waits for some, who uses one, and what comes back beside them.
+
+use crate::hand::Hand;
+use narrows::{Select, builder};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// One that wants more than is free keeps nobody behind it waiting for the rest, also if its future is forgotten.
+pub fn rule_09_who_wants_too_much_holds_up_nobody() {
+    for is_forgotten in [false, true] {
+        let (s, r) = builder().resizable().bounded(8);
+        (0..8).for_each(|i| s.send(i).expect("room"));
+        let mut greedy = Hand::waiting(s.reserve_many_async(5));
+        let modest: Vec<_> = (0..3).map(|_| Hand::waiting(s.reserve_async())).collect();
+        assert_eq!(r.try_recv_many(&mut Vec::new(), 3), Ok(3));
+        assert!(greedy.is_woken());
+        if !is_forgotten {
+            greedy.still_waits();
+        }
+        let woken = modest.iter().filter(|waits| waits.is_woken()).count();
+        assert!(woken >= if is_forgotten { 2 } else { 3 }, "{woken} woken");
+        let held: Vec<_> = modest.into_iter().filter(Hand::is_woken).map(Hand::ready).collect();
+        assert!(held.iter().all(Result::is_ok));
+        std::mem::forget(greedy);
+    }
+}
+
+/// A weigher that panics while a permit sends costs its message, and not the place.
+pub fn rule_23_a_weigher_that_panics_costs_no_place() {
+    let (s, r) = builder().weigher(|i: &u32| if *i == 0 { panic!("weightless") } else { 1 }).bounded(1);
+    let permit = s.reserve().expect("room");
+    assert!(catch_unwind(AssertUnwindSafe(|| permit.send(0))).is_err());
+    assert_eq!((s.try_send(1), r.try_recv()), (Ok(()), Ok(1)));
+}
+
+/// What is put back beside a lease that was forgotten is itself, and not the other.
+pub fn rule_24_what_is_put_back_is_no_forgotten_lease() {
+    let (s, mut r) = builder().resizable().bounded(4);
+    s.send(1).expect("room");
+    std::mem::forget(r.lease());
+    r.try_exclusive().expect("alone").unrecv(2).expect("room");
+    let mut select = Select::new();
+    select.recv(&r);
+    assert_eq!(select.select().recv(&r), Ok(2));
+}
