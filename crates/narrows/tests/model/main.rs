@@ -12,7 +12,9 @@ mod loom_delivery;
 mod loom_ending;
 #[cfg(loom)]
 mod loom_events;
+#[cfg(loom)]
 mod loom_governed;
+#[cfg(loom)]
 mod loom_lanes;
 #[cfg(loom)]
 mod loom_oneshot;
