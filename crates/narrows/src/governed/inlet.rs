@@ -19,7 +19,7 @@ use crate::{
 
 impl<T> Governed<T> {
     /// The weight of a message that is sent by a unit, which is given back if the weigher panics.
-    fn weight_for_unit(&self, message: &Option<T>) -> usize {
+    fn weight_for_unit(&self, message: Option<&T>) -> usize {
         struct GiveBack<'a, T>(&'a Governed<T>);
         impl<T> Drop for GiveBack<'_, T> {
             fn drop(&mut self) {
@@ -27,7 +27,7 @@ impl<T> Governed<T> {
             }
         }
         let unit = GiveBack(self);
-        let weight = self.weight_of(message.as_ref(), None);
+        let weight = self.weight_of(message, None);
         std::mem::forget(unit);
         weight
     }
@@ -114,7 +114,7 @@ impl<T> Inlet<T> for Governed<T> {
     }
 
     fn send_awaited(&self, message: &mut Option<T>, receipt: Receipt<T>) -> Result<usize, Stop> {
-        let weight = self.weight_for_unit(message);
+        let weight = self.weight_for_unit(message.as_ref());
         self.with(|state, _| {
             state.stock.unreserve(1);
             if state.closed {
@@ -140,7 +140,7 @@ impl<T> Inlet<T> for Governed<T> {
     }
 
     fn send_reserved(&self, message: &mut Option<T>) -> Result<(), Stop> {
-        let weight = self.weight_for_unit(message);
+        let weight = self.weight_for_unit(message.as_ref());
         self.with(|state, _| {
             state.stock.unreserve(1);
             if state.closed {
