@@ -186,12 +186,18 @@ impl<T> Buffer<T> {
         result
     }
 
-    /// The same where nobody may be told now: who takes the role next tells of the places. Not for what has more to tell.
+    /// The same where nobody may be told now, of what has nothing to tell but of places that tombstones had: who takes the role
+    /// next tells of them.
     pub(super) fn taking_untold<R>(&self, f: impl FnOnce(&mut Taker<'_, T>) -> R) -> R {
-        let (result, news) = self.taking_quietly(f);
-        if news.places > 0 {
-            self.queue.consumer().books().untold += news.places;
-        }
+        let (result, _nothing) = self.taking_quietly(|taker| {
+            let result = f(taker);
+            taker.note_passed();
+            let places = std::mem::take(&mut taker.news.places);
+            if places > 0 {
+                taker.end.books().untold = places;
+            }
+            result
+        });
         result
     }
 
@@ -377,6 +383,8 @@ impl<T> Buffer<T> {
             taker.put_back(Numbered { hold, message });
             taker.end_lease();
         });
+        // Without a fence of its own: until now the count said that something is held, so who looked took the role, before us, and
+        // its ticket is seen, or after us, and sees the message.
         self.receivers.notify_fenced(1);
     }
 
@@ -401,6 +409,7 @@ impl<T> Buffer<T> {
             taker.count(true, false);
         });
         self.watched.sent(1);
+        // Without a fence: the only receiver is here, so nobody comes to wait; there may be tickets of futures that were forgotten.
         self.receivers.notify_fenced(1);
         Ok(())
     }

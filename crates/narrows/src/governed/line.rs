@@ -12,19 +12,10 @@ use crate::{
     error::{RecvError, SendError},
     flavor::Stop,
     wait::{
-        party::{Party, Woken},
-        tickets::{List, Payload},
+        party::Woken,
+        polled::{Polled, stand},
     },
 };
-
-/// What a look under the lock came to.
-enum Polled<R> {
-    Done(R),
-    /// Its ticket is out.
-    Waits,
-    /// It has to stand in line with another waker, which is cloned outside the lock.
-    NeedsWaker,
-}
 
 impl<T> Governed<T> {
     /// Looks until it is clear what comes of it.
@@ -38,6 +29,7 @@ impl<T> Governed<T> {
             match self.with(|state, woken| look(state, &mut spare, woken)) {
                 Polled::Done(result) => return Poll::Ready(result),
                 Polled::Waits => return Poll::Pending,
+                Polled::Again => {}
                 Polled::NeedsWaker => spare = Some(waker.clone()),
             }
         }
@@ -169,21 +161,4 @@ impl<T> Governed<T> {
             }
         });
     }
-}
-
-/// The ticket of a task, a new one or its old. `None` if that takes a waker that is not in `spare`.
-fn stand<P: Payload>(
-    list: &mut List<P>,
-    seat: &mut Seat,
-    waker: &Waker,
-    spare: &mut Option<Waker>,
-    payload: impl FnOnce() -> P,
-    woken: &mut Woken,
-) -> Option<Token> {
-    if let Some(key) = *seat {
-        return list.set_waker(key, waker, spare).then_some(key);
-    }
-    let waker = spare.take()?;
-    *seat = Some(list.add(Party::Task(Some(waker)), payload(), woken));
-    *seat
 }

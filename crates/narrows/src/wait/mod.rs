@@ -7,6 +7,7 @@ pub(crate) mod list;
 #[cfg(all(test, loom))]
 mod model;
 pub(crate) mod party;
+pub(crate) mod polled;
 pub(crate) mod task;
 pub(crate) mod tickets;
 pub(crate) mod waiter;

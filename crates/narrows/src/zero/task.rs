@@ -11,21 +11,10 @@ use crate::{
     error::{RecvError, SendError},
     exchange::Sight,
     wait::{
-        party::{Party, Woken},
-        tickets::{List, Payload},
+        party::Woken,
+        polled::{Polled, stand},
     },
 };
-
-/// What a look under the lock came to.
-enum Polled<R> {
-    Done(R),
-    /// Its ticket is out.
-    Waits,
-    /// Somebody has become open since: looks again.
-    Again,
-    /// It has to stand in line with another waker, which is cloned outside the lock.
-    NeedsWaker,
-}
 
 impl<T> Zero<T> {
     /// Looks until it is clear what comes of it.
@@ -73,9 +62,10 @@ impl<T> Zero<T> {
                 state.deliver(receiver, message, woken);
                 return Polled::Done(Ok(()));
             }
-            if !stand(&mut state.senders, seat, waker, spare, || Offer::Taken, woken) {
+            let Some(key) = stand(&mut state.senders, seat, waker, spare, || Offer::Taken, woken) else {
                 return Polled::NeedsWaker;
-            }
+            };
+            state.senders.link(key);
             if let Some(message) = message.take()
                 && let Some(offer) = seat.and_then(|key| state.senders.payload(key))
             {
@@ -110,9 +100,10 @@ impl<T> Zero<T> {
                 return Polled::Done(Ok(()));
             }
             let was_claimed = seat.is_some_and(|key| !state.senders.is_linked(key));
-            if !stand(&mut state.senders, seat, waker, spare, || Offer::Places, woken) {
+            let Some(key) = stand(&mut state.senders, seat, waker, spare, || Offer::Places, woken) else {
                 return Polled::NeedsWaker;
-            }
+            };
+            state.senders.link(key);
             // Too few for us, but perhaps enough for the next. Only those behind us are asked, so two who need many do not
             // wake each other for ever.
             if was_claimed && n > 1 {
@@ -166,36 +157,14 @@ impl<T> Zero<T> {
                 let is_set = state.receivers.set_waker(key, waker, spare);
                 return if is_set { Polled::Waits } else { Polled::NeedsWaker };
             }
-            if !stand(&mut state.receivers, seat, waker, spare, || Want::Waiting, woken) {
+            let Some(key) = stand(&mut state.receivers, seat, waker, spare, || Want::Waiting, woken) else {
                 return Polled::NeedsWaker;
-            }
+            };
+            state.receivers.link(key);
             state.is_used_by_tasks = true;
             if state.show_to_senders(Who::TASK, false, woken) { Polled::Again } else { Polled::Waits }
         })
     }
-}
-
-/// Links a task's ticket, a new one or its old. False if that takes a waker that is not in `spare`.
-fn stand<P: Payload>(
-    list: &mut List<P>,
-    seat: &mut Seat,
-    waker: &Waker,
-    spare: &mut Option<Waker>,
-    payload: impl FnOnce() -> P,
-    woken: &mut Woken,
-) -> bool {
-    let key = if let Some(key) = *seat {
-        if !list.set_waker(key, waker, spare) {
-            return false;
-        }
-        key
-    } else {
-        let key = list.add(Party::Task(spare.take()), payload(), woken);
-        *seat = Some(key);
-        key
-    };
-    list.link(key);
-    true
 }
 
 impl<T> State<T> {
