@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     BY_POLICY, BY_UNIT, Governed, Seated, WEIGHED,
-    rules::{Shed, unless_it_goes_back},
+    rules::{Shed, bring_back},
     state::{Bid, CLOSED, ROOM},
 };
 use crate::{
@@ -86,19 +86,20 @@ impl<T> Inlet<T> for Governed<T> {
     fn force_send(&self, message: &mut Option<T>, out: &mut Option<T>, _: Who<'_>) -> Result<(), Stop> {
         let weight = self.weight_of(message.as_ref(), None);
         let mut shed = Shed::new();
-        let mut oldest = None;
+        let mut receipt = None;
+        let mut has_one = false;
         let done = self.with(|state, _| {
             if state.closed {
                 return Err(Stop::Closed);
             }
             if !state.may_put(weight, None) {
-                let made_room = state.stock.push_out_oldest(weight, |pushed| {
+                let made_room = state.stock.push_out_oldest(weight, |stock| {
                     self.watched.cleared(true);
-                    if oldest.is_none() {
-                        oldest = Some(pushed);
-                    } else {
+                    if std::mem::replace(&mut has_one, true) {
                         state.shed += 1;
-                        shed.push(pushed);
+                        shed.push_with(|into| stock.take_unreceived(into).flatten());
+                    } else {
+                        receipt = stock.take_unreceived(out).flatten();
                     }
                 });
                 if !made_room {
@@ -108,7 +109,7 @@ impl<T> Inlet<T> for Governed<T> {
             state.stock.put(weight, message);
             Ok(())
         });
-        *out = oldest.and_then(unless_it_goes_back);
+        bring_back(out, receipt);
         self.bury(shed);
         done
     }
@@ -255,9 +256,9 @@ impl<T> Inlet<T> for Governed<T> {
     }
 
     fn clear_one(&self, into: &mut Option<T>) -> bool {
-        while let Some(unreceived) = self.with(|state, _| state.stock.take_unreceived()) {
+        while let Some(receipt) = self.with(|state, _| state.stock.take_unreceived(into)) {
             self.watched.cleared(true);
-            *into = unless_it_goes_back(unreceived);
+            bring_back(into, receipt);
             if into.is_some() {
                 return true;
             }

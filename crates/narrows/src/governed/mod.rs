@@ -31,7 +31,7 @@ use crate::{
     arm::{Seat, Token},
     error::SetCapacityError,
     flavor::{Inlet, Stop},
-    sync::{Mutex, Ordering, lock, unmodelled::AtomicU8},
+    sync::{Mutex, MutexGuard, Ordering, lock, unmodelled::AtomicU8},
     trace,
     wait::party::Woken,
 };
@@ -89,6 +89,13 @@ impl<T> Governed<T> {
         answer::locked();
         let before = state.stock.put_so_far();
         let result = f(&mut state, &mut woken);
+        self.release(state, before, woken);
+        result
+    }
+
+    /// The end of each of its many instances.
+    #[inline(never)]
+    fn release(&self, mut state: MutexGuard<'_, State<T>>, before: usize, mut woken: Woken) {
         state.settle(&mut woken);
         let sent = state.stock.put_so_far().wrapping_sub(before);
         let heard = std::mem::take(&mut state.stock.heard);
@@ -105,7 +112,6 @@ impl<T> Governed<T> {
             // Who awaited it may have gone.
             let _ = receipt.send(None);
         }
-        result
     }
 
     /// Was there one of these when the lock was last released? A guess.
@@ -149,10 +155,10 @@ impl<T> Governed<T> {
                 Overflow::Block | Overflow::Fail => return Err(Stop::Full),
                 Overflow::DropNewest => {}
                 Overflow::DropOldest => {
-                    may_put = state.stock.push_out_oldest(weight, |oldest| {
+                    may_put = state.stock.push_out_oldest(weight, |stock| {
                         state.shed += 1;
                         self.watched.cleared(true);
-                        shed.push(oldest);
+                        shed.push_with(|into| stock.take_unreceived(into).flatten());
                     });
                 }
             }
@@ -161,7 +167,7 @@ impl<T> Governed<T> {
             state.stock.put(weight, message);
         } else {
             state.shed += 1;
-            message.take().into_iter().for_each(|newest| shed.push((newest, None)));
+            shed.push(message);
         }
         Ok(())
     }

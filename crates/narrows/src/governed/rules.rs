@@ -1,11 +1,9 @@
 //! What a governed channel was told when it was made: what to do when it is full, how much a message weighs, and who gets
 //! those that nobody receives.
 
-use std::{collections::VecDeque, fmt};
+use std::{collections::VecDeque, fmt, mem};
 
-use super::stock::Unreceived;
-
-use crate::{queue::give_each, sync::unmodelled::Arc};
+use crate::{flavor::Receipt, queue::give_each, sync::unmodelled::Arc};
 
 /// What a send does when the channel is full. For [`Builder::overflow`](crate::Builder::overflow).
 ///
@@ -90,42 +88,56 @@ impl<T> fmt::Debug for Rules<T> {
     }
 }
 
-/// Brings a message back to who sent it, if he waits for it to be received; else here it is. Never called under a lock.
-pub(super) fn unless_it_goes_back<T>((message, receipt): Unreceived<T>) -> Option<T> {
-    match receipt {
-        Some(receipt) => receipt.send(Some(message)).err().and_then(|unsent| unsent.0),
-        None => Some(message),
+/// Brings a message back to who sent it, if he waits for it to be received; else it stays. Never called under a lock.
+pub(super) fn bring_back<T>(message: &mut Option<T>, receipt: Option<Receipt<T>>) {
+    if let Some(receipt) = receipt {
+        send_back(message, receipt);
     }
 }
 
-/// Messages that were shed under the lock, to be buried after it. The usual one costs no allocation.
-#[derive(Debug)]
-pub(super) struct Shed<T> {
-    first: Option<Unreceived<T>>,
-    more: VecDeque<Unreceived<T>>,
+/// Apart, since a message goes through a stack that way, and few do.
+#[cold]
+#[inline(never)]
+fn send_back<T>(message: &mut Option<T>, receipt: Receipt<T>) {
+    *message = receipt.send(message.take()).err().and_then(|unsent| unsent.0);
 }
+
+/// Messages that were shed under the lock, to be buried after it, and who is to have one back instead.
+#[derive(Debug)]
+pub(super) struct Shed<T>(VecDeque<(Option<T>, Option<Receipt<T>>)>);
 
 impl<T> Shed<T> {
     pub(super) fn new() -> Shed<T> {
-        Shed { first: None, more: VecDeque::new() }
+        Shed(VecDeque::new())
     }
 
-    pub(super) fn push(&mut self, message: Unreceived<T>) {
-        if self.first.is_none() {
-            self.first = Some(message);
-        } else {
-            self.more.push_back(message);
+    /// Takes the message in `message`, which has one.
+    pub(super) fn push(&mut self, message: &mut Option<T>) {
+        self.push_with(|into| {
+            mem::swap(into, message);
+            None
+        });
+    }
+
+    /// Takes the one that `take` puts into where it goes.
+    pub(super) fn push_with(&mut self, take: impl FnOnce(&mut Option<T>) -> Option<Receipt<T>>) {
+        self.0.push_back((None, None));
+        if let Some((message, receipt)) = self.0.back_mut() {
+            *receipt = take(message);
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.first.is_none()
+        self.0.is_empty()
     }
 
     /// Oldest first. One that its sender waits for to be received goes back there instead.
     pub(super) fn next(&mut self, into: &mut Option<T>) -> bool {
-        while let Some(unreceived) = self.first.take().or_else(|| self.more.pop_front()) {
-            *into = unless_it_goes_back(unreceived);
+        while let Some((message, receipt)) = self.0.front_mut() {
+            mem::swap(message, into);
+            let receipt = receipt.take();
+            self.0.drain(..1);
+            bring_back(into, receipt);
             if into.is_some() {
                 return true;
             }

@@ -131,6 +131,7 @@ impl<T> State<T> {
 
     /// Goes along the line of senders, behind `after`: puts messages inside, and wakes those who want units, `wakes` of them at
     /// most, until what is free is used up or promised.
+    #[inline(never)]
     pub(super) fn serve(&mut self, after: Option<u64>, mut wakes: usize, woken: &mut Woken) {
         let State { stock, senders, closed, .. } = self;
         let mut promised = 0;

@@ -8,8 +8,10 @@
 //! Invariant: what is put in was admitted, or has a reserved unit. So `taken <= capacity`, but for a message that is heavier
 //! than the capacity and alone, for what a message sent by a permit weighs beyond its unit, and for a capacity that was
 //! made less.
+//!
+//! A message may be large, so it is swapped from where it is to where it goes: no parcel that has one is a value on the stack.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, mem};
 
 use crate::flavor::Receipt;
 
@@ -28,6 +30,11 @@ impl<T> Parcel<T> {
     fn is_awaited(&self, number: usize) -> bool {
         self.receipt.is_some() && tag(self.number) == number
     }
+
+    /// What it becomes at another place, where its message is swapped into it.
+    fn emptied(&mut self) -> Parcel<T> {
+        Parcel { number: self.number, weight: self.weight, message: None, receipt: self.receipt.take() }
+    }
 }
 
 /// What tells a message from the others that are awaited, or out on a lease.
@@ -35,9 +42,6 @@ impl<T> Parcel<T> {
 fn tag(number: u64) -> usize {
     number as usize
 }
-
-/// A message that nobody is to receive, and who is to have it back.
-pub(super) type Unreceived<T> = (T, Option<Receipt<T>>);
 
 /// Numbers before it are for messages that are put back.
 const FIRST: u64 = 1 << 63;
@@ -107,7 +111,7 @@ impl<T> Stock<T> {
 
     /// What the capacity was; `None`, and it stays so, where there is no bound.
     pub(super) fn set_capacity(&mut self, capacity: usize) -> Option<usize> {
-        self.capacity.as_mut().map(|own| std::mem::replace(own, capacity))
+        self.capacity.as_mut().map(|own| mem::replace(own, capacity))
     }
 
     fn taken(&self) -> i128 {
@@ -138,11 +142,13 @@ impl<T> Stock<T> {
 
     /// The same of one whose sender may wait for it to be received; its tag.
     pub(super) fn put_awaited(&mut self, weight: usize, from: &mut Option<T>, receipt: Option<Receipt<T>>) -> usize {
-        let message = from.take();
-        debug_assert!(message.is_some(), "a message to send");
+        debug_assert!(from.is_some(), "a message to send");
         let number = self.next_number;
         self.next_number += 1;
-        self.queue.push_back(Parcel { number, weight, message, receipt });
+        self.queue.push_back(Parcel { number, weight, message: None, receipt });
+        if let Some(parcel) = self.queue.back_mut() {
+            mem::swap(&mut parcel.message, from);
+        }
         self.weight += weight as i128;
         self.news += 1;
         tag(number)
@@ -152,15 +158,17 @@ impl<T> Stock<T> {
     pub(super) fn put_first(&mut self, weight: usize, from: &mut Option<T>) {
         self.first_number -= 1;
         let number = self.first_number;
-        self.queue.push_front(Parcel { number, weight, message: from.take(), receipt: None });
+        self.queue.push_front(Parcel { number, weight, message: None, receipt: None });
+        if let Some(parcel) = self.queue.front_mut() {
+            mem::swap(&mut parcel.message, from);
+        }
         self.weight += weight as i128;
         self.news += 1;
     }
 
     /// Takes the oldest message into `into`, which is empty. False if there is none.
     pub(super) fn take(&mut self, into: &mut Option<T>) -> bool {
-        let Some((message, receipt)) = self.take_unreceived() else { return false };
-        *into = Some(message);
+        let Some(receipt) = self.take_unreceived(into) else { return false };
         self.heard.extend(receipt);
         true
     }
@@ -173,35 +181,37 @@ impl<T> Stock<T> {
         let at = self.queue.iter().position(|other| other.is_awaited(tag))?;
         let parcel = self.queue.get_mut(at)?;
         let receipt = parcel.receipt.take()?;
-        *into = parcel.message.take();
+        mem::swap(&mut parcel.message, into);
         self.weight -= parcel.weight as i128;
-        self.queue.remove(at);
+        self.queue.drain(at..=at);
         Some(receipt)
     }
 
-    /// Takes the oldest message, which is not received by that.
-    pub(super) fn take_unreceived(&mut self) -> Option<Unreceived<T>> {
-        let parcel = self.queue.pop_front()?;
+    /// Takes the oldest message into `into`, which is empty; it is not received by that. Whoever awaits its receipt is to have it
+    /// back.
+    pub(super) fn take_unreceived(&mut self, into: &mut Option<T>) -> Option<Option<Receipt<T>>> {
+        let parcel = self.queue.front_mut()?;
+        mem::swap(&mut parcel.message, into);
+        let receipt = parcel.receipt.take();
         self.weight -= parcel.weight as i128;
+        self.queue.drain(..1);
         let has_shrunk = self.queue.is_empty() && self.capacity.is_none();
         if has_shrunk && self.queue.capacity().saturating_mul(size_of::<Parcel<T>>()) > KEPT_BYTES {
             self.queue = VecDeque::new();
         }
-        parcel.message.map(|message| (message, parcel.receipt))
+        Some(receipt)
     }
 
-    /// Makes room for a message of that weight: the oldest go, one after the other, to `shed`. False if it would not help,
-    /// for what is reserved or chosen stays; then none has gone.
-    pub(super) fn push_out_oldest(&mut self, weight: usize, mut shed: impl FnMut(Unreceived<T>)) -> bool {
+    /// Makes room for a message of that weight: `shed` takes out the oldest, one after the other. False if it would not help, for
+    /// what is reserved or chosen stays; then none has gone.
+    pub(super) fn push_out_oldest(&mut self, weight: usize, mut shed: impl FnMut(&mut Stock<T>)) -> bool {
         let stays = self.held + self.reserved;
         let fits = |capacity| stays + weight as i128 <= capacity as i128;
         if stays != 0 && !self.capacity.is_none_or(fits) {
             return false;
         }
-        while !self.admits(weight, 0)
-            && let Some(oldest) = self.take_unreceived()
-        {
-            shed(oldest);
+        while !self.admits(weight, 0) && !self.is_empty() {
+            shed(self);
         }
         true
     }
@@ -219,33 +229,49 @@ impl<T> Stock<T> {
 
     /// Chooses the oldest message; its number.
     pub(super) fn choose(&mut self) -> Option<u64> {
-        let parcel = self.queue.pop_front()?;
-        let number = parcel.number;
-        self.weight -= parcel.weight as i128;
-        self.held += parcel.weight as i128;
-        self.chosen.push(parcel);
+        let oldest = self.queue.front_mut()?;
+        self.chosen.push(oldest.emptied());
+        let chosen = self.chosen.last_mut()?;
+        mem::swap(&mut chosen.message, &mut oldest.message);
+        let (number, weight) = (chosen.number, chosen.weight as i128);
+        self.queue.drain(..1);
+        self.weight -= weight;
+        self.held += weight;
         Some(number)
     }
 
-    fn unchoose(&mut self, number: u64) -> Option<Parcel<T>> {
-        let at = self.chosen.iter().position(|chosen| chosen.number == number)?;
-        let parcel = self.chosen.swap_remove(at);
-        self.held -= parcel.weight as i128;
-        Some(parcel)
+    /// What was chosen is no longer; its message has been taken out.
+    fn unchoose(&mut self, at: usize) {
+        self.held -= self.chosen[at].weight as i128;
+        let last = self.chosen.len() - 1;
+        self.chosen.swap(at, last);
+        self.chosen.truncate(last);
+    }
+
+    fn chosen_at(&self, number: u64) -> Option<usize> {
+        self.chosen.iter().position(|chosen| chosen.number == number)
     }
 
     /// Takes a chosen message into `into`, which is empty.
     pub(super) fn finish(&mut self, number: u64, into: &mut Option<T>) -> bool {
-        let Some(parcel) = self.unchoose(number) else { return false };
-        *into = parcel.message;
-        self.heard.extend(parcel.receipt);
+        let Some(at) = self.chosen_at(number) else { return false };
+        self.finish_at(at, into)
+    }
+
+    fn finish_at(&mut self, at: usize, into: &mut Option<T>) -> bool {
+        let chosen = &mut self.chosen[at];
+        mem::swap(&mut chosen.message, into);
+        self.heard.extend(chosen.receipt.take());
+        self.unchoose(at);
         into.is_some()
     }
 
     /// Takes the oldest message out into `into`, on a lease; its tag.
     pub(super) fn lease(&mut self, into: &mut Option<T>) -> Option<usize> {
         let number = self.choose()?;
-        *into = self.chosen.last_mut().and_then(|chosen| chosen.message.take());
+        if let Some(chosen) = self.chosen.last_mut() {
+            mem::swap(&mut chosen.message, into);
+        }
         self.leases += 1;
         Some(tag(number))
     }
@@ -253,32 +279,39 @@ impl<T> Stock<T> {
     /// Ends a lease: its message is received, or comes back in `message`.
     pub(super) fn end_lease(&mut self, leased: usize, message: &mut Option<T>) {
         self.leases -= 1;
-        let is_it = |chosen: &&mut Parcel<T>| chosen.message.is_none() && tag(chosen.number) == leased;
-        let Some(chosen) = self.chosen.iter_mut().find(is_it) else { return };
-        let number = chosen.number;
+        let is_it = |chosen: &Parcel<T>| chosen.message.is_none() && tag(chosen.number) == leased;
+        let Some(at) = self.chosen.iter().position(is_it) else { return };
         if message.is_some() {
-            std::mem::swap(&mut chosen.message, message);
-            self.give_back(number);
+            mem::swap(&mut self.chosen[at].message, message);
+            self.give_back_at(at);
         } else {
-            self.finish(number, &mut None);
+            self.finish_at(at, message);
         }
     }
 
     /// A chosen message stands at its old place again.
     pub(super) fn give_back(&mut self, number: u64) {
-        let Some(parcel) = self.unchoose(number) else { return };
-        self.weight += parcel.weight as i128;
+        if let Some(at) = self.chosen_at(number) {
+            self.give_back_at(at);
+        }
+    }
+
+    fn give_back_at(&mut self, at: usize) {
+        let chosen = &mut self.chosen[at];
+        let place = self.queue.partition_point(|other| other.number < chosen.number);
+        self.queue.insert(place, chosen.emptied());
+        mem::swap(&mut self.queue[place].message, &mut chosen.message);
+        self.weight += chosen.weight as i128;
         self.news += 1;
-        let at = self.queue.partition_point(|other| other.number < number);
-        self.queue.insert(at, parcel);
+        self.unchoose(at);
     }
 
     /// Takes a message that is still here when the channel goes, chosen or not.
     pub(super) fn take_any(&mut self, into: &mut Option<T>) -> bool {
-        while let Some(parcel) = self.chosen.pop() {
-            self.held -= parcel.weight as i128;
-            if parcel.message.is_some() {
-                *into = parcel.message;
+        while let Some(chosen) = self.chosen.last_mut() {
+            mem::swap(&mut chosen.message, into);
+            self.unchoose(self.chosen.len() - 1);
+            if into.is_some() {
                 return true;
             }
         }
