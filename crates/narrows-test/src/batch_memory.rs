@@ -6,8 +6,6 @@ use crate::traffic::number;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
 fn round_trip<T: Send + PartialEq + std::fmt::Debug>(kind: Kind, make: impl Fn(u8) -> T) {
     let (s, r) = kind.pair();
@@ -77,29 +75,6 @@ pub fn rule_21_a_panicking_drop_in_a_batch_leaves_the_rest(kind: Kind) {
         assert_eq!(catch_unwind(AssertUnwindSafe(|| drop(bomb))).is_err(), panics);
     }
     ledger.settle();
-}
-
-/// A message of 64 KiB: see `memory.rs`.
-const LARGE: usize = if cfg!(debug_assertions) { 8 << 10 } else { 64 << 10 };
-
-/// Large messages go in batches from a small stack, and one that waits does, too.
-pub fn rule_19_large_batches_work_on_a_small_stack(kind: Kind) {
-    let life = thread::Builder::new().stack_size(512 << 10).spawn(move || {
-        let (s, r) = kind.pair::<[u8; LARGE]>();
-        let mut batch: VecDeque<_> = (0..20).map(|i| [i; LARGE]).collect();
-        let mut got = Vec::with_capacity(20);
-        let n = kind.holds(20);
-        assert_eq!(s.try_send_many(&mut batch).unwrap_or(0), n);
-        assert_eq!(r.drain_into(&mut got), n);
-        thread::scope(|scope| {
-            scope.spawn(|| assert_eq!(s.send_many(&mut batch), Ok(())));
-            while got.len() < 20 {
-                assert!(r.recv_batch(&mut got, 20, Duration::from_millis(1)).is_ok());
-            }
-        });
-        assert!(got.iter().map(|message| message[9]).eq(0..20));
-    });
-    life.expect("a thread").join().expect("no panic");
 }
 
 /// A batch is one that its owner keeps: memory that it had is its own afterwards.

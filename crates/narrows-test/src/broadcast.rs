@@ -4,6 +4,7 @@ use crate::actor::{Actor, Host};
 use crate::deadline::times;
 use crate::hand::{Bell, Hand, poll};
 use crate::load::Ledger;
+use crate::receiving::{LONG, WAYS, Way};
 use narrows::broadcast::{Lag, Receiver, Start, channel};
 use narrows::{RecvError, RecvTimeoutError, Select, SendError, SendTimeoutError, TryRecvError, TrySendError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,25 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A way of receiving.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    Blocked,
-    Timed,
-    Selected,
-    Macro,
-    OnPool,
-    OnTokio,
-    SelectAwaited,
-}
-
-const WAYS: [Way; 7] =
-    [Way::Blocked, Way::Timed, Way::Selected, Way::Macro, Way::OnPool, Way::OnTokio, Way::SelectAwaited];
-
-const LONG: Duration = Duration::from_secs(3600);
-
 impl Way {
-    async fn recv<T: Clone + Send + Sync + 'static>(self, r: &Receiver<T>) -> Result<T, RecvError> {
+    async fn recv_broadcast<T: Clone + Send + Sync + 'static>(self, r: &Receiver<T>) -> Result<T, RecvError> {
         match self {
             Way::Blocked => r.recv(),
             Way::Timed => r.recv_timeout(LONG).map_err(|why| {
@@ -58,15 +42,10 @@ impl Way {
     }
 
     /// Receives until the end.
-    fn spawn<T: Clone + Send + Sync + 'static>(self, r: Receiver<T>) -> Actor<Vec<T>> {
-        let host = match self {
-            Way::Blocked | Way::Timed | Way::Selected | Way::Macro => Host::Thread,
-            Way::OnPool => Host::Pool,
-            Way::OnTokio | Way::SelectAwaited => Host::Tokio,
-        };
-        host.spawn(async move {
+    fn spawn_broadcasts<T: Clone + Send + Sync + 'static>(self, r: Receiver<T>) -> Actor<Vec<T>> {
+        self.host().spawn(async move {
             let mut got = Vec::new();
-            while let Ok(message) = self.recv(&r).await {
+            while let Ok(message) = self.recv_broadcast(&r).await {
                 got.push(message);
             }
             assert_eq!(r.try_recv().err(), Some(TryRecvError::Disconnected));
@@ -87,7 +66,11 @@ pub fn rule_01_every_receiver_sees_every_broadcast() {
         for capacity in [1, 2, 32] {
             let ledger = Ledger::new(100);
             let (s, r) = channel(capacity);
-            let receivers = [way.spawn(r.clone()), way.spawn(s.subscribe(Start::Oldest, Lag::Wait)), way.spawn(r)];
+            let receivers = [
+                way.spawn_broadcasts(r.clone()),
+                way.spawn_broadcasts(s.subscribe(Start::Oldest, Lag::Wait)),
+                way.spawn_broadcasts(r),
+            ];
             if capacity == 2 {
                 receivers.iter().for_each(Actor::until_waiting);
             }
@@ -114,7 +97,7 @@ pub fn rule_01_a_shared_receiver_shares_its_broadcasts() {
             let r = r.clone();
             Host::Thread.spawn(async move {
                 let mut got = Vec::new();
-                while let Ok(message) = way.recv(&r).await {
+                while let Ok(message) = way.recv_broadcast(&r).await {
                     got.push(message);
                 }
                 got
@@ -135,7 +118,7 @@ pub fn rule_02_all_receivers_see_broadcasts_in_one_order() {
     let n = times(1000);
     for capacity in [1, 16] {
         let (s, r) = channel(capacity);
-        let receivers = [Way::Blocked, Way::OnPool, Way::OnTokio].map(|way| way.spawn(r.clone()));
+        let receivers = [Way::Blocked, Way::OnPool, Way::OnTokio].map(|way| way.spawn_broadcasts(r.clone()));
         drop(r);
         let senders = [0, 1, 2].map(|sender| {
             let s = s.clone();
@@ -214,7 +197,7 @@ pub fn rule_06_receivers_hear_that_no_broadcast_comes() {
         let (s, r) = channel(2);
         s.send(1).expect("it is open");
         let other = s.clone();
-        let receivers = [way.spawn(r.clone()), way.spawn(r)];
+        let receivers = [way.spawn_broadcasts(r.clone()), way.spawn_broadcasts(r)];
         receivers.iter().for_each(Actor::until_waiting);
         drop(s);
         other.send(2).expect("it is open");
@@ -266,7 +249,7 @@ pub fn rule_07_broadcasts_are_closed_by_either_end() {
     for by_sender in [true, false] {
         for way in WAYS {
             let (s, r) = channel::<u8>(1);
-            let receiver = way.spawn(r.clone());
+            let receiver = way.spawn_broadcasts(r.clone());
             receiver.until_waiting();
             assert!(if by_sender { s.close() } else { r.close() });
             assert!(!s.close() && !r.close() && s.is_closed() && r.is_closed());
@@ -545,7 +528,7 @@ pub fn pitfall_22_receivers_go_while_broadcasts_are_sent() {
             })
         });
         let sender = Host::Thread.spawn(async move { (0..n).filter(|n| s.send(*n).is_ok()).count() });
-        let got = Way::Blocked.spawn(r).join();
+        let got = Way::Blocked.spawn_broadcasts(r).join();
         goers.into_iter().for_each(Actor::join);
         assert_eq!(sender.join(), n);
         assert_eq!(got, (0..n).collect::<Vec<_>>());

@@ -1,6 +1,7 @@
 //! Nothing may hang: runs a piece of a test on a thread of its own, and fails with a message when time is up.
 
 use crate::kind::Kind;
+#[cfg(feature = "suite")]
 use crate::way::Way;
 use std::any::Any;
 use std::sync::mpsc;
@@ -59,6 +60,7 @@ pub fn on_kinds(kinds: &[Kind], rule: fn(Kind)) {
 }
 
 /// The same, one way of running operations.
+#[cfg(feature = "suite")]
 pub fn on_kinds_by(way: &'static Way, kinds: &[Kind], rule: fn(Kind, &'static Way)) {
     each(kinds, |&kind| (format!("{kind}, {}", way.name), move || rule(kind, way)));
 }

@@ -4,6 +4,7 @@ use crate::actor::{Actor, Host};
 use crate::deadline::{times, until};
 use crate::hand::{Bell, Hand, poll};
 use crate::load::Ledger;
+use crate::receiving::{LONG, WAYS, Way};
 use narrows::arm::Arm;
 use narrows::{RecvError, RecvTimeoutError, Select, SelectedOperation, Sender, TryRecvError, fan_in, priority};
 use std::future::Future;
@@ -95,24 +96,8 @@ lanes!(fan_in, |n| {
     (senders, r)
 });
 
-/// A way of receiving.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    Blocked,
-    Timed,
-    Selected,
-    Macro,
-    OnPool,
-    OnTokio,
-    SelectAwaited,
-}
-
-const WAYS: [Way; 7] =
-    [Way::Blocked, Way::Timed, Way::Selected, Way::Macro, Way::OnPool, Way::OnTokio, Way::SelectAwaited];
-const LONG: Duration = Duration::from_secs(3600);
-
 impl Way {
-    async fn recv<T, R: Lanes<T>>(self, r: &mut R) -> Received<T> {
+    async fn recv_lanes<T, R: Lanes<T>>(self, r: &mut R) -> Received<T> {
         match self {
             Way::Blocked => r.recv(),
             Way::Timed => r.recv_timeout(LONG).map_err(|why| {
@@ -134,16 +119,8 @@ impl Way {
         }
     }
 
-    fn host(self) -> Host {
-        match self {
-            Way::Blocked | Way::Timed | Way::Selected | Way::Macro => Host::Thread,
-            Way::OnPool => Host::Pool,
-            Way::OnTokio | Way::SelectAwaited => Host::Tokio,
-        }
-    }
-
-    fn spawn<T: Send + 'static, R: Lanes<T>>(self, mut r: R) -> Actor<(Received<T>, R)> {
-        self.host().spawn(async move { (self.recv(&mut r).await, r) })
+    fn spawn_lanes<T: Send + 'static, R: Lanes<T>>(self, mut r: R) -> Actor<(Received<T>, R)> {
+        self.host().spawn(async move { (self.recv_lanes(&mut r).await, r) })
     }
 }
 
@@ -161,7 +138,7 @@ fn every_message_arrives<R: Lanes<crate::load::Load>>() {
             .collect();
         let reader = way.host().spawn(async move {
             let mut next = [0; 4];
-            while let Ok(load) = way.recv(&mut r).await {
+            while let Ok(load) = way.recv_lanes(&mut r).await {
                 let (lane, i) = (load.number() / EACH, load.number() % EACH);
                 let next = &mut next[usize::try_from(lane).expect("a lane")];
                 assert_eq!(*next, i, "{way:?}: in order within a lane");
@@ -229,7 +206,7 @@ fn ends<R: Lanes<crate::load::Load>>() {
     drop(senders);
     for way in WAYS {
         let (senders, r) = R::make(2);
-        let receiver = way.spawn(r);
+        let receiver = way.spawn_lanes(r);
         receiver.until_waiting();
         drop(senders);
         assert!(receiver.join().0.is_err(), "{way:?}");
@@ -270,7 +247,7 @@ fn wakes<R: Lanes<u32>>() {
     for way in WAYS {
         let (mut senders, mut r) = R::make(3);
         for lane in [2, 0, 1] {
-            let receiver = way.spawn(r);
+            let receiver = way.spawn_lanes(r);
             receiver.until_waiting();
             assert_eq!(senders[lane].send(7), Ok(()));
             let received;
@@ -279,7 +256,7 @@ fn wakes<R: Lanes<u32>>() {
         }
         // A lane at its end looks ready for ever, and is not to keep the receiver awake.
         drop(senders.remove(0));
-        let receiver = way.spawn(r);
+        let receiver = way.spawn_lanes(r);
         receiver.until_waiting();
         assert_eq!(senders[1].send(8), Ok(()));
         assert_eq!(receiver.join().0, Ok(8), "{way:?}");

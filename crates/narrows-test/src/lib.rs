@@ -34,7 +34,7 @@ pub mod cancelling;
 pub mod choosing;
 #[cfg(feature = "suite")]
 pub mod closing;
-#[cfg(feature = "suite")]
+#[cfg(feature = "kinds")]
 pub mod deadline;
 #[cfg(feature = "suite")]
 pub mod delivery;
@@ -54,7 +54,7 @@ pub mod governed;
 pub mod hand;
 #[cfg(feature = "suite")]
 pub mod histories;
-#[cfg(feature = "suite")]
+#[cfg(feature = "kinds")]
 pub mod kind;
 #[cfg(feature = "suite")]
 pub mod lagging;
@@ -77,10 +77,14 @@ pub mod pitfalls;
 #[cfg(feature = "suite")]
 pub mod priority;
 #[cfg(feature = "suite")]
+mod receiving;
+#[cfg(feature = "suite")]
 pub mod selected;
 #[cfg(feature = "suite")]
 pub mod selecting;
-#[cfg(feature = "suite")]
+#[cfg(feature = "kinds")]
+pub mod small_stack;
+#[cfg(feature = "kinds")]
 pub mod stamp;
 #[cfg(feature = "suite")]
 pub mod stress;

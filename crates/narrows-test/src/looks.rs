@@ -151,24 +151,6 @@ pub fn rule_07_a_value_that_races_with_close_is_seen_or_returned() {
     }
 }
 
-/// Values of 64 KiB, by a thread with a stack of 512.
-#[expect(clippy::large_stack_arrays, reason = "that is what is tried")]
-pub fn rule_19_large_watched_values_work_on_a_small_stack() {
-    let work = || {
-        let (s, r) = channel([0_u8; 1 << 16]);
-        assert!(s.send([1; 1 << 16]).is_ok());
-        let look = r.borrow();
-        assert!(s.send([2; 1 << 16]).is_ok());
-        assert!(s.replace([3; 1 << 16]).is_ok_and(|old| old[9] == 2));
-        assert!(s.update(|value| Some(*value)).is_ok());
-        assert_eq!((look[9], r.wait_for(|value| value[9] == 3).map(|value| value[8])), (1, Ok(3)));
-    };
-    // An optimized build, which copies less, is asked for what was promised.
-    let stack = if cfg!(debug_assertions) { 2 << 20 } else { 512 << 10 };
-    let thread = thread::Builder::new().stack_size(stack).spawn(work);
-    thread.expect("a thread").join().expect("no panic");
-}
-
 /// Handles are shared and sent if their values are, caught across a panic, shown without a value; futures may be moved.
 pub fn rule_20_a_watch_is_as_shared_as_its_values() {
     /// It can be shared, but not shown.

@@ -9,14 +9,10 @@ use crate::traffic::number;
 use crate::way::Way;
 use narrows::{RecvError, SendError, TryRecvError};
 use std::fmt::Debug;
-use std::future::Future;
-use std::mem;
 use std::num::NonZeroU8;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
 use std::thread;
 
 /// A message of one mebibyte in a box: the box moves, its content stays where it is.
@@ -30,74 +26,6 @@ pub fn rule_19_a_box_moves_its_pointer(kind: Kind, way: &'static Way) {
     assert!(sender.join());
     assert_eq!(std::ptr::from_ref(&*got).addr(), address);
     assert_eq!((got[0], got[1 << 19]), (7, 7));
-}
-
-/// A message of 64 KiB. Without optimization every hand-over within a function is a copy, in any library, so that
-/// messages are an eighth there; what the storage would need stays far more than the stack.
-const LARGE: usize = if cfg!(debug_assertions) { 8 << 10 } else { 64 << 10 };
-
-/// On a stack of 512 KiB: messages of 64 KiB, in channels that would hold far more than the stack.
-/// (Pitfall 14: crossbeam 920, 1146; std 102246.)
-pub fn rule_19_large_messages_work_on_a_small_stack(kind: Kind) {
-    let small = || thread::Builder::new().stack_size(512 << 10);
-    let life = small().spawn(move || {
-        let (s, r) = kind.pair::<[u8; LARGE]>();
-        let inside = kind.holds(100);
-        for _ in 0..inside {
-            assert!(s.send([3; LARGE]).is_ok());
-        }
-        for _ in 0..inside {
-            assert!(matches!(&r.recv(), Ok(message) if message[9] == 3));
-        }
-        let sender = small().spawn(move || s.send([4; LARGE]).is_ok()).expect("a thread");
-        assert!(matches!(&r.recv(), Ok(message) if message[9] == 4));
-        assert!(sender.join().expect("no panic"));
-    });
-    life.expect("a thread").join().expect("no panic");
-    let tries = small().spawn(move || {
-        let (s, r) = kind.pair::<[u8; LARGE]>();
-        let inside = kind.holds(100);
-        for _ in 0..inside {
-            assert!(s.try_send([5; LARGE]).is_ok());
-        }
-        if s.capacity() == Some(inside) {
-            assert!(s.try_send([6; LARGE]).is_err_and(|error| error.into_inner()[9] == 6));
-        }
-        for _ in 0..inside {
-            assert!(matches!(&r.try_recv(), Ok(message) if message[9] == 5));
-        }
-        assert!(r.try_recv().is_err());
-    });
-    tries.expect("a thread").join().expect("no panic");
-    let polls = small().spawn(move || {
-        let (s, r) = kind.pair::<[u8; LARGE]>();
-        let mut context = Context::from_waker(Waker::noop());
-        let mut send = pin!(s.send_async([7; LARGE]));
-        let sent = send.as_mut().poll(&mut context).is_ready();
-        assert!(matches!(pin!(r.recv_async()).poll(&mut context), Poll::Ready(Ok(message)) if message[9] == 7));
-        assert!(sent || send.poll(&mut context).is_ready());
-    });
-    polls.expect("a thread").join().expect("no panic");
-    let waits = small().spawn(move || {
-        let mut context = Context::from_waker(Waker::noop());
-        for end in 0..3 {
-            let (s, r) = kind.pair::<[u8; LARGE]>();
-            if kind.capacity().is_none_or(|capacity| capacity > 100) {
-                return;
-            }
-            kind.fill(&s, |_| [8; LARGE]);
-            let mut send = Box::pin(s.send_async([9; LARGE]));
-            assert!(send.as_mut().poll(&mut context).is_pending());
-            match end {
-                0 => assert!(r.try_recv().is_ok()),
-                1 => assert!(r.close()),
-                _ => drop(mem::replace(&mut send, Box::pin(s.send_async([10; LARGE])))),
-            }
-            let polled = send.as_mut().poll(&mut context);
-            assert_eq!(polled.map(|sent| sent.is_ok()), [Poll::Ready(true), Poll::Ready(false), Poll::Pending][end]);
-        }
-    });
-    waits.expect("a thread").join().expect("no panic");
 }
 
 fn carries<T: Send + PartialEq + Debug + Clone + 'static>(kind: Kind, way: &'static Way, of: fn(usize) -> T) {

@@ -3,29 +3,13 @@
 use crate::actor::{Actor, Host};
 use crate::deadline::{times, until};
 use crate::hand::{Bell, Hand, poll};
+use crate::receiving::{LONG, WAYS, Way};
 use narrows::watch::{Receiver, Ref, channel};
 use narrows::{RecvError, RecvTimeoutError, Select, SendError, TryRecvError};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// A way of waiting for a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    Blocked,
-    Timed,
-    Selected,
-    Macro,
-    OnPool,
-    OnTokio,
-    SelectAwaited,
-}
-
-const WAYS: [Way; 7] =
-    [Way::Blocked, Way::Timed, Way::Selected, Way::Macro, Way::OnPool, Way::OnTokio, Way::SelectAwaited];
-
-const LONG: Duration = Duration::from_secs(3600);
 
 impl Way {
     async fn changed<T: Send + Sync>(self, r: &Receiver<T>) -> Result<(), RecvError> {
@@ -68,14 +52,6 @@ impl Way {
                 }
                 self.changed(r).await?;
             },
-        }
-    }
-
-    fn host(self) -> Host {
-        match self {
-            Way::Blocked | Way::Timed | Way::Selected | Way::Macro => Host::Thread,
-            Way::OnPool => Host::Pool,
-            Way::OnTokio | Way::SelectAwaited => Host::Tokio,
         }
     }
 

@@ -3,10 +3,10 @@
 use narrows_test::{every_kind, once};
 
 every_kind! {
-    memory::rule_19_large_messages_work_on_a_small_stack: EVERY;
-    batch_memory::rule_19_large_batches_work_on_a_small_stack: EVERY;
+    small_stack::rule_19_large_messages_work_on_a_small_stack: EVERY;
+    small_stack::rule_19_large_batches_work_on_a_small_stack: EVERY;
 }
 
 once! {
-    looks::rule_19_large_watched_values_work_on_a_small_stack;
+    small_stack::rule_19_large_watched_values_work_on_a_small_stack;
 }
