@@ -23,36 +23,24 @@ pub(crate) enum Harness {
     Tsan,
 }
 
-/// Which tests: a package, some of its test programs, and what their names have in common.
+/// Which tests: a package, some of its test programs, and perhaps one test of them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Tests {
     package: String,
-    /// `lib` is the library with its unit tests. None named means all of them.
+    /// `lib` is the library with its unit tests.
     programs: Vec<String>,
-    names: Names,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Names {
-    All,
-    With(String),
-    /// The one test of that name, the path to it included.
-    Whole(String),
+    /// The whole name, the path to it included. `None` means all tests.
+    name: Option<String>,
 }
 
 impl Tests {
-    /// The tests of some programs, or those of them that have `part` in their names.
-    fn new(package: &str, programs: &[&str], part: Option<&str>) -> Self {
+    fn all(package: &str, programs: &[&str]) -> Self {
         let programs = programs.iter().map(|&name| name.to_owned()).collect();
-        let names = part.map_or(Names::All, |part| Names::With(part.to_owned()));
-        Self { package: package.to_owned(), programs, names }
+        Self { package: package.to_owned(), programs, name: None }
     }
 
-    /// One test of one program.
     pub(crate) fn one(package: &str, program: &str, name: &str) -> Self {
-        let mut tests = Self::new(package, &[program], None);
-        tests.names = Names::Whole(name.to_owned());
-        tests
+        Self { name: Some(name.to_owned()), ..Self::all(package, &[program]) }
     }
 }
 
@@ -69,14 +57,14 @@ impl Harness {
         })
     }
 
-    /// The tests of its layer, or those of them that have `part` in their names.
-    pub(crate) fn tests(self, part: Option<&str>) -> Tests {
+    /// The tests of its layer.
+    pub(crate) fn tests(self) -> Tests {
         match self {
             // What is private to the crate is modelled beside its code.
-            Self::Loom => Tests::new("narrows", &["lib", "model"], part),
-            Self::Shuttle => Tests::new("narrows", &["model"], part),
-            Self::Miri => Tests::new("narrows", &["miri"], part),
-            Self::Plain | Self::Leak | Self::Tsan => Tests::new("narrows-test", &[], part),
+            Self::Loom => Tests::all("narrows", &["lib", "model"]),
+            Self::Shuttle => Tests::all("narrows", &["model"]),
+            Self::Miri => Tests::all("narrows", &["miri"]),
+            Self::Plain | Self::Leak | Self::Tsan => Tests::all("narrows-test", &["stress"]),
         }
     }
 
@@ -109,10 +97,6 @@ impl Harness {
                 "trace" => cmd.args(["--test", "trace", "--features", "trace"]),
                 program => cmd.args(["--test", program]),
             };
-        }
-        if tests.programs.is_empty() {
-            // Documentation tests are left out: they would need the flags a second time.
-            cmd = cmd.args(["--tests"]);
         }
         let flags = |cmd: Cmd, flags: &str| cmd.env("RUSTFLAGS", flags);
         match self {
@@ -158,18 +142,21 @@ impl Harness {
 
     pub(crate) fn run(self, ws: &Workspace, depth: Depth, tests: &Tests) -> Cmd {
         let cmd = self.cargo_test(ws, depth, tests);
-        match &tests.names {
-            Names::All => cmd.args(["--", "--show-output"]),
-            Names::With(part) => cmd.args([part.as_str(), "--", "--show-output"]),
+        match &tests.name {
+            None => cmd.args(["--", "--show-output"]),
             // The name is then printed before the test begins, so that a crash can be told from it.
-            Names::Whole(name) => cmd.args([name.as_str(), "--", "--exact", "--show-output", "--test-threads=1"]),
+            Some(name) => cmd.args([name.as_str(), "--", "--exact", "--show-output", "--test-threads=1"]),
         }
     }
 }
 
-/// Optimized, or the models take ten times as long; but our assertions stay on.
+/// The checker optimized, or the models take ten times as long. What is modelled is not: it is a small part of their time, and
+/// building it optimized took 100 s as against 20. Our assertions stay on.
 fn as_model(cmd: Cmd) -> Cmd {
-    cmd.args(["--release"]).env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true")
+    cmd.args(["--release", "--config", "profile.release.opt-level=0"])
+        .args(["--config", "profile.release.package.\"*\".opt-level=3"])
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
+        .env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true")
 }
 
 fn no_nightly() -> Option<String> {

@@ -57,6 +57,6 @@ fn run(args: &Args) -> anyhow::Result<bool> {
         Verb::Tidy => layers::run(&ws, Depth::Ci, &named(&["tidy"])),
         Verb::Models => layers::run(&ws, Depth::Ci, &named(&["loom", "shuttle"])),
         Verb::Bench => bench::run(&ws, &args.words),
-        Verb::Defects => layers::run(&ws, Depth::Ci, &named(&["defects"])),
+        Verb::Defects => layers::run(&ws, Depth::Deep, &named(&["defects"])),
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn shuttle(ws: &Workspace, depth: Depth) -> Result<Outcome> {
 }
 
 fn run(harness: Harness, ws: &Workspace, depth: Depth) -> Result<Outcome> {
-    let tests = harness.tests(None);
+    let tests = harness.tests();
     let built = harness.build(ws, depth, &tests).run()?;
     if !built.ok {
         return Ok(Outcome::Failed("the models do not build".to_owned()));

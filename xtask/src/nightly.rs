@@ -17,31 +17,25 @@ pub(crate) fn miri(ws: &Workspace, depth: Depth) -> Result<Outcome> {
         return Ok(Outcome::NotRun("miri cannot build its standard library here".to_owned()));
     }
     let seeds = depth.miri_seeds();
-    run(Harness::Miri, ws, depth, None, |tests| format!("{} tests with {seeds} seeds each", tests / seeds))
+    run(Harness::Miri, ws, depth, |tests| format!("{} tests with {seeds} seeds each", tests / seeds))
 }
 
 pub(crate) fn leak(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     if let Some(why) = Harness::Leak.missing() {
         return Ok(Outcome::NotRun(why));
     }
-    run(Harness::Leak, ws, depth, Some("stress"), |tests| format!("{tests} tests"))
+    run(Harness::Leak, ws, depth, |tests| format!("{tests} tests"))
 }
 
 pub(crate) fn tsan(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     if let Some(why) = Harness::Tsan.missing() {
         return Ok(Outcome::NotRun(why));
     }
-    run(Harness::Tsan, ws, depth, Some("stress"), |tests| format!("{tests} tests"))
+    run(Harness::Tsan, ws, depth, |tests| format!("{tests} tests"))
 }
 
-fn run(
-    harness: Harness,
-    ws: &Workspace,
-    depth: Depth,
-    filter: Option<&str>,
-    note: impl Fn(u64) -> String,
-) -> Result<Outcome> {
-    let tests = harness.tests(filter);
+fn run(harness: Harness, ws: &Workspace, depth: Depth, note: impl Fn(u64) -> String) -> Result<Outcome> {
+    let tests = harness.tests();
     if !harness.build(ws, depth, &tests).run()?.ok {
         return Ok(Outcome::Failed("the tests do not build".to_owned()));
     }

@@ -1,5 +1,6 @@
 //! Seeded defects: each is planted in a copy of the sources, and the check it names must turn red.
 //! Invariant: a check is green on the same copy without the patch, so red is the patch's doing.
+//! Invariant: a patch that is left to `deep` still applies.
 
 mod patch;
 #[cfg(test)]
@@ -9,7 +10,7 @@ mod tree;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::layers::{Depth, Outcome};
 use crate::output::{first_failure, passed};
@@ -53,8 +54,8 @@ struct Row {
     took: Duration,
 }
 
-pub(crate) fn layer(ws: &Workspace, _: Depth) -> Result<Outcome> {
-    let rows = run(ws)?;
+pub(crate) fn layer(ws: &Workspace, depth: Depth) -> Result<Outcome> {
+    let (rows, left) = run(ws, depth)?;
     show(&rows);
     let count = |is: fn(&Verdict) -> bool| rows.iter().filter(|row| is(&row.verdict)).count();
     let caught = count(|verdict| matches!(verdict, Verdict::Caught(_)));
@@ -65,14 +66,24 @@ pub(crate) fn layer(ws: &Workspace, _: Depth) -> Result<Outcome> {
         Outcome::Failed(format!("{} of {} escaped", rows.len() - caught - not_run, rows.len()))
     } else if not_run > 0 {
         Outcome::NotRun(format!("{not_run} of {}; the others were caught", rows.len()))
+    } else if left > 0 {
+        Outcome::Ok(format!("{caught} of {} caught; {left} more are left to `deep`", rows.len()))
     } else {
         Outcome::Ok(format!("{caught} of {} caught", rows.len()))
     })
 }
 
-fn run(ws: &Workspace) -> Result<Vec<Row>> {
-    let defects = Defect::load_all(&ws.root.join("xtask/defects"))?;
+/// What became of the defects, and how many were left to `deep`.
+fn run(ws: &Workspace, depth: Depth) -> Result<(Vec<Row>, usize)> {
+    let mut defects = Defect::load_all(&ws.root.join("xtask/defects"))?;
     let tree = Tree::new(ws)?;
+    let mut left = 0;
+    if depth == Depth::Ci {
+        for defect in defects.extract_if(.., |defect| defect.only_deep) {
+            tree.would_apply(&defect.path).with_context(|| format!("{} no longer applies", defect.name))?;
+            left += 1;
+        }
+    }
     let mut without: HashMap<&Check, Run> = HashMap::new();
     for check in defects.iter().map(|defect| &defect.check) {
         if !without.contains_key(check) {
@@ -103,7 +114,7 @@ fn run(ws: &Workspace) -> Result<Vec<Row>> {
             took: began.elapsed(),
         });
     }
-    Ok(rows)
+    Ok((rows, left))
 }
 
 fn plant(tree: &Tree, defect: &Defect) -> Result<Verdict> {

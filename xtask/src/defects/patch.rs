@@ -23,6 +23,8 @@ pub(crate) struct Defect {
     pub(crate) check: Check,
     /// What the red run must print, so that it is red for the right reason.
     pub(crate) says: String,
+    /// Planted by `deep` alone.
+    pub(crate) only_deep: bool,
 }
 
 impl Check {
@@ -47,7 +49,12 @@ impl Defect {
         let check = Check::parse(value("catches").context("the head has no `# catches: CHECK`")?)?;
         ensure!(text.contains("\n--- a/") && text.contains("\n+++ b/"), "holds no unified diff");
         let says = value("says").context("the head has no `# says: WORDS`")?.to_owned();
-        Ok(Self { name: stem.into_owned(), path: path.to_owned(), check, says })
+        let only_deep = match value("only") {
+            None => false,
+            Some("deep") => true,
+            Some(other) => bail!("`only` reads deep, not `{other}`"),
+        };
+        Ok(Self { name: stem.into_owned(), path: path.to_owned(), check, says, only_deep })
     }
 
     /// Every patch of a folder, by name.
@@ -90,6 +97,9 @@ mod tests {
         assert_eq!(defect.check.harness, Harness::Leak);
         assert_eq!(defect.check.tests, Tests::one("narrows-test", "stress", "drop"));
         assert_eq!(defect.says, "LeakSanitizer");
+        assert!(!defect.only_deep);
+        let deep = format!("{}# only: deep\n\n", head.trim_end_matches('\n').to_owned() + "\n");
+        assert!(parse(&deep).unwrap().only_deep);
     }
 
     #[test]
@@ -103,6 +113,7 @@ mod tests {
             "# defect: leak\n# catches: loom c\n# says: x\n\n",
             "# defect: leak\n# catches: loom a c\n# says: x\n\n",
             "# defect: leak\n# catches: loom a/b c d\n# says: x\n\n",
+            "# defect: leak\n# catches: loom a/b c\n# says: x\n# only: nights\n\n",
         ] {
             assert!(parse(head).is_err(), "{head}");
         }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Row, Verdict, run};
+use crate::layers::Depth;
 use crate::shell::Cmd;
 use crate::workspace::Workspace;
 
@@ -15,8 +16,8 @@ const TESTS: &str = "#[test]\nfn sum_adds() {\n    assert_eq!(toy::sum(2, 1), 3)
 struct Toy(PathBuf);
 
 impl Toy {
-    fn new() -> Self {
-        let root = std::env::temp_dir().join(format!("xtask-toy-{}", std::process::id()));
+    fn new(name: &str) -> Self {
+        let root = std::env::temp_dir().join(format!("xtask-toy-{name}-{}", std::process::id()));
         let toy = Self(root);
         toy.write("Cargo.toml", "[package]\nname = \"toy\"\nedition = \"2024\"\n\n[workspace]\n");
         toy.write("src/lib.rs", LIBRARY);
@@ -35,7 +36,11 @@ impl Toy {
 
     /// A defect that replaces the second line of the library.
     fn plant(&self, name: &str, catches: &str, was: &str, now: &str) {
-        let head = format!("# defect: {name}\n# catches: {catches}\n# says: assertion\n\n");
+        self.plant_with(name, &format!("# catches: {catches}\n# says: assertion\n"), was, now);
+    }
+
+    fn plant_with(&self, name: &str, head: &str, was: &str, now: &str) {
+        let head = format!("# defect: {name}\n{head}\n");
         let hunk = format!("@@ -1,3 +1,3 @@\n pub fn sum(a: u32, b: u32) -> u32 {{\n-{was}\n+{now}\n }}\n");
         let body = format!("--- a/src/lib.rs\n+++ b/src/lib.rs\n{hunk}");
         self.write(&format!("xtask/defects/{name}.patch"), &(head + &body));
@@ -65,7 +70,7 @@ fn escaped(rows: &[Row], defect: &str, why: &str) {
 
 #[test]
 fn only_a_defect_that_turns_its_check_red_is_caught() {
-    let toy = Toy::new();
+    let toy = Toy::new("all");
     let (was, sums) = ("    a + b", "test toy/sums sum_adds");
     toy.plant("caught", sums, was, "    a - b");
     toy.plant("harmless", sums, was, "    b + a");
@@ -76,8 +81,8 @@ fn only_a_defect_that_turns_its_check_red_is_caught() {
     toy.plant("other-words", sums, was, "    panic!(\"{}\", a - b)");
     let ws = toy.workspace();
 
-    let rows = run(&ws).unwrap();
-    assert_eq!(rows.len(), 7);
+    let (rows, left) = run(&ws, Depth::Ci).unwrap();
+    assert_eq!((rows.len(), left), (7, 0));
     assert_eq!(verdict(&rows, "caught"), &Verdict::Caught("sum_adds".to_owned()));
     escaped(&rows, "harmless", "green with it");
     escaped(&rows, "stale", "no longer applies");
@@ -90,6 +95,19 @@ fn only_a_defect_that_turns_its_check_red_is_caught() {
     assert_eq!(fs::read_to_string(copy.join("src/lib.rs")).unwrap(), LIBRARY);
     assert_eq!(fs::read_to_string(ws.root.join("src/lib.rs")).unwrap(), LIBRARY);
     assert!(is_built_apart(&ws.target));
+}
+
+#[test]
+fn what_is_left_to_deep_must_still_apply() {
+    let toy = Toy::new("deep");
+    let head = "# catches: test toy/sums sum_adds\n# says: assertion\n# only: deep\n";
+    toy.plant_with("dear", head, "    a + b", "    a - b");
+    let (rows, left) = run(&toy.workspace(), Depth::Ci).unwrap();
+    assert_eq!((rows.len(), left), (0, 1));
+    let (rows, left) = run(&toy.workspace(), Depth::Deep).unwrap();
+    assert_eq!((verdict(&rows, "dear"), left), (&Verdict::Caught("sum_adds".to_owned()), 0));
+    toy.plant_with("stale", head, "    a * b", "    a - b");
+    assert!(run(&toy.workspace(), Depth::Ci).is_err());
 }
 
 /// What is built from planted sources must not pass for what is built from the original.

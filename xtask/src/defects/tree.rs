@@ -12,11 +12,6 @@ use anyhow::{Context, Result, ensure};
 use crate::shell::Cmd;
 use crate::workspace::Workspace;
 
-/// What is planted is built for one run of a second or so. Optimized, that build took 18 s, as against 2 to 4; but what it
-/// stands on, a checker foremost, is built once and works hard.
-const CONFIG: &str = "[profile.release]\nopt-level = 0\ndebug = false\n\n\
-    [profile.release.package.\"*\"]\nopt-level = 3\n";
-
 pub(crate) struct Tree {
     original: PathBuf,
     files: Vec<String>,
@@ -27,10 +22,6 @@ impl Tree {
     pub(crate) fn new(ws: &Workspace) -> Result<Self> {
         let folder = ws.target.join("defects");
         let root = folder.join("tree");
-        // Cargo asks the folders above a workspace too how to build it.
-        let config = folder.join(".cargo");
-        fs::create_dir_all(&config).with_context(|| format!("make {}", config.display()))?;
-        fs::write(config.join("config.toml"), CONFIG)?;
         let copy = Workspace { root, target: folder };
         let tree = Self { original: ws.root.clone(), files: ws.sources()?, copy };
         tree.restore()?;
@@ -55,8 +46,18 @@ impl Tree {
 
     /// Applies a patch whole, or changes nothing and says why not.
     pub(crate) fn apply(&self, patch: &Path) -> Result<()> {
+        self.git_apply(patch, &[])
+    }
+
+    /// Whether it would, and why not.
+    pub(crate) fn would_apply(&self, patch: &Path) -> Result<()> {
+        self.git_apply(patch, &["--check"])
+    }
+
+    fn git_apply(&self, patch: &Path, how: &[&str]) -> Result<()> {
         let above = self.copy.root.parent().context("the copy lies in no folder")?;
         let applied = Cmd::new("git", ["apply", "--whitespace=nowarn"])
+            .args(how.iter().copied())
             .args([&*patch.to_string_lossy()])
             // Or git finds the repository around the copy, and skips paths outside its folder.
             .env("GIT_CEILING_DIRECTORIES", above.canonicalize()?)

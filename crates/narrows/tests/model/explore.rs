@@ -26,12 +26,17 @@ thread_local! {
 
 /// Runs `body` in every interleaving within the bound (`LOOM_MAX_PREEMPTIONS`, or 2).
 pub(crate) fn explore(name: &str, floor: usize, body: impl Fn() + Send + Sync + 'static) {
+    explore_within(0, name, floor, body);
+}
+
+/// The same with so many preemptions less: of what would take minutes, and with one less takes seconds.
+pub(crate) fn explore_within(less: usize, name: &str, floor: usize, body: impl Fn() + Send + Sync + 'static) {
     let executions = Arc::new(AtomicUsize::new(0));
     let body = Arc::new(body);
     for first in 0..3 {
         let (counter, body) = (executions.clone(), body.clone());
         let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = builder.preemption_bound.or(Some(2));
+        builder.preemption_bound = Some(builder.preemption_bound.unwrap_or(2) - less);
         builder.max_branches = 20_000;
         FIRST.set(first);
         builder.check(move || {

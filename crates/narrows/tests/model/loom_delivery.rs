@@ -10,7 +10,7 @@ use narrows::{TryRecvError, TrySendError};
 
 use crate::{
     channel,
-    explore::{explore, spawn, spawn_twin, turn},
+    explore::{explore, explore_within, spawn, spawn_twin, turn},
 };
 
 /// Rules 1, 2, 9: one sender, one receiver, then the end.
@@ -75,7 +75,8 @@ fn timed_send_meets_room() {
 
 /// Rules 1, 9: two senders; the second waits for a place where there is one.
 pub(crate) fn two_senders(name: &str, bound: Option<usize>, floor: usize) {
-    explore(name, floor, move || {
+    let less = usize::from(bound == Some(0));
+    explore_within(less, name, floor, move || {
         let (s, r) = channel(bound);
         let other = s.clone();
         let senders = [spawn(move || s.send(1).unwrap()), spawn_twin(move || other.send(2).unwrap())];
@@ -90,7 +91,7 @@ pub(crate) fn two_senders(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn two_senders_0() {
-    two_senders("two_senders_0", Some(0), 434_000);
+    two_senders("two_senders_0", Some(0), 15_000);
 }
 
 #[test]
@@ -105,7 +106,8 @@ fn two_senders_unbounded() {
 
 /// Rules 1, 9: two receivers that both wait are both woken.
 pub(crate) fn two_receivers(name: &str, bound: Option<usize>, floor: usize) {
-    explore(name, floor, move || {
+    let less = usize::from(matches!(bound, Some(0 | 2)));
+    explore_within(less, name, floor, move || {
         let (s, r) = channel(bound);
         let other = r.clone();
         let receivers = [spawn(move || r.recv().unwrap()), spawn_twin(move || other.recv().unwrap())];
@@ -119,7 +121,7 @@ pub(crate) fn two_receivers(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn two_receivers_0() {
-    two_receivers("two_receivers_0", Some(0), 693_404);
+    two_receivers("two_receivers_0", Some(0), 28_000);
 }
 
 #[test]
@@ -129,7 +131,7 @@ fn two_receivers_1() {
 
 #[test]
 fn two_receivers_2() {
-    two_receivers("two_receivers_2", Some(2), 101_984);
+    two_receivers("two_receivers_2", Some(2), 1270);
 }
 
 /// Rule 4: what was sent before is found, even while another sender is in the middle of its send (tokio 3263).
