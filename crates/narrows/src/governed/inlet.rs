@@ -97,9 +97,9 @@ impl<T> Inlet<T> for Governed<T> {
                     self.watched.cleared(true);
                     if std::mem::replace(&mut has_one, true) {
                         state.shed += 1;
-                        shed.push_with(|into| stock.take_unreceived(into).flatten());
+                        shed.push_with(|into| stock.take_unreceived(into));
                     } else {
-                        receipt = stock.take_unreceived(out).flatten();
+                        receipt = stock.take_unreceived(out);
                     }
                 });
                 if !made_room {
@@ -256,13 +256,16 @@ impl<T> Inlet<T> for Governed<T> {
     }
 
     fn clear_one(&self, into: &mut Option<T>) -> bool {
-        while let Some(receipt) = self.with(|state, _| state.stock.take_unreceived(into)) {
+        loop {
+            let receipt = self.with(|state, _| state.stock.take_unreceived(into));
+            if into.is_none() {
+                return false;
+            }
             self.watched.cleared(true);
             bring_back(into, receipt);
             if into.is_some() {
                 return true;
             }
         }
-        false
     }
 }

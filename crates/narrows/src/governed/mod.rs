@@ -158,7 +158,7 @@ impl<T> Governed<T> {
                     may_put = state.stock.push_out_oldest(weight, |stock| {
                         state.shed += 1;
                         self.watched.cleared(true);
-                        shed.push_with(|into| stock.take_unreceived(into).flatten());
+                        shed.push_with(|into| stock.take_unreceived(into));
                     });
                 }
             }

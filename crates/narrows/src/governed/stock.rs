@@ -168,9 +168,9 @@ impl<T> Stock<T> {
 
     /// Takes the oldest message into `into`, which is empty. False if there is none.
     pub(super) fn take(&mut self, into: &mut Option<T>) -> bool {
-        let Some(receipt) = self.take_unreceived(into) else { return false };
+        let receipt = self.take_unreceived(into);
         self.heard.extend(receipt);
-        true
+        into.is_some()
     }
 
     /// Takes an awaited message back, if it is still inside.
@@ -187,9 +187,9 @@ impl<T> Stock<T> {
         Some(receipt)
     }
 
-    /// Takes the oldest message into `into`, which is empty; it is not received by that. Whoever awaits its receipt is to have it
-    /// back.
-    pub(super) fn take_unreceived(&mut self, into: &mut Option<T>) -> Option<Option<Receipt<T>>> {
+    /// Takes the oldest message, if there is one, into `into`, which is empty; it is not received by that. Whoever waits for the
+    /// receipt is to have it back.
+    pub(super) fn take_unreceived(&mut self, into: &mut Option<T>) -> Option<Receipt<T>> {
         let parcel = self.queue.front_mut()?;
         mem::swap(&mut parcel.message, into);
         let receipt = parcel.receipt.take();
@@ -199,7 +199,7 @@ impl<T> Stock<T> {
         if has_shrunk && self.queue.capacity().saturating_mul(size_of::<Parcel<T>>()) > KEPT_BYTES {
             self.queue = VecDeque::new();
         }
-        Some(receipt)
+        receipt
     }
 
     /// Makes room for a message of that weight: `shed` takes out the oldest, one after the other. False if it would not help, for
