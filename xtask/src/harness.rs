@@ -23,24 +23,38 @@ pub(crate) enum Harness {
     Tsan,
 }
 
-/// Which tests: a package, some of its test programs, and perhaps one test of them.
+/// Which tests: a package, some of its test programs, and perhaps some tests of them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Tests {
     package: String,
     /// `lib` is the library with its unit tests.
     programs: Vec<String>,
-    /// The whole name, the path to it included. `None` means all tests.
-    name: Option<String>,
+    /// Whole names, the path to each included. None named means all tests.
+    names: Vec<String>,
 }
 
 impl Tests {
     fn all(package: &str, programs: &[&str]) -> Self {
         let programs = programs.iter().map(|&name| name.to_owned()).collect();
-        Self { package: package.to_owned(), programs, name: None }
+        Self { package: package.to_owned(), programs, names: Vec::new() }
     }
 
     pub(crate) fn one(package: &str, program: &str, name: &str) -> Self {
-        Self { name: Some(name.to_owned()), ..Self::all(package, &[program]) }
+        Self { names: vec![name.to_owned()], ..Self::all(package, &[program]) }
+    }
+
+    /// How many are named, of which each must be there.
+    pub(crate) fn named(&self) -> u64 {
+        self.names.len() as u64
+    }
+
+    /// Adds those of `other`, if they are of the same programs.
+    pub(crate) fn join(&mut self, other: &Self) -> bool {
+        let is_same = (&self.package, &self.programs) == (&other.package, &other.programs);
+        if is_same {
+            self.names.extend(other.names.iter().cloned());
+        }
+        is_same
     }
 }
 
@@ -142,10 +156,12 @@ impl Harness {
 
     pub(crate) fn run(self, ws: &Workspace, depth: Depth, tests: &Tests) -> Cmd {
         let cmd = self.cargo_test(ws, depth, tests);
-        match &tests.name {
-            None => cmd.args(["--", "--show-output"]),
+        let names = tests.names.iter().map(String::as_str);
+        match tests.names.len() {
+            0 => cmd.args(["--", "--show-output"]),
             // The name is then printed before the test begins, so that a crash can be told from it.
-            Some(name) => cmd.args([name.as_str(), "--", "--exact", "--show-output", "--test-threads=1"]),
+            1 => cmd.args(["--"]).args(names).args(["--exact", "--show-output", "--test-threads=1"]),
+            _ => cmd.args(["--"]).args(names).args(["--exact", "--show-output"]),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::hand::Hand;
 use narrows::{Select, builder};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// One that wants more than is free keeps nobody behind it waiting for the rest, also if its future is forgotten.
@@ -30,6 +31,15 @@ pub fn rule_23_a_weigher_that_panics_costs_no_place() {
     let permit = s.reserve().expect("room");
     assert!(catch_unwind(AssertUnwindSafe(|| permit.send(0))).is_err());
     assert_eq!((s.try_send(1), r.try_recv()), (Ok(()), Ok(1)));
+}
+
+/// A weigher that panics at a message of a batch leaves it, and those behind it, in the batch.
+pub fn rule_23_a_weigher_that_panics_leaves_the_batch() {
+    let (s, r) = builder().weigher(|i: &u32| if *i == 0 { panic!("weightless") } else { 1 }).bounded(4);
+    let mut batch = VecDeque::from([1, 0, 2]);
+    assert!(catch_unwind(AssertUnwindSafe(|| s.send_many(&mut batch))).is_err());
+    assert!(catch_unwind(AssertUnwindSafe(|| s.try_send_many(&mut batch))).is_err());
+    assert_eq!((r.try_recv(), r.is_empty(), batch), (Ok(1), true, VecDeque::from([0, 2])));
 }
 
 /// What is put back beside a lease that was forgotten is itself, and not the other.

@@ -22,5 +22,6 @@ once! {
     governed::rule_23_no_policy_touches_what_is_promised;
     units::rule_09_who_wants_too_much_holds_up_nobody;
     units::rule_23_a_weigher_that_panics_costs_no_place;
+    units::rule_23_a_weigher_that_panics_leaves_the_batch;
     units::rule_24_what_is_put_back_is_no_forgotten_lease;
 }

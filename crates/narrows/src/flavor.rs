@@ -123,7 +123,16 @@ pub(crate) trait Inlet<T> {
 
     /// Sends the first of `messages`, as many as there are places for; the rest stays. `Ok` if none does.
     fn send_many(&self, messages: &mut VecDeque<T>, who: Who<'_>) -> Result<(), Stop> {
-        send_one_by_one(self, messages, who)
+        while let Some(message) = messages.pop_front() {
+            let mut message = Some(message);
+            if let Err(stop) = self.send(&mut message, &mut None, who) {
+                if let Some(message) = message {
+                    messages.push_front(message);
+                }
+                return Err(stop);
+            }
+        }
+        Ok(())
     }
 
     /// Sends now, also if the channel is full: then the oldest message goes out for it, into `out`. `Full` if there is none.
@@ -197,24 +206,6 @@ pub(crate) trait Inlet<T> {
     fn close(&self) -> bool;
     /// Takes the oldest message left, for whoever clears the channel; false if there is none.
     fn clear_one(&self, into: &mut Option<T>) -> bool;
-}
-
-/// A batch where there is no better way.
-pub(crate) fn send_one_by_one<T>(
-    inlet: &(impl Inlet<T> + ?Sized),
-    messages: &mut VecDeque<T>,
-    who: Who<'_>,
-) -> Result<(), Stop> {
-    while let Some(message) = messages.pop_front() {
-        let mut message = Some(message);
-        if let Err(stop) = inlet.send(&mut message, &mut None, who) {
-            if let Some(message) = message {
-                messages.push_front(message);
-            }
-            return Err(stop);
-        }
-    }
-    Ok(())
 }
 
 /// A batch where there is no better way.

@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::harness::{Harness, Tests};
 use crate::layers::{Depth, Outcome};
 use crate::output::{first_failure, passed};
+use crate::shell::Cmd;
 use crate::workspace::Workspace;
 use patch::{Check, Defect};
 use tree::Tree;
@@ -84,17 +86,7 @@ fn run(ws: &Workspace, depth: Depth) -> Result<(Vec<Row>, usize)> {
             left += 1;
         }
     }
-    let mut without: HashMap<&Check, Run> = HashMap::new();
-    for check in defects.iter().map(|defect| &defect.check) {
-        if !without.contains_key(check) {
-            let run = run_check(&tree, check)?;
-            println!("without a defect, {}: {}", check.text, run.word());
-            if let Run::Red { output, .. } | Run::Void { output, .. } = &run {
-                println!("{output}");
-            }
-            without.insert(check, run);
-        }
-    }
+    let without = run_all(&tree, &defects)?;
     let mut rows = Vec::new();
     for defect in &defects {
         let began = Instant::now();
@@ -117,11 +109,42 @@ fn run(ws: &Workspace, depth: Depth) -> Result<(Vec<Row>, usize)> {
     Ok((rows, left))
 }
 
+/// Each check on the sources as they are. Those of one program in one go; if that is not green, each by itself.
+fn run_all<'a>(tree: &Tree, defects: &'a [Defect]) -> Result<HashMap<&'a Check, Run>> {
+    let mut groups: Vec<(Harness, Tests, Vec<&Check>)> = Vec::new();
+    let mut without = HashMap::new();
+    for check in defects.iter().map(|defect| &defect.check) {
+        let is_in = |group: &mut (Harness, Tests, Vec<&Check>)| group.0 == check.harness && group.1.join(&check.tests);
+        if without.insert(check, Run::Green).is_some() {
+            continue;
+        }
+        match groups.iter_mut().find_map(|group| is_in(group).then_some(&mut group.2)) {
+            Some(checks) => checks.push(check),
+            None => groups.push((check.harness, check.tests.clone(), vec![check])),
+        }
+    }
+    for (harness, tests, checks) in groups {
+        let together = run_tests(tree, harness, &tests)?;
+        for &check in &checks {
+            let run = match &together {
+                Run::Red { .. } | Run::Void { .. } if checks.len() > 1 => run_tests(tree, harness, &check.tests)?,
+                run => run.clone(),
+            };
+            println!("without a defect, {}: {}", check.text, run.word());
+            if let Run::Red { output, .. } | Run::Void { output, .. } = &run {
+                println!("{output}");
+            }
+            without.insert(check, run);
+        }
+    }
+    Ok(without)
+}
+
 fn plant(tree: &Tree, defect: &Defect) -> Result<Verdict> {
     if let Err(why) = tree.apply(&defect.path) {
         return Ok(Verdict::Escaped(format!("the patch no longer applies: {why}")));
     }
-    let run = run_check(tree, &defect.check);
+    let run = run_tests(tree, defect.check.harness, &defect.check.tests);
     tree.restore()?;
     let (why, output) = match run? {
         Run::Green => return Ok(Verdict::Escaped("green with it".to_owned())),
@@ -134,24 +157,25 @@ fn plant(tree: &Tree, defect: &Defect) -> Result<Verdict> {
     Ok(Verdict::Escaped(why))
 }
 
-fn run_check(tree: &Tree, check: &Check) -> Result<Run> {
-    let (harness, tests) = (check.harness, &check.tests);
+fn run_tests(tree: &Tree, harness: Harness, tests: &Tests) -> Result<Run> {
     if let Some(why) = harness.missing() {
         return Ok(Run::Absent(why));
     }
     // Built apart from the run, for a patch that does not compile would be red as well.
-    let built = harness.build(&tree.copy, Depth::Ci, tests).quiet().run()?;
+    // Little changes from build to build: 3 s of work instead of 13.
+    let incremental = |cmd: Cmd| cmd.env("CARGO_INCREMENTAL", "1").quiet();
+    let built = incremental(harness.build(&tree.copy, Depth::Ci, tests)).run()?;
     if !built.ok {
         return Ok(Run::Void { why: "it does not build".to_owned(), output: built.output });
     }
-    let run = harness.run(&tree.copy, Depth::Ci, tests).limit(LIMIT);
-    let done = run.env("RUST_BACKTRACE", "0").quiet().run()?;
+    let run = incremental(harness.run(&tree.copy, Depth::Ci, tests)).limit(LIMIT);
+    let done = run.env("RUST_BACKTRACE", "0").run()?;
     let void = |why: String, output| Run::Void { why, output };
     Ok(if done.timed_out {
         void(format!("no end in {} s", LIMIT.as_secs()), done.output)
     } else if !done.ok {
         Run::Red { test: first_failure(&done.output), output: done.output }
-    } else if passed(&done.output) == 0 {
+    } else if passed(&done.output) < tests.named() {
         void("no test has that name".to_owned(), done.output)
     } else {
         Run::Green

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     arm::{Look, Seat, Ticket, Token, Who},
     error::SendError,
-    flavor::{self, Inlet, Offering, Receipt, Stop},
+    flavor::{Inlet, Offering, Receipt, Stop},
     sync::{Ordering, fence},
 };
 
@@ -30,6 +30,21 @@ impl<T> Governed<T> {
         let weight = self.weight_of(message, None);
         std::mem::forget(unit);
         weight
+    }
+
+    /// Each is weighed where it is, so that one at which the weigher panics stays in the batch.
+    fn send_each(&self, messages: &mut VecDeque<T>) -> Result<(), Stop> {
+        while let Some(next) = messages.front() {
+            let weight = self.rules.weigh(next);
+            let mut message = messages.pop_front();
+            if let Err(stop) = self.send(&mut message, &mut Some(Token::new(WEIGHED, weight as u64)), Who::THREAD) {
+                if let Some(message) = message {
+                    messages.push_front(message);
+                }
+                return Err(stop);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -67,7 +82,7 @@ impl<T> Inlet<T> for Governed<T> {
     fn send_many(&self, messages: &mut VecDeque<T>, _: Who<'_>) -> Result<(), Stop> {
         // No weigher and no hook is called under the lock, so what needs one goes by itself.
         if self.rules.weigher.is_some() || self.rules.overflow.drops() {
-            return flavor::send_one_by_one(self, messages, Who::THREAD);
+            return self.send_each(messages);
         }
         self.with(|state, _| {
             while !messages.is_empty() {
