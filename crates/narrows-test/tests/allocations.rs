@@ -2,7 +2,7 @@
 //! which is the one file here with `unsafe`: an allocator cannot be written without.
 #![allow(unsafe_code)]
 
-use narrows::{CancelToken, RecvTimeoutError, Select, broadcast, fan_in, oneshot, priority, watch};
+use narrows::{CancelToken, Overflow, RecvTimeoutError, Select, broadcast, builder, fan_in, oneshot, priority, watch};
 use narrows_test::actor::Host;
 use narrows_test::deadline::{times, within};
 use narrows_test::hand::{Bell, poll};
@@ -103,6 +103,23 @@ fn rule_18_no_allocation_per_message_on_one_thread() {
             lap(k % 7 + 1);
         }
         assert_eq!(asked() - before, 0, "{kind}");
+    });
+}
+
+/// One that goes out for each that comes costs no memory, with or without a hook.
+#[test]
+fn rule_18_no_allocation_per_message_that_is_shed() {
+    within("shedding", || {
+        for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
+            let rules = || builder().overflow(overflow);
+            for (s, r) in [rules().bounded(2), rules().on_undelivered(drop::<[u64; 3]>).bounded(2)] {
+                assert!((0..3).all(|_| s.send([1; 3]).is_ok()));
+                let before = asked();
+                assert!((0..times(1000)).all(|_| s.send([2; 3]).is_ok()));
+                assert_eq!(asked() - before, 0, "{overflow:?}");
+                assert_eq!((s.dropped(), r.len()), (times(1000) as u64 + 1, 2));
+            }
+        }
     });
 }
 

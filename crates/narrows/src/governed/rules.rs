@@ -102,13 +102,20 @@ fn send_back<T>(message: &mut Option<T>, receipt: Receipt<T>) {
     *message = receipt.send(message.take()).err().and_then(|unsent| unsent.0);
 }
 
-/// Messages that were shed under the lock, to be buried after it, and who is to have one back instead.
+/// Messages that were shed under the lock, to be buried after it, and who is to have one back instead. The usual one costs no
+/// allocation.
 #[derive(Debug)]
-pub(super) struct Shed<T>(VecDeque<(Option<T>, Option<Receipt<T>>)>);
+pub(super) struct Shed<T> {
+    has_first: bool,
+    first: Unreceived<T>,
+    more: VecDeque<Unreceived<T>>,
+}
+
+type Unreceived<T> = (Option<T>, Option<Receipt<T>>);
 
 impl<T> Shed<T> {
     pub(super) fn new() -> Shed<T> {
-        Shed(VecDeque::new())
+        Shed { has_first: false, first: (None, None), more: VecDeque::new() }
     }
 
     /// Takes the message in `message`, which has one.
@@ -121,22 +128,30 @@ impl<T> Shed<T> {
 
     /// Takes the one that `take` puts into where it goes.
     pub(super) fn push_with(&mut self, take: impl FnOnce(&mut Option<T>) -> Option<Receipt<T>>) {
-        self.0.push_back((None, None));
-        if let Some((message, receipt)) = self.0.back_mut() {
+        if !mem::replace(&mut self.has_first, true) {
+            self.first.1 = take(&mut self.first.0);
+            return;
+        }
+        self.more.push_back((None, None));
+        if let Some((message, receipt)) = self.more.back_mut() {
             *receipt = take(message);
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        !self.has_first
     }
 
     /// Oldest first. One that its sender waits for to be received goes back there instead.
     pub(super) fn next(&mut self, into: &mut Option<T>) -> bool {
-        while let Some((message, receipt)) = self.0.front_mut() {
-            mem::swap(message, into);
-            let receipt = receipt.take();
-            self.0.drain(..1);
+        while self.has_first {
+            mem::swap(&mut self.first.0, into);
+            let receipt = self.first.1.take();
+            self.has_first = !self.more.is_empty();
+            if let Some(next) = self.more.front_mut() {
+                mem::swap(&mut self.first, next);
+                self.more.drain(..1);
+            }
             bring_back(into, receipt);
             if into.is_some() {
                 return true;
