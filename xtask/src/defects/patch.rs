@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(defect.check.tests, Tests::one("narrows-test", "stress", "drop"));
         assert_eq!(defect.says, "LeakSanitizer");
         assert!(!defect.only_deep);
-        let deep = format!("{}# only: deep\n\n", head.trim_end_matches('\n').to_owned() + "\n");
+        let deep = format!("{}\n# only: deep\n\n", head.trim_end());
         assert!(parse(&deep).unwrap().only_deep);
     }
 
