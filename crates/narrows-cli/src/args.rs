@@ -15,6 +15,9 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     /// Run a command on every line of stdin with several workers, answers in order
     Farm(crate::farm::FarmArgs),
+    /// What a farm leaves behind when it is killed is ended by this
+    #[command(name = crate::engine::WARDEN, hide = true)]
+    Warden,
     /// Measure channels, Narrows and its peers side by side, on this machine
     #[cfg(feature = "bench")]
     Bench(narrows_bench::Args),

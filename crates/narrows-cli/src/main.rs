@@ -20,7 +20,8 @@ use args::{Args, Verb};
 
 fn main() -> ExitCode {
     let outcome = match Args::parse().verb {
-        Verb::Farm(args) => farm::run(args),
+        Verb::Farm(args) => farm::run(&args),
+        Verb::Warden => Ok(engine::keep_warden()),
         #[cfg(feature = "bench")]
         Verb::Bench(args) => bench::run(&args),
     };

@@ -40,28 +40,40 @@ impl Batch {
     }
 }
 
-/// What a look at the front of the input finds.
+/// How much of the input makes a batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Portion {
+    /// About a millisecond of work, and no more than is there.
+    Paced,
+    /// So many records; the last batch may have fewer.
+    Records(NonZeroUsize),
+    /// As many whole records as this many bytes hold, or a single longer one. Where the cuts lie depends on the
+    /// input alone, not on when it comes.
+    Bytes(NonZeroUsize),
+}
+
+/// What a look at the front of the input, where a record is or one too long, finds.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Cut {
     /// That many whole records in that many bytes.
     Whole { records: usize, bytes: usize },
-    /// The first record has no end yet.
-    Partial,
-    /// The first record is longer than the longest allowed.
+    /// The first record is longer than the longest allowed, whether its end is there or not.
     TooLong,
 }
 
 impl Framing {
-    /// Cuts up to `most` whole records off the front of `data`.
-    pub(super) fn cut(self, data: &[u8], most: NonZeroUsize) -> Cut {
-        let Some(end) = memchr::memchr(self.delimiter, data) else {
-            return if data.len() > self.max_record { Cut::TooLong } else { Cut::Partial };
-        };
-        if end > self.max_record {
+    /// Whether `data`, the first `searched` bytes of which hold no end of a record, begins with a whole one.
+    pub(super) fn has_record(self, data: &[u8], searched: usize) -> bool {
+        memchr::memchr(self.delimiter, &data[searched..]).is_some()
+    }
+
+    /// Cuts up to `most` whole records off the front of `data`, no more than fit into `limit` bytes unless it is one.
+    pub(super) fn cut(self, data: &[u8], most: NonZeroUsize, limit: usize) -> Cut {
+        let Some(end) = memchr::memchr(self.delimiter, data).filter(|end| *end <= self.max_record) else {
             return Cut::TooLong;
-        }
+        };
         let (mut records, mut bytes) = (1, end + 1);
-        let limit = data.len().min(MOST_BYTES);
+        let limit = data.len().min(limit);
         if bytes < limit && most.get() > 1 {
             let (more, length) = self.follow(&data[bytes..limit], most.get() - 1);
             records += more;
@@ -70,9 +82,17 @@ impl Framing {
         Cut::Whole { records, bytes }
     }
 
+    /// Cuts as many whole records off the front of `data` as `limit` bytes hold, at least one.
+    pub(super) fn cut_block(self, data: &[u8], limit: usize) -> Cut {
+        match memchr::memrchr(self.delimiter, &data[..limit.min(data.len())]) {
+            Some(last) if last < self.max_record => Cut::Whole { records: self.count(&data[..=last]), bytes: last + 1 },
+            _ => self.cut(data, NonZeroUsize::MAX, limit),
+        }
+    }
+
     /// Counts whole records, `most` of them at most; stops before one that is too long.
     fn follow(self, data: &[u8], most: usize) -> (usize, usize) {
-        if self.max_record < MOST_BYTES {
+        if self.max_record < data.len() {
             return self.follow_checked(data, most);
         }
         let (mut records, mut bytes) = (0, 0);
@@ -103,6 +123,11 @@ impl Framing {
         (records, bytes)
     }
 
+    /// Counts records, and stops at `most`.
+    pub(super) fn count_to(self, data: &[u8], most: usize) -> usize {
+        memchr::memchr_iter(self.delimiter, data).take(most).count()
+    }
+
     pub(super) fn count(self, data: &[u8]) -> usize {
         memchr::memchr_iter(self.delimiter, data).count()
     }
@@ -129,14 +154,13 @@ mod tests {
     const LINES: Framing = Framing { delimiter: b'\n', max_record: 1 << 20 };
 
     fn cut(framing: Framing, data: &[u8], most: usize) -> Cut {
-        framing.cut(data, NonZeroUsize::new(most).expect("tests ask for some records"))
+        framing.cut(data, NonZeroUsize::new(most).expect("tests ask for some records"), MOST_BYTES)
     }
 
     #[test]
     fn a_cut_holds_whole_records_only() {
         assert_eq!(cut(LINES, b"a\nbb\nccc", 9), Cut::Whole { records: 2, bytes: 5 });
-        assert_eq!(cut(LINES, b"ccc", 9), Cut::Partial);
-        assert_eq!(cut(LINES, b"", 9), Cut::Partial);
+        assert!(!LINES.has_record(b"ccc", 0) && !LINES.has_record(b"", 0) && LINES.has_record(b"c\n", 1));
     }
 
     #[test]
@@ -162,7 +186,17 @@ mod tests {
         assert_eq!(cut(short, b"abc\nabcd\nx\n", 9), Cut::Whole { records: 1, bytes: 4 });
         assert_eq!(cut(short, b"abcd\nx\n", 9), Cut::TooLong);
         assert_eq!(cut(short, b"abcd", 9), Cut::TooLong);
-        assert_eq!(cut(short, b"abc", 9), Cut::Partial);
+    }
+
+    #[test]
+    fn a_block_ends_with_the_last_record_that_fits_or_holds_one() {
+        let block = |data: &[u8], limit| LINES.cut_block(data, limit);
+        assert_eq!(block(b"aa\nbb\ncc\n", 7), Cut::Whole { records: 2, bytes: 6 });
+        assert_eq!(block(b"aa\nbb\ncc\n", 100), Cut::Whole { records: 3, bytes: 9 });
+        assert_eq!(block(b"aaaaaa\nbb\n", 3), Cut::Whole { records: 1, bytes: 7 });
+        let short = Framing { delimiter: b'\n', max_record: 3 };
+        assert_eq!(short.cut_block(b"abc\nabcd\nx\n", 100), Cut::Whole { records: 1, bytes: 4 });
+        assert_eq!(short.cut_block(b"abcd\nx\n", 100), Cut::TooLong);
     }
 
     #[test]

@@ -62,14 +62,14 @@ pub(super) fn run(farm: &Farm, life: &Life) -> Silence {
         }
     };
     if !matches!(silence, Silence::Ended { .. }) {
-        life.kill(Signal::KILL);
+        life.leash.kill(Signal::KILL);
     }
     let owes =
         lock(&life.flight).records() > usize::from(matches!(&silence, Silence::Ended { tail } if !tail.is_empty()));
     // Without stdout it cannot answer any more: before the end, or with questions left, that is as good as dead.
-    while !life.await_exit(Some(Duration::from_secs(1))) {
+    while !life.leash.await_exit(Some(Duration::from_secs(1))) {
         if owes || !life.is_closed() {
-            life.kill(Signal::KILL);
+            life.leash.kill(Signal::KILL);
         }
     }
     life.fall_silent();
@@ -113,7 +113,7 @@ impl Collector<'_> {
             let limit = Timespec::try_from(if patient { AFTERMATH } else { Duration::ZERO }).ok();
             poll(&mut [stdout], limit.as_ref())
         } else {
-            let mut both = [stdout, PollFd::new(&self.life.exit, PollFlags::IN)];
+            let mut both = [stdout, PollFd::new(&self.life.leash.exit, PollFlags::IN)];
             let ready = poll(&mut both, None);
             self.exited = !both[1].revents().is_empty();
             ready
@@ -193,7 +193,7 @@ impl Collector<'_> {
                 let length = self.farm.framing.length_of(&answered, run.records);
                 answered.drain(..length).collect()
             };
-            let piece = Piece { first: run.first, records: run.records as u64, bytes };
+            let piece = Piece::whole(run.first, run.records as u64, bytes);
             spent = self.farm.print(piece, run.released);
         }
         // A buffer that was printed at once serves for the next read.

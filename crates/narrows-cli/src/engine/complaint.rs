@@ -1,4 +1,4 @@
-//! Passes a worker's stderr on, whole lines at a time, so that those of two workers do not mix within a line.
+//! Passes stderr of the workers on, whole lines at a time, so that those of two workers do not mix within a line.
 
 use std::io::{self, Read, Write};
 use std::process::ChildStderr;
@@ -6,31 +6,54 @@ use std::process::ChildStderr;
 /// A line longer than this is passed on in pieces.
 const LONGEST: usize = 64 << 10;
 
-/// Runs until the worker's stderr ends. Each line gets the prefix.
-pub(super) fn run(mut stderr: ChildStderr, prefix: &str) {
-    let (mut chunk, mut line) = ([0; 4096], Vec::new());
-    // A stderr that cannot be read or written is no reason to stop the work.
-    while let Ok(read @ 1..) = stderr.read(&mut chunk) {
-        line.extend_from_slice(&chunk[..read]);
-        let whole = match memchr::memrchr(b'\n', &line) {
-            Some(last) => last + 1,
-            None if line.len() >= LONGEST => line.len(),
-            None => continue,
-        };
-        write_lines(&line[..whole], prefix);
-        line.drain(..whole);
+/// What was written and not passed on yet.
+#[derive(Debug)]
+pub(super) struct Complaints {
+    prefix: String,
+    line: Vec<u8>,
+}
+
+impl Complaints {
+    /// Each line gets the prefix.
+    pub(super) fn new(prefix: String) -> Complaints {
+        Complaints { prefix, line: Vec::new() }
     }
-    if !line.is_empty() {
-        line.push(b'\n');
-        write_lines(&line, prefix);
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.line.extend_from_slice(bytes);
+        let whole = match memchr::memrchr(b'\n', &self.line) {
+            Some(last) => last + 1,
+            None if self.line.len() >= LONGEST => self.line.len(),
+            None => return,
+        };
+        self.write_lines(whole);
+    }
+
+    /// A last line without its end gets one.
+    pub(super) fn finish(&mut self) {
+        if !self.line.is_empty() {
+            self.line.push(b'\n');
+            self.write_lines(self.line.len());
+        }
+    }
+
+    fn write_lines(&mut self, whole: usize) {
+        let mut text = Vec::with_capacity(whole + self.prefix.len());
+        for line in self.line[..whole].split_inclusive(|byte| *byte == b'\n') {
+            text.extend_from_slice(self.prefix.as_bytes());
+            text.extend_from_slice(line);
+        }
+        self.line.drain(..whole);
+        let _ = io::stderr().lock().write_all(&text);
     }
 }
 
-fn write_lines(lines: &[u8], prefix: &str) {
-    let mut text = Vec::with_capacity(lines.len() + prefix.len());
-    for line in lines.split_inclusive(|byte| *byte == b'\n') {
-        text.extend_from_slice(prefix.as_bytes());
-        text.extend_from_slice(line);
+/// Runs until the worker's stderr ends.
+pub(super) fn run(mut stderr: ChildStderr, prefix: String) {
+    let (mut chunk, mut complaints) = ([0; 4096], Complaints::new(prefix));
+    // A stderr that cannot be read or written is no reason to stop the work.
+    while let Ok(read @ 1..) = stderr.read(&mut chunk) {
+        complaints.push(&chunk[..read]);
     }
-    let _ = io::stderr().lock().write_all(&text);
+    complaints.finish();
 }

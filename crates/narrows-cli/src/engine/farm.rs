@@ -5,32 +5,39 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use narrows::{Receiver, Sender, unbounded};
 
-use super::batch::{Batch, Framing};
+use super::batch::{Batch, Framing, Portion};
 use super::event::{Event, Tell, Tone, Trouble};
 use super::gate::Gate;
-use super::life::Roster;
 use super::order::Piece;
 use super::output::Broken;
 use super::pace::Pace;
+use super::roster::Roster;
 use super::wakeup::Wakeup;
+
+/// So many failed records are named on stderr.
+const MOST_NAMED: u64 = 20;
 
 /// What a farm is made of, beside what it counts.
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) framing: Framing,
+    pub(super) portion: Portion,
     pub(super) gate: Gate,
     pub(super) pace: Arc<Pace>,
     pub(super) events: Sender<Event>,
     pub(super) over: Receiver<()>,
+    pub(super) stall: Duration,
     pub(super) tell: Tell,
 }
 
 #[derive(Debug)]
 pub(super) struct Farm {
     pub(super) framing: Framing,
+    pub(super) portion: Portion,
     pub(super) gate: Gate,
     pub(super) pace: Arc<Pace>,
     pub(super) roster: Roster,
@@ -44,6 +51,8 @@ pub(super) struct Farm {
     /// Interrupts the watch's sleep, when it sleeps for good.
     pub(super) look: Wakeup,
     pub(super) watch_sleeps: AtomicBool,
+    /// A farm that has printed nothing for so long says why.
+    pub(super) stall: Duration,
     pub(super) tell: Tell,
     /// Nothing more comes through the channel of batches than is in it.
     input_over: AtomicBool,
@@ -57,9 +66,10 @@ pub(super) struct Farm {
 
 impl Farm {
     pub(super) fn new(parts: Parts) -> io::Result<Farm> {
-        let Parts { framing, gate, pace, events, over, tell } = parts;
+        let Parts { framing, portion, gate, pace, events, over, stall, tell } = parts;
         Ok(Farm {
             framing,
+            portion,
             gate,
             pace,
             roster: Roster::default(),
@@ -69,6 +79,7 @@ impl Farm {
             stop_input: Wakeup::new()?,
             look: Wakeup::new()?,
             watch_sleeps: AtomicBool::new(false),
+            stall,
             tell,
             input_over: AtomicBool::new(false),
             draining: AtomicBool::new(false),
@@ -96,7 +107,20 @@ impl Farm {
     pub(super) fn fail(&self, numbers: Range<u64>) {
         let records = numbers.end - numbers.start;
         self.failures.fetch_add(records, Ordering::Relaxed);
-        self.print(Piece { first: numbers.start, records, bytes: Vec::new() }, 0);
+        self.print(Piece::whole(numbers.start, records, Vec::new()), 0);
+    }
+
+    /// A batch failed whose output is, or will be, in its place. The first few are named.
+    pub(super) fn note_failure(&self, numbers: &Range<u64>, reason: &str, hint: Option<&str>) {
+        let before = self.failures.fetch_add(1, Ordering::Relaxed);
+        match before {
+            0..MOST_NAMED => self.note(&format!("{} failed: {reason}", name_records(numbers))),
+            MOST_NAMED => self.note("more records failed; they are counted, and not named here"),
+            _ => {}
+        }
+        if let Some(hint) = hint {
+            self.hint(hint);
+        }
     }
 
     /// An answer came: the command works.

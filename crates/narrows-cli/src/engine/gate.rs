@@ -121,8 +121,9 @@ impl Gate {
         }
     }
 
-    /// Waits until records may be read; says how many, `None` when reading is over.
-    pub(super) fn room(&self) -> Option<NonZeroU64> {
+    /// Waits until `least` records, or as many as the whole window has, may be read; says how many, `None` when reading
+    /// is over.
+    pub(super) fn room(&self, least: u64) -> Option<NonZeroU64> {
         let mut state = self.lock();
         loop {
             if !state.reading {
@@ -133,7 +134,7 @@ impl Gate {
             let room = window.saturating_sub(state.read - state.printed);
             let full = state.held() >= self.limits.buffer && state.read > state.printed;
             match NonZeroU64::new(room) {
-                Some(room) if !full => {
+                Some(room) if !full && room.get() >= least.min(window) => {
                     state.reader_waits = None;
                     return Some(room);
                 }
@@ -165,10 +166,16 @@ impl Gate {
             let ahead = match (self.limits.ordered, oldest()) {
                 (true, Some(record)) => record > state.printed,
                 (true, None) => false,
-                (false, _) => state.order.bytes() > 0,
+                (false, record) => {
+                    state.order.bytes() > 0 && !record.is_some_and(|record| state.order.is_leaving(record))
+                }
             };
             if !ahead || state.held() < self.limits.buffer {
                 return true;
+            }
+            if state.order.let_through() {
+                self.moved.notify_all();
+                continue;
             }
             state = self.sleep(state);
         }

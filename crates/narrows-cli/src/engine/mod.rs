@@ -25,16 +25,21 @@
 mod batch;
 mod collect;
 mod complaint;
+mod each;
+mod emitter;
 mod event;
+mod execution;
 mod farm;
 mod flight;
 mod gate;
+mod launch;
 mod life;
 mod order;
 mod output;
 mod pace;
 mod procfs;
 mod reader;
+mod roster;
 mod settle;
 mod signals;
 mod slot;
@@ -42,32 +47,37 @@ mod slot;
 mod spawn;
 mod supervisor;
 mod sync;
+mod template;
 mod threads;
 mod wakeup;
+mod warden;
 mod watch;
 
 use std::io;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use narrows::{Receiver, bounded, unbounded};
 
-pub(crate) use batch::Framing;
+pub(crate) use batch::{Framing, Portion};
 pub(crate) use event::{Cause, Ending, Tell, Tone, Trouble};
 pub(crate) use spawn::Program;
+pub(crate) use template::Template;
 pub(crate) use threads::Builtin;
+pub(crate) use warden::{VERB as WARDEN, keep as keep_warden};
 
 use batch::Batch;
+use each::{Each, Way};
 use farm::{Farm, Parts};
 use gate::{Gate, Limits};
 use output::Output;
 use pace::Pace;
 use slot::Slot;
 use supervisor::Supervisor;
+use warden::Warden;
 
 /// Batches between reader and jobs, per job. With 1 reader and slot wake each other for every batch.
 const QUEUE: usize = 4;
@@ -78,6 +88,8 @@ pub(crate) struct Plan {
     pub(crate) jobs: NonZeroUsize,
     pub(crate) work: Work,
     pub(crate) framing: Framing,
+    /// How much of the input is handed over at a time.
+    pub(crate) portion: Portion,
     pub(crate) ordered: bool,
     /// Records read ahead of the oldest unprinted one.
     pub(crate) window: Option<NonZeroU64>,
@@ -85,6 +97,8 @@ pub(crate) struct Plan {
     pub(crate) buffer: usize,
     /// How long TERM and HUP let the workers finish.
     pub(crate) grace: Duration,
+    /// A farm that has printed nothing for so long says which record it waits for.
+    pub(crate) stall: Duration,
     /// Prefix the workers' stderr.
     pub(crate) verbose: bool,
     pub(crate) tell: Tell,
@@ -93,29 +107,39 @@ pub(crate) struct Plan {
 /// What answers the records.
 #[derive(Clone, Debug)]
 pub(crate) enum Work {
-    Command(Arc<Program>),
+    /// Copies of it stay running; each record is a line of their stdin.
+    Live(Arc<Program>),
+    /// A process per batch, which gets the records as arguments.
+    Spawn(Arc<Template>),
+    /// A process per batch, which reads the records on stdin.
+    Blocks(Arc<Program>),
     Builtin(Builtin),
 }
 
 /// Runs a farm to its end. No worker is left when it returns.
 pub(crate) fn run(plan: &Plan, input: OwnedFd, output: OwnedFd) -> io::Result<Ending> {
     let pace = Arc::new(Pace::new(plan.buffer));
-    let limits =
-        Limits { ordered: plan.ordered, window: plan.window, buffer: plan.buffer, jobs: plan.jobs.get() as u64 };
-    let gate = Gate::new(limits, Arc::clone(&pace), Output::new(output));
+    let gate = Gate::new(limits(plan), Arc::clone(&pace), Output::new(output));
     let (events_in, events) = unbounded();
     let (over_in, over) = bounded(0);
-    let parts = Parts { framing: plan.framing, gate, pace, events: events_in.clone(), over, tell: plan.tell };
+    let parts = Parts {
+        framing: plan.framing,
+        portion: plan.portion,
+        gate,
+        pace,
+        events: events_in.clone(),
+        over,
+        stall: plan.stall,
+        tell: plan.tell,
+    };
     let farm = Arc::new(Farm::new(parts)?);
     signals::listen(events_in)?;
 
     let (batches_in, batches) = bounded(QUEUE * plan.jobs.get());
     farm.start("reader", move |farm| reader::run(farm, input, &batches_in))?;
-    let command = name_of(&plan.work);
+    let command = plan.work.name();
     farm.start("watch", move |farm| watch::run(farm, command))?;
-    for job in 0..plan.jobs.get() {
-        start_job(plan, &farm, job, batches.clone())?;
-    }
+    start_jobs(plan, &farm, &batches)?;
     drop(batches);
     let supervisor = Supervisor { farm: &farm, events, over: over_in, jobs: plan.jobs.get(), grace: plan.grace };
     let cause = supervisor.run();
@@ -124,24 +148,53 @@ pub(crate) fn run(plan: &Plan, input: OwnedFd, output: OwnedFd) -> io::Result<En
     Ok(Ending { cause, failures: farm.failures.load(Ordering::Relaxed), resume_at })
 }
 
+fn limits(plan: &Plan) -> Limits {
+    let jobs = plan.jobs.get() as u64;
+    let window = plan.window.or(match plan.portion {
+        Portion::Paced => None,
+        Portion::Records(records) => NonZeroU64::new((8 * jobs).saturating_mul(records.get() as u64).max(256)),
+        // Blocks are bounded by their bytes.
+        Portion::Bytes(_) => Some(NonZeroU64::MAX),
+    });
+    Limits { ordered: plan.ordered, window, buffer: plan.buffer, jobs }
+}
+
 /// The jobs are not joined: each tells the supervisor of its end.
-fn start_job(plan: &Plan, farm: &Arc<Farm>, job: usize, batches: Receiver<Batch>) -> io::Result<()> {
-    match plan.work.clone() {
-        Work::Builtin(builtin) => farm.start("builtin", move |farm| threads::run(farm, builtin, &batches))?,
-        Work::Command(program) => {
-            let slot = Slot { farm: Arc::clone(farm), job, program, batches, verbose: plan.verbose };
-            farm.start("slot", move |_| slot.run())?
+fn start_jobs(plan: &Plan, farm: &Arc<Farm>, batches: &Receiver<Batch>) -> io::Result<()> {
+    let way = match plan.work.clone() {
+        Work::Builtin(builtin) => {
+            for _ in 0..plan.jobs.get() {
+                let batches = batches.clone();
+                farm.start("builtin", move |farm| threads::run(farm, builtin, &batches))?;
+            }
+            return Ok(());
         }
+        Work::Live(program) => {
+            for job in 0..plan.jobs.get() {
+                let (farm, program, batches) = (Arc::clone(farm), Arc::clone(&program), batches.clone());
+                let slot = Slot { farm: Arc::clone(&farm), job, program, batches, verbose: plan.verbose };
+                farm.start("slot", move |_| slot.run())?;
+            }
+            return Ok(());
+        }
+        Work::Spawn(template) => Way::Arguments(template),
+        Work::Blocks(program) => Way::Stdin(program),
     };
+    let warden = Arc::new(Warden::start()?);
+    for job in 0..plan.jobs.get() {
+        let (way, batches, warden) = (way.clone(), batches.clone(), Arc::clone(&warden));
+        let each = Each { farm: Arc::clone(farm), job, way, batches, warden, verbose: plan.verbose };
+        farm.start("each", move |_| each.run())?;
+    }
     Ok(())
 }
 
-fn name_of(work: &Work) -> String {
-    match work {
-        Work::Command(program) => {
-            let command = Path::new(&program.argv[0]);
-            command.file_name().unwrap_or(command.as_os_str()).display().to_string()
+impl Work {
+    fn name(&self) -> String {
+        match self {
+            Work::Live(program) | Work::Blocks(program) => program.name(),
+            Work::Spawn(template) => template.name(),
+            Work::Builtin(_) => "builtin".into(),
         }
-        Work::Builtin(_) => "builtin".into(),
     }
 }

@@ -11,12 +11,14 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::batch::{Batch, Cut};
+use super::batch::{Batch, Cut, Portion};
 use super::event::Event;
 use super::farm::Farm;
 use super::{Trouble, batch::MOST_BYTES};
 
 const READ: usize = 256 << 10;
+/// A batch of many records is cut short rather than that this much more than the longest record is read for it.
+const MOST_AHEAD: usize = 64 << 20;
 
 struct Reader<'a> {
     farm: &'a Farm,
@@ -41,20 +43,23 @@ pub(super) fn run(farm: &Farm, input: OwnedFd, batches: &Sender<Batch>) {
 
 impl Reader<'_> {
     fn pass_on(&mut self, batches: &Sender<Batch>) -> Result<(), Event> {
-        loop {
-            if !self.await_record()? {
-                return Ok(());
-            }
-            let Some(room) = self.farm.gate.room() else {
-                return Ok(());
+        while self.await_portion()? {
+            let Some(room) = self.farm.gate.room(self.least()) else {
+                break;
             };
-            let room = NonZeroUsize::try_from(room).unwrap_or(NonZeroUsize::MAX);
-            let Some(batch) = self.cut(self.farm.pace.batch().min(room))? else {
-                return Ok(());
-            };
+            let batch = self.cut(NonZeroUsize::try_from(room).unwrap_or(NonZeroUsize::MAX))?;
             if batches.send(batch).is_err() {
-                return Ok(());
+                break;
             }
+        }
+        Ok(())
+    }
+
+    /// A batch of so many records is not cut smaller because there is little room.
+    fn least(&self) -> u64 {
+        match self.farm.portion {
+            Portion::Records(records) => records.get() as u64,
+            Portion::Paced | Portion::Bytes(_) => 1,
         }
     }
 
@@ -62,11 +67,36 @@ impl Reader<'_> {
         &self.buffer[self.start..]
     }
 
+    /// Reads until the buffer begins with what makes a batch; false when nothing more comes.
+    fn await_portion(&mut self) -> Result<bool, Event> {
+        if !self.await_record()? {
+            return Ok(false);
+        }
+        loop {
+            let enough = match self.farm.portion {
+                Portion::Paced => true,
+                Portion::Records(records) => {
+                    records.get() == 1 || self.farm.framing.count_to(self.rest(), records.get()) == records.get()
+                }
+                Portion::Bytes(bytes) => self.rest().len() >= bytes.get(),
+            };
+            if enough || self.ended || self.rest().len() > self.farm.framing.max_record.max(MOST_AHEAD) {
+                return Ok(true);
+            }
+            // What was read already is a batch when the reading is stopped: it is not handed over any more.
+            if !self.fill()? {
+                return Ok(false);
+            }
+            if self.ended {
+                self.end_last_record();
+            }
+        }
+    }
+
     /// Reads until the buffer begins with a whole record or shows one that is too long; false at the end.
     fn await_record(&mut self) -> Result<bool, Event> {
-        let delimiter = self.farm.framing.delimiter;
         let mut searched = 0;
-        while memchr::memchr(delimiter, &self.rest()[searched..]).is_none() {
+        while !self.farm.framing.has_record(self.rest(), searched) {
             searched = self.rest().len();
             if searched > self.farm.framing.max_record {
                 return Ok(true);
@@ -75,7 +105,7 @@ impl Reader<'_> {
                 if searched == 0 {
                     return Ok(false);
                 }
-                self.buffer.push(delimiter);
+                self.end_last_record();
             } else if !self.fill()? {
                 return Ok(false);
             }
@@ -83,17 +113,43 @@ impl Reader<'_> {
         Ok(true)
     }
 
-    fn cut(&mut self, most: NonZeroUsize) -> Result<Option<Batch>, Event> {
-        match self.farm.framing.cut(self.rest(), most) {
+    fn end_last_record(&mut self) {
+        let delimiter = self.farm.framing.delimiter;
+        if self.rest().last().is_some_and(|last| *last != delimiter) {
+            self.buffer.push(delimiter);
+        }
+    }
+
+    fn cut(&mut self, room: NonZeroUsize) -> Result<Batch, Event> {
+        let framing = self.farm.framing;
+        let cut = match self.farm.portion {
+            Portion::Paced => framing.cut(self.rest(), self.farm.pace.batch().min(room), MOST_BYTES),
+            Portion::Records(records) => framing.cut(self.rest(), records, usize::MAX),
+            Portion::Bytes(bytes) => framing.cut_block(self.rest(), bytes.get()),
+        };
+        match cut {
             Cut::Whole { records, bytes } => {
-                let data = self.rest()[..bytes].to_vec();
-                self.start += bytes;
+                let data = self.take(bytes);
                 let first = self.farm.gate.admit(records, bytes);
-                Ok(Some(Batch { first, records, bytes: Arc::new(data), again: false }))
+                Ok(Batch { first, records, bytes: Arc::new(data), again: false })
             }
-            Cut::Partial => Ok(None),
             Cut::TooLong => Err(Event::InputTrouble(self.too_long())),
         }
+    }
+
+    /// Takes bytes off the front of the rest. What is large is not copied: the little that follows it is.
+    fn take(&mut self, bytes: usize) -> Vec<u8> {
+        let follows = self.rest().len() - bytes;
+        if self.start > 0 || bytes < READ || follows > bytes / 4 {
+            let data = self.rest()[..bytes].to_vec();
+            self.start += bytes;
+            return data;
+        }
+        let mut buffer = Vec::with_capacity(self.buffer.capacity().max(follows + MOST_BYTES));
+        buffer.extend_from_slice(&self.buffer[bytes..]);
+        self.offset += bytes as u64;
+        self.buffer.truncate(bytes);
+        std::mem::replace(&mut self.buffer, buffer)
     }
 
     #[cold]
@@ -111,8 +167,12 @@ impl Reader<'_> {
             self.offset += self.start as u64;
             self.start = 0;
         }
+        let room = match self.farm.portion {
+            Portion::Bytes(bytes) => bytes.get() + MOST_BYTES,
+            Portion::Paced | Portion::Records(_) => self.buffer.len().max(READ),
+        };
         if self.buffer.capacity() - self.buffer.len() < MOST_BYTES {
-            self.buffer.reserve(self.buffer.len().max(READ));
+            self.buffer.reserve(room);
         }
         loop {
             let mut ready = [

@@ -25,10 +25,10 @@ const MOST_DEATHS: u32 = 3;
 const ONE_FOR_ONE: &str = "the command must read lines on stdin and answer each with exactly one line";
 
 /// Reaps a worker that has fallen silent; false when the farm cannot go on.
-pub(super) fn settle(farm: &Farm, name: &str, worker: Worker) -> bool {
+pub(super) fn settle(farm: &Farm, name: &str, command: &str, worker: Worker) -> bool {
     let Worker { mut child, life, collector, complaints, .. } = worker;
     let silence = collector.join().unwrap_or(Silence::Over);
-    farm.roster.leave(&life);
+    farm.roster.leave(&life.leash);
     let status = child.wait();
     // Its stderr ends with its group; a process that left the group may keep it open, and is not waited for.
     let _ = complaints.recv_timeout(Duration::from_millis(500));
@@ -56,7 +56,7 @@ pub(super) fn settle(farm: &Farm, name: &str, worker: Worker) -> bool {
     let read = flight.written() - life.unread_bytes().min(flight.written());
     let remains = flight.remains(read, farm.framing);
     drop(flight);
-    Estate { farm, name, status, was_closed, answered, asked, read }.divide(remains)
+    Estate { farm, name, command, status, was_closed, answered, asked, read }.divide(remains)
 }
 
 /// The last answer lacks its delimiter: it gets one, unless the worker was cut off in mid-answer.
@@ -67,7 +67,7 @@ fn take_last(farm: &Farm, life: &super::life::Life, mut tail: Vec<u8>, whole: bo
     let (runs, _) = lock(&life.flight).answer(1).ok_or(Breach::MoreAnswers)?;
     tail.push(farm.framing.delimiter);
     for run in runs {
-        farm.print(Piece { first: run.first, records: 1, bytes: std::mem::take(&mut tail) }, run.released);
+        farm.print(Piece::whole(run.first, 1, std::mem::take(&mut tail)), run.released);
     }
     Ok(())
 }
@@ -86,7 +86,9 @@ fn breach_of(name: &str, breach: Breach) -> Trouble {
 
 struct Estate<'a> {
     farm: &'a Farm,
+    /// As in `worker 2 (sed)`, and `sed` alone.
     name: &'a str,
+    command: &'a str,
     status: ExitStatus,
     /// Its stdin was closed before: it was expected to end.
     was_closed: bool,
@@ -131,7 +133,8 @@ impl Estate<'_> {
             0 => format!("{} ended without reading its input", self.name),
             _ => format!("{} ended without an answer before its input did", self.name),
         };
-        Trouble::new(error).hint(ONE_FOR_ONE)
+        let hint = format!("{ONE_FOR_ONE}; to pass each line as an argument: narrows farm {} {{}}", self.command);
+        Trouble::new(error).hint(hint)
     }
 
     fn report(&self, remains: &Remains) {

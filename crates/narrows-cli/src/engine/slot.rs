@@ -20,10 +20,10 @@ use rustix::io::Errno;
 
 use super::batch::Batch;
 use super::collect::{self, Silence};
-use super::event::Trouble;
 use super::farm::{Farm, Leaving};
 use super::life::Life;
-use super::spawn::{Process, Program, spawn};
+use super::roster::{Leash, Task};
+use super::spawn::{Process, Program, cannot_start, spawn};
 use super::sync::lock;
 use super::{complaint, settle};
 
@@ -71,12 +71,12 @@ impl Slot {
                 (Step::InputOver | Step::Silent, None) => return,
                 (Step::InputOver, Some(mut running)) => {
                     running.close();
-                    if !settle::settle(&self.farm, &self.name(), running) {
+                    if !settle::settle(&self.farm, &self.name(), &self.program.name(), running) {
                         return;
                     }
                 }
                 (Step::Silent, Some(running)) => {
-                    if !settle::settle(&self.farm, &self.name(), running) {
+                    if !settle::settle(&self.farm, &self.name(), &self.program.name(), running) {
                         return;
                     }
                 }
@@ -86,9 +86,7 @@ impl Slot {
 
     /// As in `worker 2 (sed)`.
     fn name(&self) -> String {
-        let command = std::path::Path::new(&self.program.argv[0]);
-        let command = command.file_name().unwrap_or(command.as_os_str());
-        format!("worker {} ({})", self.job + 1, command.display())
+        format!("worker {} ({})", self.job + 1, self.program.name())
     }
 
     fn next(&self, worker: Option<&Worker>) -> Step {
@@ -140,34 +138,19 @@ impl Slot {
         match spawn(&self.program).and_then(|process| self.listen_to(process)) {
             Ok(worker) => Some(worker),
             Err(error) => {
-                self.farm.trouble(self.cannot_start(&error));
+                self.farm.trouble(cannot_start(&self.program.path, &error));
                 None
             }
-        }
-    }
-
-    #[cold]
-    fn cannot_start(&self, error: &io::Error) -> Trouble {
-        let trouble = Trouble::new(format!("cannot start {}: {error}", self.program.path.display()));
-        match Errno::from_io_error(error) {
-            Some(Errno::NOENT) => {
-                trouble.code(127).hint("it, or the interpreter that its first line names, is missing")
-            }
-            Some(Errno::NOEXEC) => trouble.code(126).hint("a script begins with a line such as #!/bin/sh"),
-            Some(Errno::ACCESS) => trouble.code(126),
-            Some(Errno::MFILE | Errno::AGAIN) => {
-                trouble.hint("use fewer jobs (-j), or raise the limits (ulimit -n, -u)")
-            }
-            _ => trouble,
         }
     }
 
     /// Lists the worker first, so that it is ended if the rest fails.
     fn listen_to(&self, process: Process) -> io::Result<Worker> {
         let Process { child, pid, exit, stdin, unread, stdout, stderr } = process;
-        let (life, woken) = Life::new(self.job, pid, exit, unread, stdout);
+        let leash = Arc::new(Leash { job: self.job, pid, exit });
+        let (life, woken) = Life::new(Arc::clone(&leash), unread, stdout);
         let life = Arc::new(life);
-        self.farm.roster.enter(&life);
+        self.farm.roster.enter(&leash, Task::Life(Arc::clone(&life)));
         let collector = self.farm.start("collector", {
             let life = Arc::clone(&life);
             move |farm| collect::run(farm, &life)
@@ -177,7 +160,7 @@ impl Slot {
         self.farm.start("stderr", move |_| {
             let _ended = ended;
             if let Some(stderr) = stderr {
-                complaint::run(stderr, &prefix);
+                complaint::run(stderr, prefix);
             }
         })?;
         Ok(Worker { child, life, collector, complaints, stdin: Some(stdin), woken })
@@ -211,7 +194,8 @@ impl Worker {
                 }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => {
-                    let mut ready = [PollFd::new(stdin, PollFlags::OUT), PollFd::new(&self.life.exit, PollFlags::IN)];
+                    let mut ready =
+                        [PollFd::new(stdin, PollFlags::OUT), PollFd::new(&self.life.leash.exit, PollFlags::IN)];
                     // A dead worker reads no more; what it leaves is sorted out when it is settled.
                     if poll(&mut ready, None).is_ok() && !ready[1].revents().is_empty() {
                         return;

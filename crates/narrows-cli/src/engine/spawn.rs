@@ -7,14 +7,17 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, getpid, getppid, pidfd_open, set_parent_process_death_signal};
+
+use super::event::Trouble;
+use super::launch::set_nonblocking;
 
 /// The command as resolved before any input is read.
 #[derive(Clone, Debug)]
@@ -22,6 +25,14 @@ pub(crate) struct Program {
     pub(crate) path: PathBuf,
     /// The command as written, then its arguments.
     pub(crate) argv: Vec<OsString>,
+}
+
+impl Program {
+    /// The command's own name, for messages.
+    pub(super) fn name(&self) -> String {
+        let command = Path::new(&self.argv[0]);
+        command.file_name().unwrap_or(command.as_os_str()).display().to_string()
+    }
 }
 
 #[derive(Debug)]
@@ -70,7 +81,15 @@ pub(super) fn spawn(program: &Program) -> io::Result<Process> {
     Ok(Process { child, pid, exit, stdin, unread, stdout, stderr })
 }
 
-fn set_nonblocking(fd: impl AsFd) -> io::Result<()> {
-    let flags = fcntl_getfl(&fd)?;
-    Ok(fcntl_setfl(&fd, flags | OFlags::NONBLOCK)?)
+/// What to tell the user.
+#[cold]
+pub(super) fn cannot_start(path: &Path, error: &io::Error) -> Trouble {
+    let trouble = Trouble::new(format!("cannot start {}: {error}", path.display()));
+    match Errno::from_io_error(error) {
+        Some(Errno::NOENT) => trouble.code(127).hint("it, or the interpreter that its first line names, is missing"),
+        Some(Errno::NOEXEC) => trouble.code(126).hint("a script begins with a line such as #!/bin/sh"),
+        Some(Errno::ACCESS) => trouble.code(126),
+        Some(Errno::MFILE | Errno::AGAIN) => trouble.hint("use fewer jobs (-j), or raise the limits (ulimit -n, -u)"),
+        _ => trouble,
+    }
 }

@@ -30,7 +30,7 @@ pub(super) fn run(farm: &Farm, builtin: Builtin, batches: &Receiver<Batch>) {
             }
         }
         farm.pace.observe(batch.records, begun.elapsed());
-        let piece = Piece { first: batch.first, records: batch.records as u64, bytes };
+        let piece = Piece::whole(batch.first, batch.records as u64, bytes);
         farm.print(piece, batch.bytes.len());
     }
 }

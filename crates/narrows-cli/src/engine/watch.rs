@@ -18,13 +18,13 @@ use super::farm::Farm;
 use super::gate::{View, Wait};
 use super::life::Life;
 use super::procfs;
+use super::roster::Leash;
 use super::sync::lock;
 
 const FIRST_LOOK: Duration = Duration::from_millis(2);
 const RARE_LOOK: Duration = Duration::from_millis(50);
 /// A farm that has not moved for this long stands still.
 const STANDSTILL: Duration = Duration::from_millis(200);
-const FIRST_STALL_NOTE: Duration = Duration::from_secs(5);
 
 pub(super) const BUFFERS: &str = "a command that buffers its output or does not answer line by line cannot go on here. \
     Try its unbuffered form (sed -u, grep --line-buffered, awk with fflush()), stdbuf -oL CMD, or a larger --buffer";
@@ -48,7 +48,7 @@ struct Watch<'a> {
 
 /// Runs until the farm is over.
 pub(super) fn run(farm: &Farm, command: String) {
-    let mut watch = Watch { farm, command, seen: Vec::new(), pause: FIRST_LOOK, stall_note_after: FIRST_STALL_NOTE };
+    let mut watch = Watch { farm, command, seen: Vec::new(), pause: FIRST_LOOK, stall_note_after: farm.stall };
     while !farm.is_over() {
         if watch.sleep() {
             farm.send(Event::OutputClosed);
@@ -63,7 +63,8 @@ impl Watch<'_> {
     fn sleep(&mut self) -> bool {
         // SeqCst: pairs with the load in `wake_watch`.
         self.farm.watch_sleeps.store(true, Ordering::SeqCst);
-        let busy = self.farm.roster.lives().iter().any(|life| lock(&life.flight).records() > 0);
+        let busy = self.farm.roster.has_batches()
+            || self.farm.roster.lives().iter().any(|life| lock(&life.flight).records() > 0);
         if busy {
             self.farm.watch_sleeps.store(false, Ordering::SeqCst);
         }
@@ -82,10 +83,13 @@ impl Watch<'_> {
         let moved = self.observe_workers();
         self.pause = if moved { FIRST_LOOK * 4 } else { (self.pause * 2).min(RARE_LOOK) };
         let view = self.farm.gate.view();
-        let owner = self.owner_of(view.printed);
-        if let (Some(wait), Some(owner)) = (view.reader_waits, owner) {
+        let Some(wait) = view.reader_waits else { return };
+        if let Some(owner) = self.owner_of(view.printed) {
             self.unstick(wait, &self.seen[owner], view);
-            self.note_stall(&view, owner);
+            let leash = Arc::clone(&self.seen[owner].life.leash);
+            self.note_stall(&view, &leash);
+        } else if let Some(leash) = self.farm.roster.holder_of(view.printed) {
+            self.note_stall(&view, &leash);
         }
     }
 
@@ -144,7 +148,7 @@ impl Watch<'_> {
         let flight = lock(&life.flight);
         let (read, answered) = (flight.answered() + flight.records() as u64, flight.answered());
         let answered = if answered == 0 { "none".to_owned() } else { answered.to_string() };
-        let (job, command) = (life.job + 1, &self.command);
+        let (job, command) = (life.leash.job + 1, &self.command);
         Trouble::new(format!(
             "worker {job} ({command}) has read {read} lines and answered {answered}; --buffer is full"
         ))
@@ -152,14 +156,13 @@ impl Watch<'_> {
     }
 
     /// Names the record behind which everything waits.
-    fn note_stall(&mut self, view: &View, owner: usize) {
+    fn note_stall(&mut self, view: &View, owner: &Leash) {
         let stalled = view.printed_at.elapsed();
-        if stalled < FIRST_STALL_NOTE {
-            self.stall_note_after = FIRST_STALL_NOTE;
+        if stalled < self.farm.stall {
+            self.stall_note_after = self.farm.stall;
         }
         if stalled >= self.stall_note_after {
-            let life = &self.seen[owner].life;
-            let (seconds, record, job, pid) = (stalled.as_secs(), view.printed + 1, life.job + 1, life.pid);
+            let (seconds, record, job, pid) = (stalled.as_secs(), view.printed + 1, owner.job + 1, owner.pid);
             self.farm.note(&format!("stalled {seconds} s on record {record}, worker {job}, pid {pid}"));
             self.stall_note_after *= 2;
         }
@@ -177,6 +180,6 @@ fn is_hungry(sighting: &Sighting) -> bool {
     }
     // Where the kernel does not tell, a worker that has done nothing for long is taken for one that buffers.
     let waits =
-        procfs::waits_for_input(life.pid, &life.unread).unwrap_or_else(|| sighting.since.elapsed() > STANDSTILL);
+        procfs::waits_for_input(life.leash.pid, &life.unread).unwrap_or_else(|| sighting.since.elapsed() > STANDSTILL);
     waits && lock(&life.flight).steps() == sighting.steps
 }

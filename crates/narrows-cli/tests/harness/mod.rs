@@ -140,15 +140,15 @@ impl Running {
         line
     }
 
-    /// Waits for a line on stderr that contains this.
+    /// Waits for a line on stderr that contains this, and gives it.
     #[track_caller]
-    pub(crate) fn await_stderr(&mut self, part: &str) {
+    pub(crate) fn await_stderr(&mut self, part: &str) -> String {
         let deadline = Instant::now() + DEADLINE;
         while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             self.said.push_str(&line);
             self.said.push('\n');
             if line.contains(part) {
-                return;
+                return line;
             }
         }
         panic!("no '{part}' in: {}", self.said);

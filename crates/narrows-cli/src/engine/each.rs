@@ -1,0 +1,192 @@
+//! One of the jobs when every batch gets a process of its own: records as arguments, or a block of them on stdin.
+//! The thread that runs this starts, listens to and reaps one process at a time.
+//!
+//! ```text
+//!   batch --> process --exit 0--> answered
+//!                |
+//!                +--otherwise, or not to be started--> failed, named; what it printed is printed
+//! ```
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::process::ExitStatus;
+use std::sync::Arc;
+
+use narrows::Receiver;
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::batch::Batch;
+use super::complaint::Complaints;
+use super::emitter::Emitter;
+use super::execution::{Errors, Execution};
+use super::farm::{Farm, Leaving};
+use super::launch::{Launch, Launched, launch, set_nonblocking};
+use super::roster::{Leash, Task};
+use super::spawn::{Program, cannot_start};
+use super::template::{HasNul, Template};
+use super::warden::Warden;
+
+/// How a process gets the records of its batch.
+#[derive(Clone, Debug)]
+pub(super) enum Way {
+    Arguments(Arc<Template>),
+    Stdin(Arc<Program>),
+}
+
+impl Way {
+    pub(super) fn name(&self) -> String {
+        match self {
+            Way::Arguments(template) => template.name(),
+            Way::Stdin(program) => program.name(),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Way::Arguments(template) => &template.path,
+            Way::Stdin(program) => &program.path,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Each {
+    pub(super) farm: Arc<Farm>,
+    pub(super) job: usize,
+    pub(super) way: Way,
+    pub(super) batches: Receiver<Batch>,
+    pub(super) warden: Arc<Warden>,
+    pub(super) verbose: bool,
+}
+
+/// What became of a batch.
+enum Fate {
+    Answered,
+    Failed {
+        reason: String,
+        hint: Option<&'static str>,
+    },
+    /// The farm is over, or must be.
+    Over,
+}
+
+impl Fate {
+    fn failed(reason: impl Into<String>, hint: Option<&'static str>) -> Fate {
+        Fate::Failed { reason: reason.into(), hint }
+    }
+}
+
+const NUL_HINT: &str =
+    "no argument can hold a NUL byte; with -0 records end with NUL, or let CMD read stdin: leave out {}";
+const LONG_HINT: &str = "let CMD read its records on stdin: leave out {}, or use --blocks; fewer records fit with -n";
+
+impl Each {
+    pub(super) fn run(&self) {
+        let _leaving = Leaving(&self.farm);
+        let (mut errors, theirs) = match self.errors() {
+            Ok(pipe) => pipe,
+            Err(error) => return self.farm.trouble(cannot_start(self.way.path(), &error)),
+        };
+        let mut buffer = Vec::new();
+        for batch in &self.batches {
+            if self.farm.is_over() {
+                return;
+            }
+            // After the first signal only what a process has in hand is finished.
+            if !self.farm.is_draining() && !self.answer(&batch, &mut errors, &theirs, &mut buffer) {
+                return;
+            }
+        }
+    }
+
+    fn errors(&self) -> io::Result<(Errors, OwnedFd)> {
+        let (pipe, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
+        set_nonblocking(&pipe)?;
+        let prefix =
+            if self.verbose { format!("worker {} ({}): ", self.job + 1, self.way.name()) } else { String::new() };
+        Ok((Errors { pipe, complaints: Complaints::new(prefix) }, theirs))
+    }
+
+    /// False when the farm is over.
+    fn answer(&self, batch: &Batch, errors: &mut Errors, theirs: &OwnedFd, buffer: &mut Vec<u8>) -> bool {
+        let mut emitter = Emitter::new(&self.farm, batch.numbers(), buffer);
+        match self.attempt(batch, errors, theirs, &mut emitter) {
+            Fate::Answered => {}
+            Fate::Failed { reason, hint } => self.farm.note_failure(&batch.numbers(), &reason, hint),
+            Fate::Over => return false,
+        }
+        emitter.finish(batch.bytes.len());
+        true
+    }
+
+    fn attempt(&self, batch: &Batch, errors: &mut Errors, theirs: &OwnedFd, emitter: &mut Emitter<'_>) -> Fate {
+        let argv = match self.argv(batch) {
+            Ok(argv) => argv,
+            Err(HasNul) => return Fate::failed("it holds a NUL byte", Some(NUL_HINT)),
+        };
+        let fed = matches!(self.way, Way::Stdin(_));
+        let launched = match launch(&Launch { path: self.way.path(), argv: &argv, fed, stderr: theirs.as_fd() }) {
+            Ok(launched) => launched,
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::TOOBIG) => {
+                return Fate::failed("it is longer than the arguments of a command may be", Some(LONG_HINT));
+            }
+            Err(error) => {
+                self.farm.trouble(cannot_start(self.way.path(), &error));
+                return Fate::Over;
+            }
+        };
+        match self.attend(launched, batch, errors, emitter) {
+            Some(Ok(status)) if status.success() => Fate::Answered,
+            Some(Ok(status)) => Fate::failed(status.to_string(), None),
+            // Someone else reaped it: the farm is being ended.
+            Some(Err(_)) | None => Fate::Over,
+        }
+    }
+
+    fn argv(&self, batch: &Batch) -> Result<Vec<OsString>, HasNul> {
+        match &self.way {
+            Way::Stdin(program) => Ok(program.argv.clone()),
+            Way::Arguments(template) => {
+                let records: Vec<&[u8]> = self.farm.framing.records(&batch.bytes).collect();
+                template.fill(&records, batch.first + 1, self.job + 1)
+            }
+        }
+    }
+
+    /// Stays with the process to its end and reaps it; None if the farm was over before.
+    fn attend(
+        &self,
+        launched: Launched,
+        batch: &Batch,
+        errors: &mut Errors,
+        emitter: &mut Emitter<'_>,
+    ) -> Option<io::Result<ExitStatus>> {
+        let Launched { mut child, pid, exit, stdin, stdout } = launched;
+        self.warden.watch(self.job, pid);
+        let leash = Arc::new(Leash { job: self.job, pid, exit });
+        self.farm.roster.enter(&leash, Task::Batch(batch.first));
+        self.farm.wake_watch();
+        let execution = Execution {
+            farm: &self.farm,
+            first: batch.first,
+            leash: Arc::clone(&leash),
+            stdin,
+            input: &batch.bytes,
+            stdout: Some(stdout),
+            errors,
+            exited: false,
+        };
+        let finished = execution.run(emitter);
+        if !finished {
+            // The farm ends it; its end is awaited there.
+            return None;
+        }
+        self.farm.roster.leave(&leash);
+        self.warden.forget(self.job);
+        let status = child.wait();
+        (!self.farm.is_over()).then_some(status)
+    }
+}

@@ -1,0 +1,141 @@
+//! One process from its start to its end: gives it its input, takes its output, hears of its exit. One thread does
+//! all of it, waiting for whatever comes first.
+//! Invariant: a process whose output may not be held now is not read; the one with the oldest unprinted record is.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::buffer::spare_capacity;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::complaint::Complaints;
+use super::emitter::Emitter;
+use super::farm::Farm;
+use super::roster::Leash;
+
+/// A group whose leader has exited may still write, with pauses no longer than this.
+const AFTERMATH: Duration = Duration::from_millis(200);
+/// Output that is followed by more, or by the end, within this time leaves together with it.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// The stderr that all processes of a job share.
+#[derive(Debug)]
+pub(super) struct Errors {
+    pub(super) pipe: OwnedFd,
+    pub(super) complaints: Complaints,
+}
+
+impl Errors {
+    /// Takes what is there.
+    pub(super) fn drain(&mut self) {
+        let mut chunk = [0; 4096];
+        while let Ok(read @ 1..) = rustix::io::read(&self.pipe, &mut chunk[..]) {
+            self.complaints.push(&chunk[..read]);
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Execution<'a> {
+    pub(super) farm: &'a Farm,
+    pub(super) first: u64,
+    pub(super) leash: Arc<Leash>,
+    pub(super) stdin: Option<OwnedFd>,
+    /// What is still to be written to it.
+    pub(super) input: &'a [u8],
+    /// None after its end.
+    pub(super) stdout: Option<OwnedFd>,
+    pub(super) errors: &'a mut Errors,
+    pub(super) exited: bool,
+}
+
+/// What there is to do.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ready {
+    stdin: bool,
+    stdout: bool,
+    stderr: bool,
+}
+
+impl Execution<'_> {
+    /// Runs until the process has exited and its output is at its end; false if the farm was over before.
+    pub(super) fn run(mut self, emitter: &mut Emitter<'_>) -> bool {
+        while self.stdout.is_some() || !self.exited {
+            let limit = if emitter.is_empty() { self.exited.then_some(AFTERMATH) } else { Some(PAUSE) };
+            let Some(ready) = self.wait(limit) else {
+                if emitter.is_empty() {
+                    // It has exited, and nothing comes from those it left behind.
+                    break;
+                }
+                emitter.flush();
+                continue;
+            };
+            if ready.stderr {
+                self.errors.drain();
+            }
+            if ready.stdin {
+                self.feed();
+            }
+            if ready.stdout && !self.listen(emitter) {
+                return false;
+            }
+        }
+        self.errors.drain();
+        self.errors.complaints.finish();
+        true
+    }
+
+    /// Also hears of the exit. None if nothing came in time.
+    fn wait(&mut self, limit: Option<Duration>) -> Option<Ready> {
+        let errors = PollFd::new(&self.errors.pipe, PollFlags::IN);
+        let exit = PollFd::new(&self.leash.exit, if self.exited { PollFlags::empty() } else { PollFlags::IN });
+        let mut fds = vec![errors, exit];
+        fds.extend(self.stdout.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
+        fds.extend(self.stdin.as_ref().map(|fd| PollFd::new(fd, PollFlags::OUT)));
+        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+        match poll(&mut fds, limit.as_ref()) {
+            Ok(0) => None,
+            // It is interrupted, or fails for want of memory: the next look may succeed.
+            Err(_) => Some(Ready::default()),
+            Ok(_) => {
+                let mut rest = fds[2..].iter().map(|fd| !fd.revents().is_empty());
+                let stdout = self.stdout.is_some() && rest.next() == Some(true);
+                let stdin = self.stdin.is_some() && rest.next() == Some(true);
+                let (stderr, exited) = (!fds[0].revents().is_empty(), !fds[1].revents().is_empty());
+                self.exited |= exited;
+                Some(Ready { stdin, stdout, stderr })
+            }
+        }
+    }
+
+    fn feed(&mut self) {
+        let Some(stdin) = &self.stdin else { return };
+        match rustix::io::write(stdin, self.input) {
+            Ok(written) => self.input = &self.input[written..],
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            // It wants no more, as `head` does.
+            Err(_) => self.input = &[],
+        }
+        if self.input.is_empty() {
+            self.stdin = None;
+        }
+    }
+
+    /// Reads once; false when the farm is over.
+    fn listen(&mut self, emitter: &mut Emitter<'_>) -> bool {
+        let first = self.first;
+        if !self.farm.gate.may_answer(|| Some(first)) {
+            return false;
+        }
+        let Some(stdout) = &self.stdout else { return true };
+        match rustix::io::read(stdout, spare_capacity(emitter.buffer())) {
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Ok(0) | Err(_) => self.stdout = None,
+            Ok(_) if emitter.is_large() => emitter.flush(),
+            Ok(_) => {}
+        }
+        true
+    }
+}

@@ -1,0 +1,129 @@
+//! The processes of a farm while they live, each the head of a group. The list ends processes; it never starts one.
+//! Invariant: a process leaves the list before it is reaped, so a listed process id is never another's.
+
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpid};
+
+use super::life::Life;
+use super::sync::lock;
+
+/// What it takes to end a process and its group.
+#[derive(Debug)]
+pub(super) struct Leash {
+    /// Which of the jobs it serves, from 0.
+    pub(super) job: usize,
+    pub(super) pid: Pid,
+    /// Readable when the process has ended.
+    pub(super) exit: OwnedFd,
+}
+
+impl Leash {
+    /// Waits for the process to exit, at most that long; without a limit if none is given.
+    pub(super) fn await_exit(&self, limit: Option<Duration>) -> bool {
+        let deadline = limit.map(|limit| Instant::now() + limit);
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let left = left.and_then(|left| Timespec::try_from(left).ok());
+            match poll(&mut [PollFd::new(&self.exit, PollFlags::IN)], left.as_ref()) {
+                Err(Errno::INTR) => {}
+                outcome => return outcome.is_ok_and(|ready| ready > 0),
+            }
+        }
+    }
+
+    /// Signals its whole group. It must not have been reaped.
+    pub(super) fn kill(&self, signal: Signal) {
+        // It may be gone already; then there is nothing to do.
+        let _ = kill_process_group(self.pid, signal);
+    }
+}
+
+/// What a listed process has in hand.
+#[derive(Clone, Debug)]
+pub(super) enum Task {
+    /// One record after the other.
+    Life(Arc<Life>),
+    /// The batch that begins with this record.
+    Batch(u64),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Roster(Mutex<List>);
+
+#[derive(Debug, Default)]
+struct List {
+    entries: Vec<(Arc<Leash>, Task)>,
+    closed: bool,
+}
+
+impl Roster {
+    /// Lists a process just started; if the farm ended meanwhile, ends the process.
+    pub(super) fn enter(&self, leash: &Arc<Leash>, task: Task) {
+        let mut list = lock(&self.0);
+        if list.closed {
+            leash.kill(Signal::KILL);
+        }
+        list.entries.push((Arc::clone(leash), task));
+    }
+
+    /// Ends what is left of the process's group and takes it off the list, so that it may be reaped.
+    pub(super) fn leave(&self, leash: &Arc<Leash>) {
+        let mut list = lock(&self.0);
+        if let Some(index) = list.entries.iter().position(|(other, _)| Arc::ptr_eq(other, leash)) {
+            leash.kill(Signal::KILL);
+            list.entries.swap_remove(index);
+        }
+    }
+
+    pub(super) fn lives(&self) -> Vec<Arc<Life>> {
+        let live = |(_, task): &(Arc<Leash>, Task)| match task {
+            Task::Life(life) => Some(Arc::clone(life)),
+            Task::Batch(_) => None,
+        };
+        lock(&self.0).entries.iter().filter_map(live).collect()
+    }
+
+    /// Whether some process has a batch of its own in hand.
+    pub(super) fn has_batches(&self) -> bool {
+        lock(&self.0).entries.iter().any(|(_, task)| matches!(task, Task::Batch(_)))
+    }
+
+    /// The process whose batch begins with this record.
+    pub(super) fn holder_of(&self, first: u64) -> Option<Arc<Leash>> {
+        let list = lock(&self.0);
+        let holds = |(_, task): &&(Arc<Leash>, Task)| matches!(task, Task::Batch(record) if *record == first);
+        list.entries.iter().find(holds).map(|(leash, _)| Arc::clone(leash))
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        for (leash, _) in &lock(&self.0).entries {
+            leash.kill(signal);
+        }
+    }
+
+    /// Ends every process: TERM, after `patience` KILL. Returns when all are gone and reaped; none is started any more.
+    pub(super) fn end(&self, patience: Duration) {
+        lock(&self.0).closed = true;
+        self.signal(Signal::TERM);
+        self.await_exit(Instant::now() + patience);
+        self.signal(Signal::KILL);
+        self.await_exit(Instant::now() + Duration::from_secs(2));
+        let entries = std::mem::take(&mut lock(&self.0).entries);
+        for (leash, _) in entries {
+            // Its own job may have reaped it in the meantime: then there is no such child.
+            let _ = waitpid(Some(leash.pid), WaitOptions::NOHANG);
+        }
+    }
+
+    fn await_exit(&self, deadline: Instant) {
+        let leashes: Vec<_> = lock(&self.0).entries.iter().map(|(leash, _)| Arc::clone(leash)).collect();
+        for leash in leashes {
+            leash.await_exit(Some(deadline.saturating_duration_since(Instant::now())));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Arguments to a checked plan: which mode the command asks for, and whether the options fit it.
+
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+
+use crate::engine::{Framing, Plan, Portion, Template, Trouble, Work};
+use crate::{factor, program, say};
+
+use super::args::FarmArgs;
+use super::shell;
+
+/// What a process of --blocks reads.
+// 1 MiB: 64 KiB was half as fast, 4 MiB no faster and needs four times the memory.
+const BLOCK: NonZeroUsize = NonZeroUsize::new(1 << 20).expect("it is not zero");
+
+/// Nothing is read and nothing is started for it.
+pub(super) fn plan(args: &FarmArgs) -> Result<Plan, Trouble> {
+    let framing = Framing { delimiter: if args.null { 0 } else { b'\n' }, max_record: args.max_record };
+    let work = work(args)?;
+    let portion = match work {
+        Work::Live(_) | Work::Builtin(_) => Portion::Paced,
+        Work::Spawn(_) => Portion::Records(args.records.unwrap_or(NonZeroUsize::MIN)),
+        Work::Blocks(_) => Portion::Bytes(BLOCK),
+    };
+    check(args, &work)?;
+    Ok(Plan {
+        jobs: args.jobs.resolve(),
+        work,
+        framing,
+        portion,
+        ordered: !args.unordered,
+        window: args.window,
+        buffer: args.buffer,
+        grace: args.grace,
+        stall: args.stall,
+        verbose: args.verbose,
+        tell: say::say,
+    })
+}
+
+fn work(args: &FarmArgs) -> Result<Work, Trouble> {
+    if args.builtin.is_some() {
+        return Ok(Work::Builtin(factor::answer));
+    }
+    let spawns = !args.blocks && args.command.iter().any(has_place);
+    let words = if args.shell { script(args, spawns)? } else { args.command.clone() };
+    if spawns && words.first().is_some_and(has_place) {
+        return Err(usage("{} is where the command should be")
+            .hint("a command comes first, as in: gzip {}. To run each line as a script of its own: sh -c {}"));
+    }
+    let program = program::resolve(words)?;
+    Ok(match (args.blocks, spawns) {
+        (true, _) => Work::Blocks(Arc::new(program)),
+        (false, true) => Work::Spawn(Arc::new(Template::new(program.path, &program.argv))),
+        (false, false) => Work::Live(Arc::new(program)),
+    })
+}
+
+fn check(args: &FarmArgs, work: &Work) -> Result<(), Trouble> {
+    let Some(records) = args.records else { return Ok(()) };
+    let Work::Spawn(template) = work else {
+        return Err(usage("-n is the number of lines per {}, and the command has no {}")
+            .hint("to pass lines as arguments: narrows farm -n 10 CMD {}"));
+    };
+    if records.get() > 1 && template.wants_one_record() {
+        return Err(usage("with -n, {} must be an argument of its own")
+            .hint("each of the lines becomes an argument in its place"));
+    }
+    if args.window.is_some_and(|window| window.get() < records.get() as u64) {
+        return Err(usage("--window is smaller than -n"));
+    }
+    Ok(())
+}
+
+/// The words as one script for sh, the records as its arguments.
+fn script(args: &FarmArgs, spawns: bool) -> Result<Vec<OsString>, Trouble> {
+    let text = args.command.join(&OsString::from(" "));
+    if !spawns {
+        return Ok(vec!["sh".into(), "-c".into(), text]);
+    }
+    let several = args.records.is_some_and(|records| records.get() > 1);
+    let script = shell::place(text.as_bytes(), several).map_err(|wrong| {
+        usage(format!("--shell cannot put a line {}", wrong.place())).hint("in a script \"$1\" is the line as well")
+    })?;
+    Ok(vec!["sh".into(), "-c".into(), script, "sh".into(), "{}".into()])
+}
+
+fn has_place(word: &OsString) -> bool {
+    memchr::memmem::find(word.as_bytes(), b"{}").is_some()
+}
+
+fn usage(error: impl Into<String>) -> Trouble {
+    Trouble::new(error).code(2)
+}
