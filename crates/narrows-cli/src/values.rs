@@ -54,6 +54,21 @@ pub(crate) fn parse_size(text: &str) -> Result<usize, String> {
     }
 }
 
+/// A byte: itself, or `\t`, `\0`, `\xHH` and the like.
+pub(crate) fn parse_byte(text: &str) -> Result<u8, String> {
+    let escaped = match text.as_bytes() {
+        [byte] => Some(*byte),
+        [b'\\', b't'] => Some(b'\t'),
+        [b'\\', b'n'] => Some(b'\n'),
+        [b'\\', b'r'] => Some(b'\r'),
+        [b'\\', b'0'] => Some(0),
+        [b'\\', b'\\'] => Some(b'\\'),
+        [b'\\', b'x', _, _] => u8::from_str_radix(&text[2..], 16).ok(),
+        _ => None,
+    };
+    escaped.ok_or_else(|| "expected one byte, or \\t, \\0, \\n, \\r, \\\\, \\xHH".into())
+}
+
 /// A time: `10` and `10s` are seconds; also `500ms`, `2m`, `1h`.
 pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -94,6 +109,16 @@ mod tests {
         assert_eq!(parse_size("1GiB"), Ok(1 << 30));
         for wrong in ["", "K", "0", "-1", "1T", "1.5M", "99999999999999999999", "18446744073709551615K"] {
             assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_byte_is_itself_or_an_escape() {
+        for (text, byte) in [(",", b','), ("\\t", b'\t'), ("\\0", 0), ("\\x1e", 0x1e), ("\\\\", b'\\'), ("\\", b'\\')] {
+            assert_eq!(parse_byte(text), Ok(byte), "{text}");
+        }
+        for wrong in ["", "ab", "\\q", "\\xZZ", "\u{e9}"] {
+            assert!(parse_byte(wrong).is_err(), "{wrong}");
         }
     }
 

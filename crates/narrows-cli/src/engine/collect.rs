@@ -10,11 +10,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::Signal;
 
-use super::batch::Framing;
 use super::farm::Farm;
 use super::flight::Run;
 use super::life::Life;
 use super::order::Piece;
+use super::replies::Found;
 use super::sync::lock;
 
 /// As much as a pipe holds, and room for an answer cut in two.
@@ -127,22 +127,21 @@ impl Collector<'_> {
 
     /// Passes the whole answers in the buffer on.
     fn take_in(&mut self) -> Result<(), Breach> {
-        let Framing { delimiter, max_record } = self.farm.framing;
-        let longest = max_record.max(READ);
-        let Some(last) = memchr::memrchr(delimiter, &self.buffer[self.searched..]) else {
-            self.searched = self.buffer.len();
-            return if self.searched > longest { Err(Breach::TooLong) } else { Ok(()) };
+        let (answers, cut) = match self.farm.replies.find(&self.buffer, self.searched) {
+            Found::Whole { replies, cut } => (replies, cut),
+            Found::Partial { searched } => {
+                self.searched = searched;
+                return Ok(());
+            }
+            Found::TooLong => return Err(Breach::TooLong),
         };
-        let fresh = &self.buffer[self.searched..=self.searched + last];
-        if memchr::memchr(delimiter, fresh).is_some_and(|first| self.searched + first > longest) {
-            return Err(Breach::TooLong);
-        }
-        let (answers, cut) = (self.farm.framing.count(fresh), self.searched + last + 1);
+        let tags = if self.farm.replies.tagged { self.questions(answers) } else { Vec::new() };
         let runs = self.match_questions(answers)?;
         self.life.answer_came();
         let answered = self.split_off(cut);
-        self.searched = self.buffer.len();
-        self.pass_on(answered, &runs);
+        // Between the last answer and the end of the buffer no other ends.
+        self.searched = if self.farm.replies.are_plain() { self.farm.framing.resume_at(&self.buffer) } else { 0 };
+        self.pass_on(answered, &runs, &tags);
         Ok(())
     }
 
@@ -184,14 +183,26 @@ impl Collector<'_> {
         mem::replace(&mut self.buffer, rest)
     }
 
-    fn pass_on(&mut self, mut answered: Vec<u8>, runs: &[Run]) {
+    /// The records that the next answers are for.
+    fn questions(&self, answers: usize) -> Vec<Vec<u8>> {
+        lock(&self.life.flight).front(answers, self.farm.framing)
+    }
+
+    fn pass_on(&mut self, mut answered: Vec<u8>, runs: &[Run], mut tags: &[Vec<u8>]) {
         let mut spent = Vec::new();
         for (index, run) in runs.iter().enumerate() {
             let bytes = if index + 1 == runs.len() {
                 mem::take(&mut answered)
             } else {
-                let length = self.farm.framing.length_of(&answered, run.records);
+                let length = self.farm.replies.length_of(&answered, run.records);
                 answered.drain(..length).collect()
+            };
+            let bytes = if self.farm.replies.are_plain() {
+                bytes
+            } else {
+                let (these, others) = tags.split_at(run.records.min(tags.len()));
+                tags = others;
+                self.farm.replies.dress(&bytes, these)
             };
             let piece = Piece::whole(run.first, run.records as u64, bytes);
             spent = self.farm.print(piece, run.released);

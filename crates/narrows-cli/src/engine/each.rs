@@ -23,9 +23,11 @@ use super::complaint::Complaints;
 use super::emitter::Emitter;
 use super::execution::{Errors, Execution};
 use super::farm::{Farm, Leaving};
+use super::framing::Mark;
 use super::launch::{Launch, Launched, launch, set_nonblocking};
 use super::roster::{Leash, Task};
 use super::spawn::{Program, cannot_start};
+use super::tag::Tag;
 use super::template::{HasNul, Template};
 use super::warden::Warden;
 
@@ -73,6 +75,13 @@ enum Fate {
     Over,
 }
 
+/// How a process ended.
+#[derive(Clone, Copy, Debug)]
+struct Exit {
+    status: ExitStatus,
+    overflowed: bool,
+}
+
 impl Fate {
     fn failed(reason: impl Into<String>, hint: Option<&'static str>) -> Fate {
         Fate::Failed { reason: reason.into(), hint }
@@ -112,7 +121,10 @@ impl Each {
 
     /// False when the farm is over.
     fn answer(&self, batch: &Batch, errors: &mut Errors, theirs: &OwnedFd, buffer: &mut Vec<u8>) -> bool {
-        let mut emitter = Emitter::new(&self.farm, batch.numbers(), buffer);
+        let framing = self.farm.framing;
+        let tag = self.farm.replies.tagged.then(|| Tag::new(framing.records(&batch.bytes), framing.delimiter()));
+        let framed = framing.mark == Mark::Length && matches!(self.way, Way::Arguments(_));
+        let mut emitter = Emitter::new(&self.farm, batch.numbers(), buffer).tagged(tag).framed(framed);
         match self.attempt(batch, errors, theirs, &mut emitter) {
             Fate::Answered => {}
             Fate::Failed { reason, hint } => self.farm.note_failure(&batch.numbers(), &reason, hint),
@@ -139,10 +151,13 @@ impl Each {
             }
         };
         match self.attend(launched, batch, errors, emitter) {
-            Some(Ok(status)) if status.success() => Fate::Answered,
-            Some(Ok(status)) => Fate::failed(status.to_string(), None),
-            // Someone else reaped it: the farm is being ended.
-            Some(Err(_)) | None => Fate::Over,
+            Some(Exit { overflowed: true, .. }) => {
+                emitter.discard();
+                Fate::failed("its output is longer than --buffer, and has to be held until its end", None)
+            }
+            Some(Exit { status, .. }) if status.success() => Fate::Answered,
+            Some(Exit { status, .. }) => Fate::failed(status.to_string(), None),
+            None => Fate::Over,
         }
     }
 
@@ -163,13 +178,13 @@ impl Each {
         batch: &Batch,
         errors: &mut Errors,
         emitter: &mut Emitter<'_>,
-    ) -> Option<io::Result<ExitStatus>> {
+    ) -> Option<Exit> {
         let Launched { mut child, pid, exit, stdin, stdout } = launched;
         self.warden.watch(self.job, pid);
         let leash = Arc::new(Leash { job: self.job, pid, exit });
         self.farm.roster.enter(&leash, Task::Batch(batch.first));
         self.farm.wake_watch();
-        let execution = Execution {
+        let mut execution = Execution {
             farm: &self.farm,
             first: batch.first,
             leash: Arc::clone(&leash),
@@ -178,15 +193,18 @@ impl Each {
             stdout: Some(stdout),
             errors,
             exited: false,
+            overflowed: false,
         };
-        let finished = execution.run(emitter);
-        if !finished {
+        if !execution.run(emitter) {
             // The farm ends it; its end is awaited there.
             return None;
         }
+        let overflowed = execution.overflowed;
         self.farm.roster.leave(&leash);
         self.warden.forget(self.job);
         let status = child.wait();
-        (!self.farm.is_over()).then_some(status)
+        // Someone else may have reaped it: the farm is being ended then.
+        let exit = Exit { status: status.ok()?, overflowed };
+        (!self.farm.is_over()).then_some(exit)
     }
 }

@@ -1,11 +1,13 @@
-//! The output of one process on its way to the gate: cut into parts as it comes.
-//! Invariant: the parts of an answer are numbered from 0, and exactly one, the last, has records.
+//! The output of one process on its way to the gate: cut into parts as it comes, or held until it is known to count.
+//! Invariants: the parts of an answer are numbered from 0, and exactly one, the last, has records; what is held is
+//! counted by the gate.
 
 use std::mem;
 use std::ops::Range;
 
 use super::farm::Farm;
 use super::order::Piece;
+use super::tag::Tag;
 
 /// Room for one read.
 pub(super) const ROOM: usize = 64 << 10;
@@ -18,12 +20,31 @@ pub(super) struct Emitter<'a> {
     numbers: Range<u64>,
     part: u32,
     buffer: &'a mut Vec<u8>,
+    tag: Option<Tag>,
+    /// Nothing leaves before the end.
+    holds: bool,
+    /// It leaves as a frame.
+    framed: bool,
+    /// So many of the held bytes are known to the gate.
+    counted: usize,
 }
 
 impl<'a> Emitter<'a> {
     /// The buffer is empty and stays with the job, so that a short answer costs no large allocation.
     pub(super) fn new(farm: &'a Farm, numbers: Range<u64>, buffer: &'a mut Vec<u8>) -> Emitter<'a> {
-        Emitter { farm, numbers, part: 0, buffer }
+        Emitter { farm, numbers, part: 0, buffer, tag: None, holds: false, framed: false, counted: 0 }
+    }
+
+    pub(super) fn tagged(mut self, tag: Option<Tag>) -> Emitter<'a> {
+        self.tag = tag;
+        self
+    }
+
+    /// The output is one frame: it is held, since its length stands before it.
+    pub(super) fn framed(mut self, framed: bool) -> Emitter<'a> {
+        self.framed = framed;
+        self.holds |= framed;
+        self
     }
 
     /// Where the next output is to be read to.
@@ -32,37 +53,65 @@ impl<'a> Emitter<'a> {
         self.buffer
     }
 
-    pub(super) fn is_large(&self) -> bool {
-        self.buffer.len() >= LARGE
+    /// Whether something should leave soon.
+    pub(super) fn waits(&self) -> bool {
+        !self.holds && !self.buffer.is_empty()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.buffer.is_empty()
+    /// Output has come; false if more is held than may be.
+    pub(super) fn came(&mut self) -> bool {
+        if self.holds {
+            self.farm.gate.hold(self.buffer.len() - self.counted);
+            self.counted = self.buffer.len();
+            return self.counted <= self.farm.most_held;
+        }
+        if self.buffer.len() >= LARGE {
+            self.flush();
+        }
+        true
     }
 
     /// What has come leaves as a part.
     pub(super) fn flush(&mut self) {
-        if !self.buffer.is_empty() {
+        if self.waits() {
             self.leave(0, 0);
         }
     }
 
+    /// What is held never came.
+    pub(super) fn discard(&mut self) {
+        self.buffer.clear();
+        self.farm.gate.release(mem::take(&mut self.counted));
+    }
+
     /// The answer is whole; so many bytes of questions need not be kept any longer.
     pub(super) fn finish(mut self, released: usize) {
+        if self.framed {
+            self.farm.framing.seal(self.buffer);
+        }
         self.leave(self.numbers.end - self.numbers.start, released);
     }
 
     fn leave(&mut self, records: u64, released: usize) {
-        let bytes = if self.is_large() {
-            mem::take(self.buffer)
-        } else {
-            let copy = self.buffer.clone();
-            self.buffer.clear();
-            copy
+        let bytes = match &mut self.tag {
+            Some(tag) => {
+                let mut tagged = tag.apply(self.buffer);
+                if records > 0 {
+                    tag.finish(&mut tagged);
+                }
+                self.buffer.clear();
+                tagged
+            }
+            None if self.buffer.len() >= LARGE => mem::take(self.buffer),
+            None => {
+                let copy = self.buffer.clone();
+                self.buffer.clear();
+                copy
+            }
         };
         let piece = Piece { first: self.numbers.start, part: self.part, records, bytes };
         self.part += 1;
-        let spent = self.farm.print(piece, released);
+        let spent = self.farm.print(piece, released + mem::take(&mut self.counted));
         if self.buffer.capacity() < ROOM && spent.capacity() >= ROOM && spent.capacity() <= 2 * ROOM {
             *self.buffer = spent;
         }

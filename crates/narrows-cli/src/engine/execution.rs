@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::process::Signal;
 
 use super::complaint::Complaints;
 use super::emitter::Emitter;
@@ -49,6 +50,8 @@ pub(super) struct Execution<'a> {
     pub(super) stdout: Option<OwnedFd>,
     pub(super) errors: &'a mut Errors,
     pub(super) exited: bool,
+    /// Its output was longer than may be held, and it was ended.
+    pub(super) overflowed: bool,
 }
 
 /// What there is to do.
@@ -61,16 +64,16 @@ struct Ready {
 
 impl Execution<'_> {
     /// Runs until the process has exited and its output is at its end; false if the farm was over before.
-    pub(super) fn run(mut self, emitter: &mut Emitter<'_>) -> bool {
+    pub(super) fn run(&mut self, emitter: &mut Emitter<'_>) -> bool {
         while self.stdout.is_some() || !self.exited {
-            let limit = if emitter.is_empty() { self.exited.then_some(AFTERMATH) } else { Some(PAUSE) };
+            let limit = if emitter.waits() { Some(PAUSE) } else { self.exited.then_some(AFTERMATH) };
             let Some(ready) = self.wait(limit) else {
-                if emitter.is_empty() {
-                    // It has exited, and nothing comes from those it left behind.
-                    break;
+                if emitter.waits() {
+                    emitter.flush();
+                    continue;
                 }
-                emitter.flush();
-                continue;
+                // It has exited, and nothing comes from those it left behind.
+                break;
             };
             if ready.stderr {
                 self.errors.drain();
@@ -133,8 +136,12 @@ impl Execution<'_> {
         match rustix::io::read(stdout, spare_capacity(emitter.buffer())) {
             Err(Errno::INTR | Errno::AGAIN) => {}
             Ok(0) | Err(_) => self.stdout = None,
-            Ok(_) if emitter.is_large() => emitter.flush(),
-            Ok(_) => {}
+            Ok(_) if emitter.came() => {}
+            Ok(_) => {
+                self.overflowed = true;
+                self.stdout = None;
+                self.leash.kill(Signal::KILL);
+            }
         }
         true
     }

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use narrows::{Receiver, Sender, unbounded};
 
-use super::batch::{Batch, Framing, Portion};
+use super::batch::{Batch, Portion};
 use super::event::{Event, Tell, Tone, Trouble};
+use super::framing::Framing;
 use super::gate::Gate;
 use super::order::Piece;
 use super::output::Broken;
 use super::pace::Pace;
+use super::replies::Replies;
 use super::roster::Roster;
 use super::wakeup::Wakeup;
 
@@ -25,11 +27,13 @@ const MOST_NAMED: u64 = 20;
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) framing: Framing,
+    pub(super) replies: Replies,
     pub(super) portion: Portion,
     pub(super) gate: Gate,
     pub(super) pace: Arc<Pace>,
     pub(super) events: Sender<Event>,
     pub(super) over: Receiver<()>,
+    pub(super) most_held: usize,
     pub(super) stall: Duration,
     pub(super) tell: Tell,
 }
@@ -37,6 +41,7 @@ pub(super) struct Parts {
 #[derive(Debug)]
 pub(super) struct Farm {
     pub(super) framing: Framing,
+    pub(super) replies: Replies,
     pub(super) portion: Portion,
     pub(super) gate: Gate,
     pub(super) pace: Arc<Pace>,
@@ -51,6 +56,8 @@ pub(super) struct Farm {
     /// Interrupts the watch's sleep, when it sleeps for good.
     pub(super) look: Wakeup,
     pub(super) watch_sleeps: AtomicBool,
+    /// The longest output that is held until its end.
+    pub(super) most_held: usize,
     /// A farm that has printed nothing for so long says why.
     pub(super) stall: Duration,
     pub(super) tell: Tell,
@@ -66,9 +73,10 @@ pub(super) struct Farm {
 
 impl Farm {
     pub(super) fn new(parts: Parts) -> io::Result<Farm> {
-        let Parts { framing, portion, gate, pace, events, over, stall, tell } = parts;
+        let Parts { framing, replies, portion, gate, pace, events, over, most_held, stall, tell } = parts;
         Ok(Farm {
             framing,
+            replies,
             portion,
             gate,
             pace,
@@ -79,6 +87,7 @@ impl Farm {
             stop_input: Wakeup::new()?,
             look: Wakeup::new()?,
             watch_sleeps: AtomicBool::new(false),
+            most_held,
             stall,
             tell,
             input_over: AtomicBool::new(false),

@@ -7,7 +7,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::batch::{Batch, Framing};
+use super::batch::Batch;
+use super::framing::Framing;
 
 #[derive(Debug)]
 pub(super) struct Flight {
@@ -153,6 +154,14 @@ impl Flight {
         Some((runs, took))
     }
 
+    /// The oldest unanswered records, `most` of them at most.
+    pub(super) fn front(&self, most: usize, framing: Framing) -> Vec<Vec<u8>> {
+        let unanswered = |pending: &Pending| {
+            framing.records(&pending.batch.bytes).skip(pending.answered).map(<[u8]>::to_vec).collect()
+        };
+        self.queue.iter().flat_map(|pending| -> Vec<Vec<u8>> { unanswered(pending) }).take(most).collect()
+    }
+
     fn answer_front(&mut self, most: usize) -> Run {
         let front = self.queue.front_mut().expect("the counts were compared before");
         let records = most.min(front.batch.records - front.answered);
@@ -203,7 +212,7 @@ impl Flight {
 mod tests {
     use super::*;
 
-    const LINES: Framing = Framing { delimiter: b'\n', max_record: 1 << 20 };
+    const LINES: Framing = Framing { mark: crate::engine::Mark::End(b'\n'), max_record: 1 << 20 };
 
     fn batch(first: u64, text: &str) -> Batch {
         let bytes = text.as_bytes().to_vec();

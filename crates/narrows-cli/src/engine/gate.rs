@@ -219,6 +219,11 @@ impl Gate {
         Ok(spent)
     }
 
+    /// Counts bytes that are held elsewhere until they come as a piece.
+    pub(super) fn hold(&self, bytes: usize) {
+        self.lock().loose_bytes += bytes;
+    }
+
     /// Forgets the bytes of questions that will not be answered.
     pub(super) fn release(&self, bytes: usize) {
         let mut state = self.lock();

@@ -31,6 +31,7 @@ mod event;
 mod execution;
 mod farm;
 mod flight;
+mod framing;
 mod gate;
 mod launch;
 mod life;
@@ -39,6 +40,7 @@ mod output;
 mod pace;
 mod procfs;
 mod reader;
+mod replies;
 mod roster;
 mod settle;
 mod signals;
@@ -47,6 +49,7 @@ mod slot;
 mod spawn;
 mod supervisor;
 mod sync;
+mod tag;
 mod template;
 mod threads;
 mod wakeup;
@@ -62,8 +65,9 @@ use std::time::Duration;
 
 use narrows::{Receiver, bounded, unbounded};
 
-pub(crate) use batch::{Framing, Portion};
+pub(crate) use batch::Portion;
 pub(crate) use event::{Cause, Ending, Tell, Tone, Trouble};
+pub(crate) use framing::{Framing, Mark};
 pub(crate) use spawn::Program;
 pub(crate) use template::Template;
 pub(crate) use threads::Builtin;
@@ -75,6 +79,7 @@ use farm::{Farm, Parts};
 use gate::{Gate, Limits};
 use output::Output;
 use pace::Pace;
+use replies::Replies;
 use slot::Slot;
 use supervisor::Supervisor;
 use warden::Warden;
@@ -90,6 +95,10 @@ pub(crate) struct Plan {
     pub(crate) framing: Framing,
     /// How much of the input is handed over at a time.
     pub(crate) portion: Portion,
+    /// A reply of a live worker is all lines up to one that says this.
+    pub(crate) reply_end: Option<Vec<u8>>,
+    /// Each line of output has its record before it.
+    pub(crate) tagged: bool,
     pub(crate) ordered: bool,
     /// Records read ahead of the oldest unprinted one.
     pub(crate) window: Option<NonZeroU64>,
@@ -124,11 +133,13 @@ pub(crate) fn run(plan: &Plan, input: OwnedFd, output: OwnedFd) -> io::Result<En
     let (over_in, over) = bounded(0);
     let parts = Parts {
         framing: plan.framing,
+        replies: Replies { framing: plan.framing, end: plan.reply_end.clone(), tagged: plan.tagged },
         portion: plan.portion,
         gate,
         pace,
         events: events_in.clone(),
         over,
+        most_held: plan.buffer,
         stall: plan.stall,
         tell: plan.tell,
     };

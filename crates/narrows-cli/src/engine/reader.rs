@@ -11,9 +11,10 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::batch::{Batch, Cut, Portion};
+use super::batch::{Batch, Portion};
 use super::event::Event;
 use super::farm::Farm;
+use super::framing::Cut;
 use super::{Trouble, batch::MOST_BYTES};
 
 const READ: usize = 256 << 10;
@@ -88,7 +89,8 @@ impl Reader<'_> {
                 return Ok(false);
             }
             if self.ended {
-                self.end_last_record();
+                // A frame without its end is found out when it is first.
+                self.farm.framing.end_last(&mut self.buffer, self.start);
             }
         }
     }
@@ -96,16 +98,13 @@ impl Reader<'_> {
     /// Reads until the buffer begins with a whole record or shows one that is too long; false at the end.
     fn await_record(&mut self) -> Result<bool, Event> {
         let mut searched = 0;
-        while !self.farm.framing.has_record(self.rest(), searched) {
+        while !self.farm.framing.shows_record(self.rest(), searched) {
             searched = self.rest().len();
-            if searched > self.farm.framing.max_record {
-                return Ok(true);
-            }
             if self.ended {
                 if searched == 0 {
                     return Ok(false);
                 }
-                self.end_last_record();
+                self.end_last_record()?;
             } else if !self.fill()? {
                 return Ok(false);
             }
@@ -113,11 +112,13 @@ impl Reader<'_> {
         Ok(true)
     }
 
-    fn end_last_record(&mut self) {
-        let delimiter = self.farm.framing.delimiter;
-        if self.rest().last().is_some_and(|last| *last != delimiter) {
-            self.buffer.push(delimiter);
+    fn end_last_record(&mut self) -> Result<(), Event> {
+        if self.farm.framing.end_last(&mut self.buffer, self.start) {
+            return Ok(());
         }
+        let offset = self.offset + self.start as u64;
+        let error = format!("the input ends in the middle of a frame; the last whole ones end after byte {offset}");
+        Err(Event::InputTrouble(Trouble::new(error).hint("with --frame each record follows its length in four bytes")))
     }
 
     fn cut(&mut self, room: NonZeroUsize) -> Result<Batch, Event> {

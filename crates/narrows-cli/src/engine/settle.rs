@@ -45,9 +45,8 @@ pub(super) fn settle(farm: &Farm, name: &str, command: &str, worker: Worker) -> 
         (Silence::Over, _) | (_, Err(_)) => return false,
     };
     let was_closed = life.is_closed();
-    if !tail.is_empty()
-        && let Err(breach) = take_last(farm, &life, tail, was_closed && status.signal().is_none())
-    {
+    let ends = farm.replies.may_end(&tail);
+    if ends && let Err(breach) = take_last(farm, &life, tail, was_closed && status.signal().is_none()) {
         farm.trouble(breach_of(name, breach));
         return false;
     }
@@ -64,8 +63,12 @@ fn take_last(farm: &Farm, life: &super::life::Life, mut tail: Vec<u8>, whole: bo
     if !whole {
         return Ok(());
     }
+    let tags = lock(&life.flight).front(1, farm.framing);
     let (runs, _) = lock(&life.flight).answer(1).ok_or(Breach::MoreAnswers)?;
-    tail.push(farm.framing.delimiter);
+    farm.framing.seal(&mut tail);
+    if !farm.replies.are_plain() {
+        tail = farm.replies.dress(&tail, &tags);
+    }
     for run in runs {
         farm.print(Piece::whole(run.first, 1, std::mem::take(&mut tail)), run.released);
     }

@@ -7,7 +7,9 @@ use narrows::Receiver;
 
 use super::batch::Batch;
 use super::farm::{Farm, Leaving};
+use super::framing::Mark;
 use super::order::Piece;
+use super::tag::Tag;
 
 /// Answers one record: appends the answer with its delimiter, or says why there is none.
 pub(crate) type Builtin = fn(record: &[u8], delimiter: u8, answer: &mut Vec<u8>) -> Result<(), String>;
@@ -24,7 +26,7 @@ pub(super) fn run(farm: &Farm, builtin: Builtin, batches: &Receiver<Batch>) {
         let begun = Instant::now();
         let mut bytes = Vec::new();
         for (record, number) in farm.framing.records(&batch.bytes).zip(batch.numbers()) {
-            if let Err(reason) = builtin(record, farm.framing.delimiter, &mut bytes) {
+            if let Err(reason) = answer(farm, builtin, record, &mut bytes) {
                 farm.failures.fetch_add(1, Ordering::Relaxed);
                 farm.note(&format!("record {} failed: {reason}", number + 1));
             }
@@ -33,4 +35,20 @@ pub(super) fn run(farm: &Farm, builtin: Builtin, batches: &Receiver<Batch>) {
         let piece = Piece::whole(batch.first, batch.records as u64, bytes);
         farm.print(piece, batch.bytes.len());
     }
+}
+
+/// Appends what is printed for a record.
+fn answer(farm: &Farm, builtin: Builtin, record: &[u8], bytes: &mut Vec<u8>) -> Result<(), String> {
+    if farm.replies.are_plain() && farm.framing.mark != Mark::Length {
+        return builtin(record, farm.framing.delimiter(), bytes);
+    }
+    let mut answer = Vec::new();
+    builtin(record, farm.framing.delimiter(), &mut answer)?;
+    if farm.framing.mark == Mark::Length {
+        farm.framing.seal(&mut answer);
+    } else {
+        answer = Tag::new(std::iter::once(record), farm.framing.delimiter()).apply(&answer);
+    }
+    bytes.extend(answer);
+    Ok(())
 }

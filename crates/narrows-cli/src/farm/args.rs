@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::values::{Jobs, parse_size, parse_time};
+use crate::values::{Jobs, parse_byte, parse_size, parse_time};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,6 +52,22 @@ pub(crate) struct FarmArgs {
     /// Records end with NUL instead of newline, in input and output
     #[arg(short = '0', long)]
     pub(super) null: bool,
+
+    /// Records end with this character: one byte, or \t, \0, \n, \r, \xHH
+    #[arg(short = 'd', long, value_name = "C", value_parser = parse_byte, conflicts_with = "null")]
+    pub(super) delimiter: Option<u8>,
+
+    /// Each record and each answer follows its length in four bytes, the highest first
+    #[arg(long, conflicts_with_all = ["null", "delimiter"])]
+    pub(super) frame: bool,
+
+    /// An answer is all lines of CMD up to one that says STR, which is not printed
+    #[arg(long, value_name = "STR", conflicts_with_all = ["blocks", "builtin", "frame"])]
+    pub(super) reply_end: Option<OsString>,
+
+    /// Put the record and a tab before each line of its answer
+    #[arg(short = 't', long, conflicts_with_all = ["blocks", "frame"])]
+    pub(super) tag: bool,
 
     /// Lines per process, where {} stands [default: 1]
     #[arg(short = 'n', long, value_name = "N")]

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
-use crate::engine::{Framing, Plan, Portion, Template, Trouble, Work};
+use crate::engine::{Framing, Mark, Plan, Portion, Template, Trouble, Work};
 use crate::{factor, program, say};
 
 use super::args::FarmArgs;
@@ -17,7 +17,13 @@ const BLOCK: NonZeroUsize = NonZeroUsize::new(1 << 20).expect("it is not zero");
 
 /// Nothing is read and nothing is started for it.
 pub(super) fn plan(args: &FarmArgs) -> Result<Plan, Trouble> {
-    let framing = Framing { delimiter: if args.null { 0 } else { b'\n' }, max_record: args.max_record };
+    let mark = match (args.delimiter, args.null) {
+        _ if args.frame => Mark::Length,
+        (Some(byte), _) => Mark::End(byte),
+        (None, true) => Mark::End(0),
+        (None, false) => Mark::End(b'\n'),
+    };
+    let framing = Framing { mark, max_record: args.max_record };
     let work = work(args)?;
     let portion = match work {
         Work::Live(_) | Work::Builtin(_) => Portion::Paced,
@@ -30,6 +36,8 @@ pub(super) fn plan(args: &FarmArgs) -> Result<Plan, Trouble> {
         work,
         framing,
         portion,
+        reply_end: args.reply_end.as_ref().map(|end| end.as_bytes().to_vec()),
+        tagged: args.tag,
         ordered: !args.unordered,
         window: args.window,
         buffer: args.buffer,
@@ -59,6 +67,10 @@ fn work(args: &FarmArgs) -> Result<Work, Trouble> {
 }
 
 fn check(args: &FarmArgs, work: &Work) -> Result<(), Trouble> {
+    if args.reply_end.is_some() && !matches!(work, Work::Live(_)) {
+        return Err(usage("--reply-end is for commands that stay running")
+            .hint("with {} the answer to a record is all that its process prints"));
+    }
     let Some(records) = args.records else { return Ok(()) };
     let Work::Spawn(template) = work else {
         return Err(usage("-n is the number of lines per {}, and the command has no {}")
