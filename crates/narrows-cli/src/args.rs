@@ -14,7 +14,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Run a command on every line of stdin with several workers, answers in order
-    Farm(crate::farm::FarmArgs),
+    Farm(Box<crate::farm::FarmArgs>),
     /// What a farm leaves behind when it is killed is ended by this
     #[command(name = crate::engine::WARDEN, hide = true)]
     Warden,

@@ -2,8 +2,10 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::engine::{Tone, Trouble};
+use crate::farm::progress;
 
 pub(crate) fn say(tone: Tone, text: &str) {
     let (colour, label) = match tone {
@@ -13,7 +15,27 @@ pub(crate) fn say(tone: Tone, text: &str) {
     };
     // One write, so that lines of several threads do not mix. Nobody can be told that stderr is gone.
     let line = format!("{colour}{label}:\x1b[0m {text}\n");
-    let _ = anstream::stderr().lock().write_all(line.as_bytes());
+    if tone == Tone::Error || !QUIET.load(Ordering::Relaxed) {
+        progress::aside(|| _ = anstream::stderr().lock().write_all(line.as_bytes()));
+    }
+}
+
+/// Writes a line to stderr as it is.
+pub(crate) fn line(text: &str) {
+    pass_on(format!("{text}\n").as_bytes());
+}
+
+/// Writes what a command said to stderr.
+pub(crate) fn pass_on(text: &[u8]) {
+    progress::aside(|| _ = std::io::stderr().lock().write_all(text));
+}
+
+// Relaxed: set once, before the farm has threads.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From now on notes and hints are not said.
+pub(crate) fn be_quiet(quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
 }
 
 /// Prints an error in one or two lines and gives the exit code that belongs to it.

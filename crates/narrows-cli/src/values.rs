@@ -3,6 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use crate::engine::{Halt, Limit};
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Jobs {
     Number(NonZeroUsize),
@@ -69,6 +71,24 @@ pub(crate) fn parse_byte(text: &str) -> Result<u8, String> {
     escaped.ok_or_else(|| "expected one byte, or \\t, \\0, \\n, \\r, \\\\, \\xHH".into())
 }
 
+/// When failures end a run: `never`, `soon`, `now`, and after how many: `soon,fail=3`, `now,fail=10%`.
+pub(crate) fn parse_halt(text: &str) -> Result<Halt, String> {
+    let (when, limit) = text.split_once(',').map_or((text, None), |(when, limit)| (when, Some(limit)));
+    let limit = match limit.map(|limit| limit.strip_prefix("fail=").unwrap_or("")) {
+        None => Some(Limit::Failures(1)),
+        Some(limit) => match limit.strip_suffix('%') {
+            Some(share) => share.parse().ok().filter(|share| (1..=100).contains(share)).map(Limit::Percent),
+            None => limit.parse().ok().filter(|failures| *failures > 0).map(Limit::Failures),
+        },
+    };
+    match (when, limit) {
+        ("never", Some(Limit::Failures(1))) => Ok(Halt::Never),
+        ("soon", Some(limit)) => Ok(Halt::Soon(limit)),
+        ("now", Some(limit)) => Ok(Halt::Now(limit)),
+        _ => Err("expected never, soon or now, the latter two perhaps with ,fail=3 or ,fail=10%".into()),
+    }
+}
+
 /// A time: `10` and `10s` are seconds; also `500ms`, `2m`, `1h`.
 pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -119,6 +139,17 @@ mod tests {
         }
         for wrong in ["", "ab", "\\q", "\\xZZ", "\u{e9}"] {
             assert!(parse_byte(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_halt_has_a_limit() {
+        assert_eq!(parse_halt("never"), Ok(Halt::Never));
+        assert_eq!(parse_halt("soon"), Ok(Halt::Soon(Limit::Failures(1))));
+        assert_eq!(parse_halt("now,fail=3"), Ok(Halt::Now(Limit::Failures(3))));
+        assert_eq!(parse_halt("soon,fail=10%"), Ok(Halt::Soon(Limit::Percent(10))));
+        for wrong in ["", "later", "soon,", "soon,3", "now,fail=0", "now,fail=101%", "now,fail=x", "never,fail=3"] {
+            assert!(parse_halt(wrong).is_err(), "{wrong}");
         }
     }
 

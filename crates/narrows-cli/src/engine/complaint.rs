@@ -1,7 +1,9 @@
 //! Passes stderr of the workers on, whole lines at a time, so that those of two workers do not mix within a line.
 
-use std::io::{self, Read, Write};
+use std::io::Read;
 use std::process::ChildStderr;
+
+use super::event::PassOn;
 
 /// A line longer than this is passed on in pieces.
 const LONGEST: usize = 64 << 10;
@@ -11,12 +13,13 @@ const LONGEST: usize = 64 << 10;
 pub(super) struct Complaints {
     prefix: String,
     line: Vec<u8>,
+    pass_on: PassOn,
 }
 
 impl Complaints {
     /// Each line gets the prefix.
-    pub(super) fn new(prefix: String) -> Complaints {
-        Complaints { prefix, line: Vec::new() }
+    pub(super) fn new(prefix: String, pass_on: PassOn) -> Complaints {
+        Complaints { prefix, line: Vec::new(), pass_on }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
@@ -44,13 +47,13 @@ impl Complaints {
             text.extend_from_slice(line);
         }
         self.line.drain(..whole);
-        let _ = io::stderr().lock().write_all(&text);
+        (self.pass_on)(&text);
     }
 }
 
 /// Runs until the worker's stderr ends.
-pub(super) fn run(mut stderr: ChildStderr, prefix: String) {
-    let (mut chunk, mut complaints) = ([0; 4096], Complaints::new(prefix));
+pub(super) fn run(mut stderr: ChildStderr, prefix: String, pass_on: PassOn) {
+    let (mut chunk, mut complaints) = ([0; 4096], Complaints::new(prefix, pass_on));
     // A stderr that cannot be read or written is no reason to stop the work.
     while let Ok(read @ 1..) = stderr.read(&mut chunk) {
         complaints.push(&chunk[..read]);

@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Arc;
+use std::time::Instant;
 
 use narrows::Receiver;
 use rustix::io::Errno;
@@ -25,6 +26,7 @@ use super::execution::{Errors, Execution};
 use super::farm::{Farm, Leaving};
 use super::framing::Mark;
 use super::launch::{Launch, Launched, launch, set_nonblocking};
+use super::ledger;
 use super::roster::{Leash, Task};
 use super::spawn::{Program, cannot_start};
 use super::tag::Tag;
@@ -67,9 +69,11 @@ pub(super) struct Each {
 /// What became of a batch.
 enum Fate {
     Answered,
+    /// Lasting: another try would end in the same way.
     Failed {
         reason: String,
         hint: Option<&'static str>,
+        lasting: bool,
     },
     /// The farm is over, or must be.
     Over,
@@ -80,17 +84,24 @@ enum Fate {
 struct Exit {
     status: ExitStatus,
     overflowed: bool,
+    late: bool,
 }
 
 impl Fate {
-    fn failed(reason: impl Into<String>, hint: Option<&'static str>) -> Fate {
-        Fate::Failed { reason: reason.into(), hint }
+    fn failed(reason: impl Into<String>) -> Fate {
+        Fate::Failed { reason: reason.into(), hint: None, lasting: false }
+    }
+
+    fn lasting(reason: &str, hint: &'static str) -> Fate {
+        Fate::Failed { reason: reason.into(), hint: Some(hint), lasting: true }
     }
 }
 
 const NUL_HINT: &str =
     "no argument can hold a NUL byte; with -0 records end with NUL, or let CMD read stdin: leave out {}";
 const LONG_HINT: &str = "let CMD read its records on stdin: leave out {}, or use --blocks; fewer records fit with -n";
+
+const HOLD_HINT: &str = "--retries and --frame hold the output of a process until its end: raise --buffer";
 
 impl Each {
     pub(super) fn run(&self) {
@@ -116,7 +127,7 @@ impl Each {
         set_nonblocking(&pipe)?;
         let prefix =
             if self.verbose { format!("worker {} ({}): ", self.job + 1, self.way.name()) } else { String::new() };
-        Ok((Errors { pipe, complaints: Complaints::new(prefix) }, theirs))
+        Ok((Errors { pipe, complaints: Complaints::new(prefix, self.farm.pass_on) }, theirs))
     }
 
     /// False when the farm is over.
@@ -125,10 +136,31 @@ impl Each {
         let tag = self.farm.replies.tagged.then(|| Tag::new(framing.records(&batch.bytes), framing.delimiter()));
         let framed = framing.mark == Mark::Length && matches!(self.way, Way::Arguments(_));
         let mut emitter = Emitter::new(&self.farm, batch.numbers(), buffer).tagged(tag).framed(framed);
-        match self.attempt(batch, errors, theirs, &mut emitter) {
-            Fate::Answered => {}
-            Fate::Failed { reason, hint } => self.farm.note_failure(&batch.numbers(), &reason, hint),
-            Fate::Over => return false,
+        let begun = Instant::now();
+        let mut tries = 0;
+        let failure = loop {
+            let last = tries >= self.farm.retries;
+            emitter.hold(!last);
+            match self.attempt(batch, errors, theirs, &mut emitter) {
+                Fate::Answered => break None,
+                Fate::Over => return false,
+                Fate::Failed { lasting: false, .. } if !last && !self.farm.is_draining() => {
+                    emitter.discard();
+                    if !self.farm.back_off(tries) {
+                        return false;
+                    }
+                }
+                Fate::Failed { reason, hint, .. } => {
+                    let times = if tries > 0 { format!(" in {} tries, the last with", tries + 1) } else { ":".into() };
+                    self.farm.note_failure(&batch.numbers(), &format!("{times} {reason}"), hint);
+                    break Some(reason);
+                }
+            }
+            tries += 1;
+        };
+        if let Some(ledger) = &self.farm.gate.ledger {
+            let (worker, attempts, took) = (Some(self.job), Some(tries + 1), Some(begun.elapsed()));
+            ledger.note(batch.first, &ledger::Fate { failure, worker, attempts, took });
         }
         emitter.finish(batch.bytes.len());
         true
@@ -137,13 +169,13 @@ impl Each {
     fn attempt(&self, batch: &Batch, errors: &mut Errors, theirs: &OwnedFd, emitter: &mut Emitter<'_>) -> Fate {
         let argv = match self.argv(batch) {
             Ok(argv) => argv,
-            Err(HasNul) => return Fate::failed("it holds a NUL byte", Some(NUL_HINT)),
+            Err(HasNul) => return Fate::lasting("it holds a NUL byte", NUL_HINT),
         };
         let fed = matches!(self.way, Way::Stdin(_));
         let launched = match launch(&Launch { path: self.way.path(), argv: &argv, fed, stderr: theirs.as_fd() }) {
             Ok(launched) => launched,
             Err(error) if Errno::from_io_error(&error) == Some(Errno::TOOBIG) => {
-                return Fate::failed("it is longer than the arguments of a command may be", Some(LONG_HINT));
+                return Fate::lasting("it is longer than the arguments of a command may be", LONG_HINT);
             }
             Err(error) => {
                 self.farm.trouble(cannot_start(self.way.path(), &error));
@@ -153,10 +185,13 @@ impl Each {
         match self.attend(launched, batch, errors, emitter) {
             Some(Exit { overflowed: true, .. }) => {
                 emitter.discard();
-                Fate::failed("its output is longer than --buffer, and has to be held until its end", None)
+                Fate::lasting("its output is longer than --buffer", HOLD_HINT)
+            }
+            Some(Exit { late: true, .. }) => {
+                Fate::failed(format!("it took longer than {:?}", self.farm.timeout.unwrap_or_default()))
             }
             Some(Exit { status, .. }) if status.success() => Fate::Answered,
-            Some(Exit { status, .. }) => Fate::failed(status.to_string(), None),
+            Some(Exit { status, .. }) => Fate::failed(status.to_string()),
             None => Fate::Over,
         }
     }
@@ -193,18 +228,20 @@ impl Each {
             stdout: Some(stdout),
             errors,
             exited: false,
+            deadline: self.farm.timeout.map(|timeout| Instant::now() + timeout),
+            late: false,
             overflowed: false,
         };
         if !execution.run(emitter) {
             // The farm ends it; its end is awaited there.
             return None;
         }
-        let overflowed = execution.overflowed;
+        let (overflowed, late) = (execution.overflowed, execution.late);
         self.farm.roster.leave(&leash);
         self.warden.forget(self.job);
         let status = child.wait();
         // Someone else may have reaped it: the farm is being ended then.
-        let exit = Exit { status: status.ok()?, overflowed };
+        let exit = Exit { status: status.ok()?, overflowed, late };
         (!self.farm.is_over()).then_some(exit)
     }
 }

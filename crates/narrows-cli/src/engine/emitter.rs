@@ -43,8 +43,13 @@ impl<'a> Emitter<'a> {
     /// The output is one frame: it is held, since its length stands before it.
     pub(super) fn framed(mut self, framed: bool) -> Emitter<'a> {
         self.framed = framed;
-        self.holds |= framed;
+        self.hold(false);
         self
+    }
+
+    /// From now on nothing leaves before the end, or again what comes.
+    pub(super) fn hold(&mut self, holds: bool) {
+        self.holds = holds || self.framed;
     }
 
     /// Where the next output is to be read to.

@@ -1,6 +1,7 @@
 //! What the threads of a farm tell its supervisor, and how a farm ends.
 
 use std::fmt;
+use std::time::Duration;
 
 /// An error for the user: what happened, what to try, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub(super) enum Event {
     /// Nobody reads the output any more.
     OutputClosed,
     Signal(i32),
+    /// Enough records failed.
+    Halt,
     /// One of the jobs has nothing left to do.
     JobDone,
 }
@@ -58,6 +61,8 @@ pub(crate) enum Cause {
         signal: i32,
         drained: bool,
     },
+    /// As many records failed as were allowed.
+    Halted,
     Trouble(Trouble),
 }
 
@@ -67,6 +72,13 @@ pub(crate) struct Ending {
     pub(crate) cause: Cause,
     /// Records without an answer, and workers that ended badly after their last answer.
     pub(crate) failures: u64,
+    pub(crate) read: u64,
+    pub(crate) printed: u64,
+    /// Records that a former run had done.
+    pub(crate) skipped: u64,
+    /// Records of former runs that this input did not have, where it was read to its end.
+    pub(crate) unmatched: u64,
+    pub(crate) retries: u64,
     /// The first record, counted from 1, of which nothing was printed, if the farm was stopped between two.
     pub(crate) resume_at: Option<u64>,
 }
@@ -78,6 +90,21 @@ pub(crate) enum Tone {
     Note,
     Hint,
 }
+
+/// Writes what a worker said to stderr.
+pub(crate) type PassOn = fn(&[u8]);
+
+/// How far a farm is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) read: u64,
+    pub(crate) printed: u64,
+    pub(crate) failures: u64,
+    pub(crate) elapsed: Duration,
+}
+
+/// Shows how far a farm is.
+pub(crate) type Show = fn(&Snapshot);
 
 /// Prints a line about the run for the user.
 pub(crate) type Tell = fn(Tone, &str);

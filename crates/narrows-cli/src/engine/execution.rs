@@ -4,7 +4,7 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -14,6 +14,7 @@ use rustix::process::Signal;
 use super::complaint::Complaints;
 use super::emitter::Emitter;
 use super::farm::Farm;
+use super::procfs::{MERCY, kill_tree};
 use super::roster::Leash;
 
 /// A group whose leader has exited may still write, with pauses no longer than this.
@@ -50,6 +51,10 @@ pub(super) struct Execution<'a> {
     pub(super) stdout: Option<OwnedFd>,
     pub(super) errors: &'a mut Errors,
     pub(super) exited: bool,
+    /// When it has taken too long.
+    pub(super) deadline: Option<Instant>,
+    /// It had, and was told to end.
+    pub(super) late: bool,
     /// Its output was longer than may be held, and it was ended.
     pub(super) overflowed: bool,
 }
@@ -67,7 +72,12 @@ impl Execution<'_> {
     pub(super) fn run(&mut self, emitter: &mut Emitter<'_>) -> bool {
         while self.stdout.is_some() || !self.exited {
             let limit = if emitter.waits() { Some(PAUSE) } else { self.exited.then_some(AFTERMATH) };
-            let Some(ready) = self.wait(limit) else {
+            let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let Some(ready) = self.wait(limit.into_iter().chain(left).min()) else {
+                if left.is_some_and(|left| limit.is_none_or(|limit| left < limit)) {
+                    self.end_late();
+                    continue;
+                }
                 if emitter.waits() {
                     emitter.flush();
                     continue;
@@ -113,6 +123,15 @@ impl Execution<'_> {
         }
     }
 
+    /// It has taken too long: it is told to end, then it is ended, with all that it started.
+    fn end_late(&mut self) {
+        let signal = if self.late { Signal::KILL } else { Signal::TERM };
+        kill_tree(self.leash.pid, signal);
+        // After KILL only its end is awaited.
+        self.deadline = (!self.late).then(|| Instant::now() + MERCY);
+        self.late = true;
+    }
+
     fn feed(&mut self) {
         let Some(stdin) = &self.stdin else { return };
         match rustix::io::write(stdin, self.input) {
@@ -128,10 +147,12 @@ impl Execution<'_> {
 
     /// Reads once; false when the farm is over.
     fn listen(&mut self, emitter: &mut Emitter<'_>) -> bool {
-        let first = self.first;
+        let (first, begun) = (self.first, Instant::now());
         if !self.farm.gate.may_answer(|| Some(first)) {
             return false;
         }
+        // The time it is kept waiting is not its own.
+        self.deadline = self.deadline.map(|deadline| deadline + begun.elapsed());
         let Some(stdout) = &self.stdout else { return true };
         match rustix::io::read(stdout, spare_capacity(emitter.buffer())) {
             Err(Errno::INTR | Errno::AGAIN) => {}

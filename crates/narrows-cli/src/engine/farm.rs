@@ -7,12 +7,15 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use narrows::{Receiver, Sender, unbounded};
+use narrows::{Receiver, RecvTimeoutError, Sender, unbounded};
 
+use super::Plan;
 use super::batch::{Batch, Portion};
-use super::event::{Event, Tell, Tone, Trouble};
+use super::event::{Event, PassOn, Tell, Tone, Trouble};
 use super::framing::Framing;
 use super::gate::Gate;
+use super::halt::Tally;
+use super::ledger::Fate;
 use super::order::Piece;
 use super::output::Broken;
 use super::pace::Pace;
@@ -23,19 +26,13 @@ use super::wakeup::Wakeup;
 /// So many failed records are named on stderr.
 const MOST_NAMED: u64 = 20;
 
-/// What a farm is made of, beside what it counts.
+/// What a farm is made of, beside its plan.
 #[derive(Debug)]
 pub(super) struct Parts {
-    pub(super) framing: Framing,
-    pub(super) replies: Replies,
-    pub(super) portion: Portion,
     pub(super) gate: Gate,
     pub(super) pace: Arc<Pace>,
     pub(super) events: Sender<Event>,
     pub(super) over: Receiver<()>,
-    pub(super) most_held: usize,
-    pub(super) stall: Duration,
-    pub(super) tell: Tell,
 }
 
 #[derive(Debug)]
@@ -49,6 +46,8 @@ pub(super) struct Farm {
     pub(super) events: Sender<Event>,
     /// Batches that a dead worker never read.
     pub(super) again: (Sender<Batch>, Receiver<Batch>),
+    /// Single records that a worker was busy with when it died: each has a worker for itself.
+    pub(super) alone: (Sender<Batch>, Receiver<Batch>),
     /// Disconnected when the farm is over; nothing is ever sent.
     pub(super) over: Receiver<()>,
     /// Interrupts the reader's wait for input.
@@ -60,39 +59,55 @@ pub(super) struct Farm {
     pub(super) most_held: usize,
     /// A farm that has printed nothing for so long says why.
     pub(super) stall: Duration,
+    /// Further tries that a failed record gets,
+    pub(super) retries: u32,
+    /// the pause before the first of them,
+    pub(super) backoff: Duration,
+    /// and how long a try may take.
+    pub(super) timeout: Option<Duration>,
     pub(super) tell: Tell,
+    pub(super) pass_on: PassOn,
     /// Nothing more comes through the channel of batches than is in it.
     input_over: AtomicBool,
     /// The first signal came: finish what is in hand.
     draining: AtomicBool,
-    pub(super) failures: AtomicU64,
+    pub(super) tally: Tally,
+    pub(super) skipped: AtomicU64,
+    pub(super) retried: AtomicU64,
     /// Workers that died one after the other without an answer between them.
     pub(super) deaths_in_a_row: AtomicU32,
     pub(super) said_hint: AtomicBool,
 }
 
 impl Farm {
-    pub(super) fn new(parts: Parts) -> io::Result<Farm> {
-        let Parts { framing, replies, portion, gate, pace, events, over, most_held, stall, tell } = parts;
+    pub(super) fn new(plan: &Plan, parts: Parts) -> io::Result<Farm> {
+        let Parts { gate, pace, events, over } = parts;
         Ok(Farm {
-            framing,
-            replies,
-            portion,
+            framing: plan.framing,
+            replies: Replies { framing: plan.framing, end: plan.reply_end.clone(), tagged: plan.tagged },
+            portion: plan.portion,
             gate,
             pace,
             roster: Roster::default(),
             events,
             again: unbounded(),
+            alone: unbounded(),
             over,
             stop_input: Wakeup::new()?,
             look: Wakeup::new()?,
             watch_sleeps: AtomicBool::new(false),
-            most_held,
-            stall,
-            tell,
+            most_held: plan.buffer,
+            stall: plan.stall,
+            retries: plan.retries,
+            backoff: plan.backoff,
+            timeout: plan.timeout,
+            tell: plan.tell,
+            pass_on: plan.pass_on,
             input_over: AtomicBool::new(false),
             draining: AtomicBool::new(false),
-            failures: AtomicU64::new(0),
+            tally: Tally::new(plan.halt),
+            skipped: AtomicU64::new(0),
+            retried: AtomicU64::new(0),
             deaths_in_a_row: AtomicU32::new(0),
             said_hint: AtomicBool::new(false),
         })
@@ -105,6 +120,7 @@ impl Farm {
             Err(broken) => {
                 self.send(match broken {
                     Broken::Closed => Event::OutputClosed,
+                    Broken::Log(error) => Event::Trouble(Trouble::new(format!("cannot write the log: {error}"))),
                     Broken::Failed(errno) => Event::Trouble(Trouble::new(format!("cannot write: {errno}"))),
                 });
                 Vec::new()
@@ -113,23 +129,49 @@ impl Farm {
     }
 
     /// Records without an answer: their places in the order are given up.
-    pub(super) fn fail(&self, numbers: Range<u64>) {
+    pub(super) fn fail(&self, numbers: Range<u64>, reason: &str) {
         let records = numbers.end - numbers.start;
-        self.failures.fetch_add(records, Ordering::Relaxed);
+        self.count_failures(records);
+        if let Some(ledger) = &self.gate.ledger {
+            let fate = Fate { failure: Some(reason.into()), ..Fate::default() };
+            numbers.clone().for_each(|number| ledger.note(number, &fate));
+        }
         self.print(Piece::whole(numbers.start, records, Vec::new()), 0);
     }
 
     /// A batch failed whose output is, or will be, in its place. The first few are named.
     pub(super) fn note_failure(&self, numbers: &Range<u64>, reason: &str, hint: Option<&str>) {
-        let before = self.failures.fetch_add(1, Ordering::Relaxed);
-        match before {
-            0..MOST_NAMED => self.note(&format!("{} failed: {reason}", name_records(numbers))),
-            MOST_NAMED => self.note("more records failed; they are counted, and not named here"),
+        match self.count_failures(1) {
+            0..MOST_NAMED => self.note(&format!("{} failed{reason}", name_records(numbers))),
+            MOST_NAMED => self.note("more records failed; they are counted, and named only by --log"),
             _ => {}
         }
         if let Some(hint) = hint {
             self.hint(hint);
         }
+    }
+
+    /// How many failed before.
+    pub(super) fn count_failures(&self, records: u64) -> u64 {
+        let (before, halts) = self.tally.fail(records, self.gate.view().printed);
+        if halts {
+            self.send(Event::Halt);
+        }
+        before
+    }
+
+    /// Records that a former run had done.
+    pub(super) fn skip(&self, numbers: Range<u64>, bytes: usize) {
+        let records = numbers.end - numbers.start;
+        self.skipped.fetch_add(records, Ordering::Relaxed);
+        self.print(Piece::whole(numbers.start, records, Vec::new()), bytes);
+    }
+
+    /// Waits before another try, longer each time; false when the farm is over.
+    pub(super) fn back_off(&self, tries: u32) -> bool {
+        self.retried.fetch_add(1, Ordering::Relaxed);
+        let pause = self.backoff.saturating_mul(1 << tries.min(10));
+        pause.is_zero() || self.over.recv_timeout(pause) != Err(RecvTimeoutError::Disconnected)
     }
 
     /// An answer came: the command works.
@@ -172,6 +214,12 @@ impl Farm {
 
     pub(super) fn note(&self, text: &str) {
         (self.tell)(Tone::Note, text);
+    }
+
+    /// Records whose worker cannot tell what became of them, one at a time.
+    pub(super) fn try_again(&self, batch: Batch) {
+        // The farm holds the other end.
+        let _ = self.alone.0.send(batch);
     }
 
     /// Hints are said once.

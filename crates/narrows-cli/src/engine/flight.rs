@@ -44,19 +44,24 @@ pub(super) struct Run {
 #[derive(Debug, Default)]
 pub(super) struct Remains {
     /// Read and not answered: nobody knows whether the work was done.
-    pub(super) in_doubt: Vec<Range<u64>>,
+    pub(super) in_doubt: Vec<Batch>,
     /// Never read: another worker takes them.
     pub(super) unread: Vec<Batch>,
-    /// The bytes of the records in doubt.
+    /// The bytes of answered records in batches that were not answered in full.
     pub(super) released: usize,
 }
 
 impl Remains {
-    fn doubt(&mut self, numbers: Range<u64>) {
-        match self.in_doubt.last_mut() {
-            Some(last) if last.end == numbers.start => last.end = numbers.end,
-            _ => self.in_doubt.push(numbers),
+    /// The numbers of what is in doubt, neighbours together.
+    pub(super) fn doubts(&self) -> Vec<Range<u64>> {
+        let mut doubts: Vec<Range<u64>> = Vec::new();
+        for numbers in self.in_doubt.iter().map(Batch::numbers) {
+            match doubts.last_mut() {
+                Some(last) if last.end == numbers.start => last.end = numbers.end,
+                _ => doubts.push(numbers),
+            }
         }
+        doubts
     }
 }
 
@@ -101,6 +106,11 @@ impl Flight {
 
     pub(super) fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// How long the oldest record is in hand, or since the answer before it.
+    pub(super) fn waited(&self) -> Option<Duration> {
+        (!self.queue.is_empty()).then(|| self.busy_since.elapsed())
     }
 
     /// The oldest unanswered record.
@@ -189,17 +199,20 @@ impl Flight {
             let touched = if seen == 0 { 0 } else { framing.count(&batch.bytes[..seen - 1]) + 1 };
             let touched = touched.clamp(answered, batch.records);
             let numbers = batch.numbers();
+            let done = framing.length_of(&batch.bytes, answered);
+            remains.released += done;
             if touched > answered {
-                remains.doubt(numbers.start + answered as u64..numbers.start + touched as u64);
+                let doubtful = numbers.start + answered as u64..numbers.start + touched as u64;
+                remains.in_doubt.push(batch.part(&doubtful, framing));
             }
             let cut = framing.length_of(&batch.bytes, touched);
-            remains.released += cut;
             if touched < batch.records {
                 remains.unread.push(Batch {
                     first: numbers.start + touched as u64,
                     records: batch.records - touched,
                     bytes: if cut == 0 { batch.bytes } else { Arc::new(batch.bytes[cut..].to_vec()) },
                     again: true,
+                    tries: batch.tries,
                 });
             }
         }
@@ -216,7 +229,7 @@ mod tests {
 
     fn batch(first: u64, text: &str) -> Batch {
         let bytes = text.as_bytes().to_vec();
-        Batch { first, records: LINES.count(&bytes), bytes: Arc::new(bytes), again: false }
+        Batch { first, records: LINES.count(&bytes), bytes: Arc::new(bytes), again: false, tries: 0 }
     }
 
     fn flight(batches: &[(u64, &str)]) -> Flight {
@@ -248,7 +261,7 @@ mod tests {
         let mut flight = flight(&[(10, "aa\nbb\ncc\n"), (13, "dd\n")]);
         flight.answer(1).expect("four were asked");
         let remains = flight.remains(5, LINES);
-        assert!(remains.in_doubt.iter().eq([&(11..12)]));
+        assert!(remains.doubts().iter().eq([&(11..12)]));
         let unread: Vec<_> = remains.unread.iter().map(|b| (b.first, b.records, b.bytes.as_slice())).collect();
         assert_eq!(unread, [(12, 1, &b"cc\n"[..]), (13, 1, &b"dd\n"[..])]);
     }
@@ -263,7 +276,7 @@ mod tests {
     #[test]
     fn a_record_read_in_part_is_in_doubt() {
         let remains = flight(&[(0, "aaa\nbbb\n")]).remains(5, LINES);
-        assert!(remains.in_doubt.iter().eq([&(0..2)]));
+        assert!(remains.doubts().iter().eq([&(0..2)]));
         assert!(remains.unread.is_empty());
     }
 }

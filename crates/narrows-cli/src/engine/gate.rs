@@ -10,6 +10,7 @@ use std::num::NonZeroU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
+use super::ledger::Ledger;
 use super::order::{Order, Piece};
 use super::output::{Broken, Output};
 use super::pace::Pace;
@@ -35,6 +36,7 @@ pub(super) struct Gate {
     limits: Limits,
     pace: Arc<Pace>,
     output: Output,
+    pub(super) ledger: Option<Ledger>,
 }
 
 #[derive(Debug)]
@@ -78,7 +80,7 @@ impl State {
 }
 
 impl Gate {
-    pub(super) fn new(limits: Limits, pace: Arc<Pace>, output: Output) -> Gate {
+    pub(super) fn new(limits: Limits, pace: Arc<Pace>, output: Output, ledger: Option<Ledger>) -> Gate {
         let state = State {
             order: Order::new(limits.ordered),
             read: 0,
@@ -92,7 +94,7 @@ impl Gate {
             printed_at: Instant::now(),
             sleepers: 0,
         };
-        Gate { state: Mutex::new(state), moved: Condvar::new(), limits, pace, output }
+        Gate { state: Mutex::new(state), moved: Condvar::new(), limits, pace, output, ledger }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -195,7 +197,10 @@ impl Gate {
                     break;
                 }
                 drop(state);
-                let written = self.output.write(&ready);
+                let mut written = self.output.write(&ready);
+                if let (Ok(()), Some(ledger)) = (&written, &self.ledger) {
+                    written = ledger.printed(&ready).map_err(Broken::Log);
+                }
                 state = self.lock();
                 if let Err(broken) = written {
                     state.over = true;

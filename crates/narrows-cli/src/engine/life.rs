@@ -24,6 +24,8 @@ pub(super) struct Life {
     /// The feeder waits until it may hand over more.
     full: AtomicBool,
     wake: Sender<()>,
+    /// It was ended because an answer took too long.
+    late: AtomicBool,
 }
 
 impl Life {
@@ -41,6 +43,7 @@ impl Life {
             silent: AtomicBool::new(false),
             full: AtomicBool::new(false),
             wake,
+            late: AtomicBool::new(false),
         };
         (life, woken)
     }
@@ -71,6 +74,16 @@ impl Life {
 
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
+    }
+
+    /// It is about to be ended because an answer took too long.
+    pub(super) fn mark_late(&self) {
+        self.late.store(true, Ordering::Relaxed);
+    }
+
+    // Relaxed: asked after the process, which was signalled after the mark, was reaped.
+    pub(super) fn is_late(&self) -> bool {
+        self.late.load(Ordering::Relaxed)
     }
 
     pub(super) fn fall_silent(&self) {

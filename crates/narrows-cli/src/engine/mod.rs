@@ -33,7 +33,11 @@ mod farm;
 mod flight;
 mod framing;
 mod gate;
+mod halt;
+mod hash;
+mod journal;
 mod launch;
+mod ledger;
 mod life;
 mod order;
 mod output;
@@ -61,13 +65,16 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use narrows::{Receiver, bounded, unbounded};
+use narrows::{Receiver, RecvTimeoutError, bounded, unbounded};
 
 pub(crate) use batch::Portion;
-pub(crate) use event::{Cause, Ending, Tell, Tone, Trouble};
+pub(crate) use event::{Cause, Ending, PassOn, Show, Snapshot, Tell, Tone, Trouble};
 pub(crate) use framing::{Framing, Mark};
+pub(crate) use halt::{Halt, Limit};
+pub(crate) use hash::Hash;
+pub(crate) use journal::{Identity, Journal, open as open_journal};
 pub(crate) use spawn::Program;
 pub(crate) use template::Template;
 pub(crate) use threads::Builtin;
@@ -77,9 +84,9 @@ use batch::Batch;
 use each::{Each, Way};
 use farm::{Farm, Parts};
 use gate::{Gate, Limits};
+use ledger::{Ledger, Unit};
 use output::Output;
 use pace::Pace;
-use replies::Replies;
 use slot::Slot;
 use supervisor::Supervisor;
 use warden::Warden;
@@ -110,7 +117,26 @@ pub(crate) struct Plan {
     pub(crate) stall: Duration,
     /// Prefix the workers' stderr.
     pub(crate) verbose: bool,
+    /// Further tries that a failed record gets.
+    pub(crate) retries: u32,
+    /// The pause before the first of them; it doubles.
+    pub(crate) backoff: Duration,
+    /// How long a record may take.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) halt: Halt,
     pub(crate) tell: Tell,
+    pub(crate) pass_on: PassOn,
+    /// What is shown how far the farm is, and how often.
+    pub(crate) progress: Option<(Show, Duration)>,
+}
+
+impl Plan {
+    fn unit(&self) -> Unit {
+        match self.work {
+            Work::Live(_) | Work::Builtin(_) => Unit::Record,
+            Work::Spawn(_) | Work::Blocks(_) => Unit::Batch,
+        }
+    }
 }
 
 /// What answers the records.
@@ -126,37 +152,53 @@ pub(crate) enum Work {
 }
 
 /// Runs a farm to its end. No worker is left when it returns.
-pub(crate) fn run(plan: &Plan, input: OwnedFd, output: OwnedFd) -> io::Result<Ending> {
-    let pace = Arc::new(Pace::new(plan.buffer));
-    let gate = Gate::new(limits(plan), Arc::clone(&pace), Output::new(output));
+pub(crate) fn run(plan: &Plan, input: OwnedFd, output: OwnedFd, journal: Option<Journal>) -> io::Result<Ending> {
+    let pace = Arc::new(Pace::new(plan.buffer, plan.timeout.is_some()));
+    let ledger = journal.map(|journal| Ledger::new(journal, plan.unit(), plan.framing));
+    let gate = Gate::new(limits(plan), Arc::clone(&pace), Output::new(output), ledger);
     let (events_in, events) = unbounded();
     let (over_in, over) = bounded(0);
-    let parts = Parts {
-        framing: plan.framing,
-        replies: Replies { framing: plan.framing, end: plan.reply_end.clone(), tagged: plan.tagged },
-        portion: plan.portion,
-        gate,
-        pace,
-        events: events_in.clone(),
-        over,
-        most_held: plan.buffer,
-        stall: plan.stall,
-        tell: plan.tell,
-    };
-    let farm = Arc::new(Farm::new(parts)?);
+    let parts = Parts { gate, pace, events: events_in.clone(), over };
+    let farm = Arc::new(Farm::new(plan, parts)?);
     signals::listen(events_in)?;
 
     let (batches_in, batches) = bounded(QUEUE * plan.jobs.get());
     farm.start("reader", move |farm| reader::run(farm, input, &batches_in))?;
     let command = plan.work.name();
     farm.start("watch", move |farm| watch::run(farm, command))?;
+    if let Some((show, period)) = plan.progress {
+        farm.start("progress", move |farm| show_progress(farm, show, period))?;
+    }
     start_jobs(plan, &farm, &batches)?;
     drop(batches);
     let supervisor = Supervisor { farm: &farm, events, over: over_in, jobs: plan.jobs.get(), grace: plan.grace };
     let cause = supervisor.run();
-    let resume_at =
-        (plan.ordered && matches!(cause, Cause::Signal { drained: true, .. })).then(|| farm.gate.view().printed + 1);
-    Ok(Ending { cause, failures: farm.failures.load(Ordering::Relaxed), resume_at })
+    Ok(ending(plan, &farm, cause))
+}
+
+/// Until the farm is over, or all is done and the program ends.
+fn show_progress(farm: &Farm, show: Show, period: Duration) {
+    let begun = Instant::now();
+    while farm.over.recv_timeout(period) == Err(RecvTimeoutError::Timeout) {
+        let (view, failures) = (farm.gate.view(), farm.tally.failures());
+        show(&Snapshot { read: view.read, printed: view.printed, failures, elapsed: begun.elapsed() });
+    }
+}
+
+fn ending(plan: &Plan, farm: &Farm, cause: Cause) -> Ending {
+    let view = farm.gate.view();
+    let stopped = matches!(cause, Cause::Signal { drained: true, .. } | Cause::Halted);
+    let unmatched = farm.gate.ledger.as_ref().filter(|_| matches!(cause, Cause::Done)).map_or(0, Ledger::unmatched);
+    Ending {
+        failures: farm.tally.failures(),
+        read: view.read,
+        printed: view.printed,
+        skipped: farm.skipped.load(Ordering::Relaxed),
+        unmatched,
+        retries: farm.retried.load(Ordering::Relaxed),
+        resume_at: (plan.ordered && stopped).then_some(view.printed + 1),
+        cause,
+    }
 }
 
 fn limits(plan: &Plan) -> Limits {

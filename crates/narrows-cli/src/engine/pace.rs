@@ -24,16 +24,21 @@ pub(super) struct Pace {
     /// Bytes a worker may have in hand whatever they cost. Relaxed for the same reason.
     lag: AtomicUsize,
     most_lag: usize,
+    /// A worker gets one record at a time, so that the time it takes is known.
+    single: bool,
 }
 
 impl Pace {
-    pub(super) fn new(most_lag: usize) -> Pace {
+    pub(super) fn new(most_lag: usize, single: bool) -> Pace {
         // One line at a time until the first measurement.
-        Pace { record_ps: AtomicU64::new(HAND_OVER_PS), lag: AtomicUsize::new(0), most_lag }
+        Pace { record_ps: AtomicU64::new(HAND_OVER_PS), lag: AtomicUsize::new(0), most_lag, single }
     }
 
     /// Records in one hand-over.
     pub(super) fn batch(&self) -> NonZeroUsize {
+        if self.single {
+            return NonZeroUsize::MIN;
+        }
         let records = HAND_OVER_PS / self.record_ps.load(Relaxed).max(1);
         let records = usize::try_from(records).unwrap_or(MOST_RECORDS).min(MOST_RECORDS);
         NonZeroUsize::new(records).unwrap_or(NonZeroUsize::MIN)
@@ -47,7 +52,7 @@ impl Pace {
     pub(super) fn is_free(&self, records: usize, bytes: usize) -> bool {
         let lag = self.lag.load(Relaxed);
         let work_ps = self.record_ps.load(Relaxed).saturating_mul(records as u64);
-        records == 0 || bytes < lag || (work_ps < HAND_OVER_PS && bytes < IN_HAND + lag)
+        records == 0 || bytes < lag || (!self.single && work_ps < HAND_OVER_PS && bytes < IN_HAND + lag)
     }
 
     pub(super) fn observe(&self, records: usize, took: Duration) {
@@ -71,7 +76,7 @@ mod tests {
     use super::*;
 
     fn measured(per_record: Duration) -> Pace {
-        let pace = Pace::new(64 << 20);
+        let pace = Pace::new(64 << 20, false);
         for _ in 0..60 {
             pace.observe(1, per_record);
         }
@@ -101,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_buffers_gets_more_until_the_limit() {
-        let pace = Pace::new(100_000);
+        let pace = Pace::new(100_000, false);
         let mut in_hand = 10;
         assert!(!pace.is_free(1, in_hand));
         for _ in 0..20 {

@@ -3,13 +3,48 @@
 
 use std::fs;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 #[cfg(target_arch = "x86_64")]
 const READ: &str = "0";
 #[cfg(not(target_arch = "x86_64"))]
 const READ: &str = "63";
+
+/// A process that is told to end because it takes too long gets this long.
+pub(super) const MERCY: Duration = Duration::from_secs(1);
+
+/// Signals the group of a process, and all below it that have left the group.
+pub(super) fn kill_tree(pid: Pid, signal: Signal) {
+    let family = family(pid);
+    let _ = kill_process_group(pid, signal);
+    for pid in family {
+        // What ended meanwhile has ended.
+        let _ = Pid::from_raw(pid).map(|pid| kill_process(pid, signal));
+    }
+}
+
+/// A process and all below it.
+fn family(pid: Pid) -> Vec<i32> {
+    let mut family = vec![pid.as_raw_nonzero().get()];
+    let mut next = 0;
+    while let Some(process) = family.get(next).copied() {
+        next += 1;
+        for task in tasks(process) {
+            if let Ok(children) = fs::read_to_string(task.join("children")) {
+                family.extend(children.split_ascii_whitespace().filter_map(|child| child.parse::<i32>().ok()));
+            }
+        }
+    }
+    family
+}
+
+fn tasks(process: i32) -> impl Iterator<Item = PathBuf> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task"));
+    tasks.into_iter().flatten().flatten().map(|task| task.path())
+}
 
 /// Whether a process below `pid`, or that process itself, is blocked reading the pipe behind `stdin`.
 /// `None` where the kernel does not tell.
@@ -17,16 +52,8 @@ pub(super) fn waits_for_input(pid: Pid, stdin: impl AsFd) -> Option<bool> {
     let inode = rustix::fs::fstat(stdin).ok()?.st_ino;
     let pipe = format!("pipe:[{inode}]");
     let mut told = false;
-    let mut family = vec![pid.as_raw_nonzero().get().unsigned_abs()];
-    while let Some(process) = family.pop() {
-        let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else {
-            continue;
-        };
-        for task in tasks.flatten() {
-            let task = task.path();
-            if let Ok(children) = fs::read_to_string(task.join("children")) {
-                family.extend(children.split_ascii_whitespace().filter_map(|child| child.parse::<u32>().ok()));
-            }
+    for process in family(pid) {
+        for task in tasks(process) {
             let Ok(call) = fs::read_to_string(task.join("syscall")) else {
                 continue;
             };

@@ -49,7 +49,11 @@ impl Reader<'_> {
                 break;
             };
             let batch = self.cut(NonZeroUsize::try_from(room).unwrap_or(NonZeroUsize::MAX))?;
-            if batches.send(batch).is_err() {
+            let sent = match &self.farm.gate.ledger {
+                Some(ledger) => ledger.sift(self.farm, batch).into_iter().all(|batch| batches.send(batch).is_ok()),
+                None => batches.send(batch).is_ok(),
+            };
+            if !sent {
                 break;
             }
         }
@@ -132,7 +136,7 @@ impl Reader<'_> {
             Cut::Whole { records, bytes } => {
                 let data = self.take(bytes);
                 let first = self.farm.gate.admit(records, bytes);
-                Ok(Batch { first, records, bytes: Arc::new(data), again: false })
+                Ok(Batch { first, records, bytes: Arc::new(data), again: false, tries: 0 })
             }
             Cut::TooLong => Err(Event::InputTrouble(self.too_long())),
         }

@@ -11,6 +11,7 @@ use std::process::ExitStatus;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::batch::Batch;
 use super::collect::{Breach, Silence};
 use super::event::Trouble;
 use super::farm::{Farm, name_records};
@@ -55,7 +56,8 @@ pub(super) fn settle(farm: &Farm, name: &str, command: &str, worker: Worker) -> 
     let read = flight.written() - life.unread_bytes().min(flight.written());
     let remains = flight.remains(read, farm.framing);
     drop(flight);
-    Estate { farm, name, command, status, was_closed, answered, asked, read }.divide(remains)
+    let timed_out = life.is_late();
+    Estate { farm, name, command, status, timed_out, was_closed, answered, asked, read }.divide(remains)
 }
 
 /// The last answer lacks its delimiter: it gets one, unless the worker was cut off in mid-answer.
@@ -93,6 +95,7 @@ struct Estate<'a> {
     name: &'a str,
     command: &'a str,
     status: ExitStatus,
+    timed_out: bool,
     /// Its stdin was closed before: it was expected to end.
     was_closed: bool,
     answered: u64,
@@ -107,26 +110,49 @@ impl Estate<'_> {
             self.check_status();
             return true;
         }
-        if self.answered == 0 && self.status.success() && (self.read == 0 || !self.was_closed) {
+        if self.answered == 0 && self.status.success() && !self.timed_out && (self.read == 0 || !self.was_closed) {
             self.farm.trouble(self.ignores_its_input());
             return false;
         }
         self.report(&remains);
         let expected = self.was_closed && self.status.success() && remains.unread.is_empty();
         self.farm.gate.release(remains.released);
-        for numbers in remains.in_doubt {
-            self.farm.fail(numbers);
+        let alone = remains.in_doubt.iter().any(|batch| batch.tries > 0);
+        for batch in remains.in_doubt {
+            self.decide(&batch);
         }
         for batch in remains.unread {
             let _ = self.farm.again.0.send(batch);
         }
-        expected || self.count_death()
+        // A record that was tried alone is to blame itself: the command may be fine.
+        expected || alone || self.timed_out || self.count_death()
+    }
+
+    /// Read and not answered: each record gets a worker for itself, or has failed.
+    fn decide(&self, batch: &Batch) {
+        if batch.tries < self.farm.retries && !self.farm.is_draining() {
+            for number in batch.numbers() {
+                let single = batch.part(&(number..number + 1), self.farm.framing);
+                self.farm.try_again(Batch { again: true, tries: batch.tries + 1, ..single });
+            }
+            return;
+        }
+        self.farm.gate.release(batch.bytes.len());
+        let tries = if batch.tries > 0 { format!(" in {} tries", batch.tries + 1) } else { String::new() };
+        self.farm.fail(batch.numbers(), &format!("no answer{tries}: {}", self.end()));
+    }
+
+    fn end(&self) -> String {
+        match self.farm.timeout {
+            Some(limit) if self.timed_out => format!("it took longer than {limit:?}"),
+            _ => self.status.to_string(),
+        }
     }
 
     /// Everything was answered, yet the command says that something went wrong.
     fn check_status(&self) {
         if !self.status.success() {
-            self.farm.failures.fetch_add(1, Ordering::Relaxed);
+            self.farm.count_failures(1);
             self.farm.note(&format!("{} answered all its lines and ended with {}", self.name, self.status));
         }
     }
@@ -145,13 +171,16 @@ impl Estate<'_> {
         let what = if fell_short {
             format!("{} answered {} of {} lines", self.name, self.answered, self.asked)
         } else {
-            format!("{} ended early ({})", self.name, self.status)
+            format!("{} ended early ({})", self.name, self.end())
         };
-        let doubt: Vec<String> = remains.in_doubt.iter().map(name_records).collect();
+        let doubt: Vec<String> = remains.doubts().iter().map(name_records).collect();
+        let again = remains.in_doubt.iter().all(|batch| batch.tries < self.farm.retries) && !self.farm.is_draining();
         let fate = if doubt.is_empty() && remains.unread.is_empty() {
             "it owed no answer".to_owned()
         } else if doubt.is_empty() {
             "it had read none of the lines it still had; they go to another worker".into()
+        } else if again {
+            format!("{} had been read, and not answered: to be tried again, one by one", doubt.join(", "))
         } else {
             format!("{} failed: read, and not answered", doubt.join(", "))
         };

@@ -62,6 +62,12 @@ impl Slot {
             let step = self.next(worker.as_ref());
             match (step, worker.take()) {
                 (Step::Hand(batch), existing) => {
+                    if batch.tries > 0 {
+                        if !self.try_alone(batch, existing) {
+                            return;
+                        }
+                        continue;
+                    }
                     let Some(running) = existing.or_else(|| self.start()) else {
                         return;
                     };
@@ -84,6 +90,24 @@ impl Slot {
         }
     }
 
+    /// Gives one record to a fresh worker, which gets nothing else: whether it buffers does not matter then, and if
+    /// it dies it is clear why. False when the farm cannot go on.
+    fn try_alone(&self, batch: Batch, idle: Option<Worker>) -> bool {
+        if let Some(mut idle) = idle {
+            idle.close();
+            if !settle::settle(&self.farm, &self.name(), &self.program.name(), idle) {
+                return false;
+            }
+        }
+        if !self.farm.back_off(batch.tries - 1) {
+            return false;
+        }
+        let Some(mut fresh) = self.start() else { return false };
+        fresh.hand(&self.farm, batch);
+        fresh.close();
+        settle::settle(&self.farm, &self.name(), &self.program.name(), fresh)
+    }
+
     /// As in `worker 2 (sed)`.
     fn name(&self) -> String {
         format!("worker {} ({})", self.job + 1, self.program.name())
@@ -91,12 +115,17 @@ impl Slot {
 
     fn next(&self, worker: Option<&Worker>) -> Step {
         let (no_batch, no_wake) = (never(), never());
-        let again = &self.farm.again.1;
+        let (again, alone) = (&self.farm.again.1, &self.farm.alone.1);
         loop {
             if worker.is_some_and(|worker| worker.life.is_silent()) {
                 return Step::Silent;
             }
-            if self.farm.is_input_over() && self.batches.is_empty() && again.is_empty() {
+            let idle = worker.is_none_or(|worker| lock(&worker.life.flight).records() == 0);
+            let alone = if idle { alone } else { &no_batch };
+            if let Ok(batch) = alone.try_recv() {
+                return Step::Hand(batch);
+            }
+            if self.farm.is_input_over() && self.batches.is_empty() && again.is_empty() && alone.is_empty() {
                 return Step::InputOver;
             }
             // A farm that drains empties the channel of what nobody has in hand yet.
@@ -114,6 +143,7 @@ impl Slot {
             let again = if free { again } else { &no_batch };
             let woken = worker.map_or(&no_wake, |worker| &worker.woken);
             select! {
+                recv(alone) -> batch => if let Ok(batch) = batch { return Step::Hand(batch) },
                 recv(again) -> batch => if let Ok(batch) = batch { return Step::Hand(batch) },
                 recv(batches) -> batch => if let Ok(batch) = batch && self.is_wanted(&batch) { return Step::Hand(batch) },
                 recv(woken) -> _ => {}
@@ -157,10 +187,10 @@ impl Slot {
         })?;
         let (ended, complaints) = bounded::<()>(0);
         let prefix = if self.verbose { format!("{}: ", self.name()) } else { String::new() };
-        self.farm.start("stderr", move |_| {
+        self.farm.start("stderr", move |farm| {
             let _ended = ended;
             if let Some(stderr) = stderr {
-                complaint::run(stderr, prefix);
+                complaint::run(stderr, prefix, farm.pass_on);
             }
         })?;
         Ok(Worker { child, life, collector, complaints, stdin: Some(stdin), woken })

@@ -4,6 +4,7 @@
 //!   running --INT, TERM, HUP--> draining --next signal, or --grace after TERM and HUP--> ending: TERM, 2 s later KILL
 //!      |                           |                                                       | next signal
 //!      +--last job done------------+--> done                                               v
+//!      |  (--halt soon: the same, and --halt now: ending)
 //!      +--trouble, output closed--> ending                                               KILL
 //! ```
 
@@ -36,6 +37,7 @@ impl Supervisor<'_> {
     pub(super) fn run(self) -> Cause {
         let mut jobs = self.jobs;
         let mut late: Option<Trouble> = None;
+        let mut halted = false;
         let mut drained_for: Option<(i32, Option<Instant>)> = None;
         loop {
             let event = match drained_for {
@@ -46,7 +48,17 @@ impl Supervisor<'_> {
                 Some(Event::JobDone) if jobs > 1 => jobs -= 1,
                 Some(Event::JobDone) => {
                     let signal = drained_for.map(|(signal, _)| Cause::Signal { signal, drained: true });
-                    return signal.or(late.map(Cause::Trouble)).unwrap_or(Cause::Done);
+                    let halted = halted.then_some(Cause::Halted);
+                    return signal.or(halted).or(late.map(Cause::Trouble)).unwrap_or(Cause::Done);
+                }
+                Some(Event::Halt) if self.farm.tally.is_immediate() => {
+                    self.farm.note("too many records failed: ending the workers");
+                    return self.end(Cause::Halted, SHORT_PATIENCE);
+                }
+                Some(Event::Halt) => {
+                    self.farm.note("too many records failed: finishing what is in hand");
+                    halted = true;
+                    self.farm.drain();
                 }
                 Some(Event::Trouble(trouble)) => {
                     return self.end(Cause::Trouble(trouble), SHORT_PATIENCE);

@@ -1,6 +1,5 @@
 //! One of the jobs when the work is a function of this program: no process, no pipe.
 
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use narrows::Receiver;
@@ -8,6 +7,7 @@ use narrows::Receiver;
 use super::batch::Batch;
 use super::farm::{Farm, Leaving};
 use super::framing::Mark;
+use super::ledger::Fate;
 use super::order::Piece;
 use super::tag::Tag;
 
@@ -27,8 +27,10 @@ pub(super) fn run(farm: &Farm, builtin: Builtin, batches: &Receiver<Batch>) {
         let mut bytes = Vec::new();
         for (record, number) in farm.framing.records(&batch.bytes).zip(batch.numbers()) {
             if let Err(reason) = answer(farm, builtin, record, &mut bytes) {
-                farm.failures.fetch_add(1, Ordering::Relaxed);
-                farm.note(&format!("record {} failed: {reason}", number + 1));
+                if let Some(ledger) = &farm.gate.ledger {
+                    ledger.note(number, &Fate { failure: Some(reason.clone()), ..Fate::default() });
+                }
+                farm.note_failure(&(number..number + 1), &format!(": {reason}"), None);
             }
         }
         farm.pace.observe(batch.records, begun.elapsed());

@@ -12,12 +12,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::Signal;
 
 use super::event::{Event, Trouble};
 use super::farm::Farm;
 use super::gate::{View, Wait};
 use super::life::Life;
-use super::procfs;
+use super::procfs::{self, MERCY, kill_tree};
 use super::roster::Leash;
 use super::sync::lock;
 
@@ -36,6 +37,8 @@ struct Sighting {
     since: Instant,
     /// It waits for input although it owes answers.
     hungry: bool,
+    /// When it was told to end because an answer took too long.
+    told: Option<Instant>,
 }
 
 struct Watch<'a> {
@@ -82,6 +85,9 @@ impl Watch<'_> {
     fn look(&mut self) {
         let moved = self.observe_workers();
         self.pause = if moved { FIRST_LOOK * 4 } else { (self.pause * 2).min(RARE_LOOK) };
+        if let Some(limit) = self.farm.timeout {
+            self.seen.iter_mut().for_each(|sighting| end_if_late(sighting, limit));
+        }
         let view = self.farm.gate.view();
         let Some(wait) = view.reader_waits else { return };
         if let Some(owner) = self.owner_of(view.printed) {
@@ -101,7 +107,7 @@ impl Watch<'_> {
         for life in lives {
             let steps = lock(&life.flight).steps();
             let Some(sighting) = self.seen.iter_mut().find(|sighting| Arc::ptr_eq(&life, &sighting.life)) else {
-                self.seen.push(Sighting { life, steps, since: Instant::now(), hungry: false });
+                self.seen.push(Sighting { life, steps, since: Instant::now(), hungry: false, told: None });
                 moved = true;
                 continue;
             };
@@ -165,6 +171,24 @@ impl Watch<'_> {
             let (seconds, record, job, pid) = (stalled.as_secs(), view.printed + 1, owner.job + 1, owner.pid);
             self.farm.note(&format!("stalled {seconds} s on record {record}, worker {job}, pid {pid}"));
             self.stall_note_after *= 2;
+        }
+    }
+}
+
+/// Ends a worker, and all that it started, whose oldest record takes too long.
+fn end_if_late(sighting: &mut Sighting, limit: Duration) {
+    let life = &sighting.life;
+    match sighting.told {
+        Some(told) if told.elapsed() > MERCY => kill_tree(life.leash.pid, Signal::KILL),
+        Some(_) => {}
+        None => {
+            let late = lock(&life.flight).waited().is_some_and(|waited| waited > limit);
+            // An answer that lies in the pipe is late because of us.
+            if late && rustix::io::ioctl_fionread(&life.stdout).unwrap_or(0) == 0 {
+                life.mark_late();
+                sighting.told = Some(Instant::now());
+                kill_tree(life.leash.pid, Signal::TERM);
+            }
         }
     }
 }

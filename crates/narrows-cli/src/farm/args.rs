@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::values::{Jobs, parse_byte, parse_size, parse_time};
+use crate::engine::Halt;
+use crate::values::{Jobs, parse_byte, parse_halt, parse_size, parse_time};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -96,6 +98,42 @@ pub(crate) struct FarmArgs {
     /// Longest line allowed, and longest answer
     #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = parse_size)]
     pub(super) max_record: usize,
+
+    /// Try a failed record so often again; a live worker's records in doubt one by one
+    #[arg(long, value_name = "N", default_value = "0", conflicts_with = "builtin")]
+    pub(super) retries: u32,
+
+    /// Pause before the first of the retries; each is twice as long
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = parse_time)]
+    pub(super) backoff: Duration,
+
+    /// End a process, and all that it started, that takes longer for a record (live workers get one at a time then)
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(super) timeout: Option<Duration>,
+
+    /// End early when records fail: soon finishes what is in hand, now ends it; fail=N or fail=N% says how many [default: never]
+    #[arg(long, value_name = "WHEN[,fail=N|N%]", default_value = "never", hide_default_value = true, value_parser = parse_halt)]
+    pub(super) halt: Halt,
+
+    /// Write what became of each record to FILE, as JSON Lines
+    #[arg(long, value_name = "FILE")]
+    pub(super) log: Option<PathBuf>,
+
+    /// Go on with the log: leave out records that it says are done, whatever their place in the input
+    #[arg(long, requires = "log")]
+    pub(super) resume: bool,
+
+    /// Write a line of JSON about the run to stderr at its end
+    #[arg(long)]
+    pub(super) json_summary: bool,
+
+    /// Show progress on stderr [default: on a terminal, if the output goes elsewhere]
+    #[arg(short, long)]
+    pub(super) progress: bool,
+
+    /// No progress, notes or hints: only errors
+    #[arg(short, long, conflicts_with_all = ["progress", "verbose"])]
+    pub(super) quiet: bool,
 
     /// How long TERM and HUP let the copies finish
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]

@@ -3,10 +3,14 @@
 mod args;
 mod describe;
 mod plan;
+pub(crate) mod progress;
 mod shell;
+mod summary;
 
+use std::io::IsTerminal;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::Context;
 use rustix::fs::{FileType, fstat};
@@ -27,8 +31,22 @@ pub(crate) fn run(args: &FarmArgs) -> anyhow::Result<ExitCode> {
     let input = own(stdin()).context("cannot use stdin")?;
     let output = own(stdout()).context("cannot use stdout")?;
     refuse_same_file(&input, &output)?;
-    let ending = engine::run(&plan, input, output).context("cannot start the farm")?;
-    conclude(ending)
+    let journal = match &args.log {
+        Some(path) => Some(engine::open_journal(path, args.resume, &plan::identity(args, &plan), &output)?),
+        None => None,
+    };
+    say::be_quiet(args.quiet);
+    if plan.progress.is_some() {
+        progress::begin(std::io::stderr().is_terminal());
+    }
+    let begun = Instant::now();
+    let ending = engine::run(&plan, input, output, journal).context("cannot start the farm");
+    progress::end();
+    let ending = ending?;
+    if args.json_summary {
+        say::line(&summary::summary(&ending, begun.elapsed()));
+    }
+    conclude(&ending, args.log.is_some())
 }
 
 fn own(fd: impl AsFd) -> std::io::Result<OwnedFd> {
@@ -46,23 +64,36 @@ fn refuse_same_file(input: &OwnedFd, output: &OwnedFd) -> anyhow::Result<()> {
 }
 
 /// Turns the end of the farm into the end of the program.
-fn conclude(ending: Ending) -> anyhow::Result<ExitCode> {
-    match ending.cause {
-        Cause::Trouble(trouble) => Err(trouble.into()),
+fn conclude(ending: &Ending, logged: bool) -> anyhow::Result<ExitCode> {
+    if ending.unmatched > 0 {
+        let text = format!("{} records that the log says are done were not in this input", ending.unmatched);
+        say::say(Tone::Note, &text);
+    }
+    match &ending.cause {
+        Cause::Trouble(trouble) => Err(trouble.clone().into()),
         Cause::OutputClosed => die_by(signal_hook::consts::SIGPIPE),
         Cause::Signal { signal, .. } => {
-            say::say(
-                Tone::Note,
-                &match ending.resume_at {
-                    Some(record) => {
-                        format!("stopped before record {record}; to go on: tail -n +{record} INPUT | narrows farm ...")
-                    }
-                    None => "stopped; not everything that was read was printed".to_owned(),
-                },
-            );
-            die_by(signal)
+            say::say(Tone::Note, &stopped(ending, logged));
+            die_by(*signal)
+        }
+        Cause::Halted => {
+            say::say(Tone::Note, &stopped(ending, logged));
+            Ok(ExitCode::from(1))
         }
         Cause::Done => Ok(ExitCode::from(u8::from(ending.failures > 0))),
+    }
+}
+
+/// Where a run was stopped, and how to go on.
+fn stopped(ending: &Ending, logged: bool) -> String {
+    let place = match ending.resume_at {
+        Some(record) => format!("stopped before record {record}"),
+        None => "stopped; not everything that was read was printed".to_owned(),
+    };
+    match ending.resume_at {
+        _ if logged => format!("{place}; to go on: the same command with --resume, on the same input"),
+        Some(record) => format!("{place}; to go on: tail -n +{record} INPUT | narrows farm ..."),
+        None => place,
     }
 }
 

@@ -1,15 +1,16 @@
 //! Arguments to a checked plan: which mode the command asks for, and whether the options fit it.
 
 use std::ffi::OsString;
+use std::io::{IsTerminal, stderr, stdout};
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
-use crate::engine::{Framing, Mark, Plan, Portion, Template, Trouble, Work};
+use crate::engine::{Framing, Hash, Identity, Mark, Plan, Portion, Template, Trouble, Work};
 use crate::{factor, program, say};
 
 use super::args::FarmArgs;
-use super::shell;
+use super::{progress, shell};
 
 /// What a process of --blocks reads.
 // 1 MiB: 64 KiB was half as fast, 4 MiB no faster and needs four times the memory.
@@ -44,7 +45,13 @@ pub(super) fn plan(args: &FarmArgs) -> Result<Plan, Trouble> {
         grace: args.grace,
         stall: args.stall,
         verbose: args.verbose,
+        retries: args.retries,
+        backoff: args.backoff,
+        timeout: args.timeout,
+        halt: args.halt,
         tell: say::say,
+        pass_on: say::pass_on,
+        progress: shows_progress(args).then_some((progress::show, progress::PERIOD)),
     })
 }
 
@@ -67,6 +74,9 @@ fn work(args: &FarmArgs) -> Result<Work, Trouble> {
 }
 
 fn check(args: &FarmArgs, work: &Work) -> Result<(), Trouble> {
+    if args.timeout.is_some() && matches!(work, Work::Builtin(_)) {
+        return Err(usage("--timeout is for commands"));
+    }
     if args.reply_end.is_some() && !matches!(work, Work::Live(_)) {
         return Err(usage("--reply-end is for commands that stay running")
             .hint("with {} the answer to a record is all that its process prints"));
@@ -86,6 +96,23 @@ fn check(args: &FarmArgs, work: &Work) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// What a log is of: all that decides what is printed for a record.
+pub(super) fn identity(args: &FarmArgs, plan: &Plan) -> Identity {
+    let words: Vec<OsString> = match args.builtin {
+        Some(builtin) => vec!["--builtin".into(), format!("{builtin:?}").into()],
+        None => args.command.clone(),
+    };
+    let shape = format!(
+        "{:?} {:?} {:?} {} {} {}",
+        plan.framing.mark, plan.portion, plan.reply_end, plan.tagged, args.shell, args.blocks
+    );
+    let length = |word: &OsString| word.len().to_string();
+    let command = words.iter().fold(Hash::of(shape.as_bytes()), |hash, word| {
+        hash.and(length(word).as_bytes()).and(b" ").and(word.as_bytes())
+    });
+    Identity { command, words: words.iter().map(|word| word.display().to_string()).collect() }
+}
+
 /// The words as one script for sh, the records as its arguments.
 fn script(args: &FarmArgs, spawns: bool) -> Result<Vec<OsString>, Trouble> {
     let text = args.command.join(&OsString::from(" "));
@@ -97,6 +124,12 @@ fn script(args: &FarmArgs, spawns: bool) -> Result<Vec<OsString>, Trouble> {
         usage(format!("--shell cannot put a line {}", wrong.place())).hint("in a script \"$1\" is the line as well")
     })?;
     Ok(vec!["sh".into(), "-c".into(), script, "sh".into(), "{}".into()])
+}
+
+/// Where a person looks on, and sees nothing else of the farm.
+fn shows_progress(args: &FarmArgs) -> bool {
+    let watched = stderr().is_terminal() && !stdout().is_terminal();
+    args.progress || (watched && !args.quiet)
 }
 
 fn has_place(word: &OsString) -> bool {
