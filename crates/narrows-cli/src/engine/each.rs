@@ -64,6 +64,7 @@ pub(super) struct Each {
     pub(super) batches: Receiver<Batch>,
     pub(super) warden: Arc<Warden>,
     pub(super) verbose: bool,
+    pub(super) terminal: bool,
 }
 
 /// What became of a batch.
@@ -172,7 +173,13 @@ impl Each {
             Err(HasNul) => return Fate::lasting("it holds a NUL byte", NUL_HINT),
         };
         let fed = matches!(self.way, Way::Stdin(_));
-        let launched = match launch(&Launch { path: self.way.path(), argv: &argv, fed, stderr: theirs.as_fd() }) {
+        let launched = match launch(&Launch {
+            path: self.way.path(),
+            argv: &argv,
+            fed,
+            terminal: self.terminal,
+            stderr: theirs.as_fd(),
+        }) {
             Ok(launched) => launched,
             Err(error) if Errno::from_io_error(&error) == Some(Errno::TOOBIG) => {
                 return Fate::lasting("it is longer than the arguments of a command may be", LONG_HINT);

@@ -114,7 +114,7 @@ impl<'a> Emitter<'a> {
                 copy
             }
         };
-        let piece = Piece { first: self.numbers.start, part: self.part, records, bytes };
+        let piece = Piece { first: self.numbers.start, part: self.part, records, bytes, spilled: None };
         self.part += 1;
         let spent = self.farm.print(piece, released + mem::take(&mut self.counted));
         if self.buffer.capacity() < ROOM && spent.capacity() >= ROOM && spent.capacity() <= 2 * ROOM {

@@ -120,6 +120,7 @@ impl Farm {
             Err(broken) => {
                 self.send(match broken {
                     Broken::Closed => Event::OutputClosed,
+                    Broken::Spill(errno) => Event::Trouble(Trouble::new(format!("cannot use --spill: {errno}"))),
                     Broken::Log(error) => Event::Trouble(Trouble::new(format!("cannot write the log: {error}"))),
                     Broken::Failed(errno) => Event::Trouble(Trouble::new(format!("cannot write: {errno}"))),
                 });
@@ -141,7 +142,8 @@ impl Farm {
 
     /// A batch failed whose output is, or will be, in its place. The first few are named.
     pub(super) fn note_failure(&self, numbers: &Range<u64>, reason: &str, hint: Option<&str>) {
-        match self.count_failures(1) {
+        let (before, halts) = self.tally.fail(1, self.gate.view().printed);
+        match before {
             0..MOST_NAMED => self.note(&format!("{} failed{reason}", name_records(numbers))),
             MOST_NAMED => self.note("more records failed; they are counted, and named only by --log"),
             _ => {}
@@ -149,15 +151,16 @@ impl Farm {
         if let Some(hint) = hint {
             self.hint(hint);
         }
-    }
-
-    /// How many failed before.
-    pub(super) fn count_failures(&self, records: u64) -> u64 {
-        let (before, halts) = self.tally.fail(records, self.gate.view().printed);
+        // Said before the end is: the farm may be gone then.
         if halts {
             self.send(Event::Halt);
         }
-        before
+    }
+
+    pub(super) fn count_failures(&self, records: u64) {
+        if self.tally.fail(records, self.gate.view().printed).1 {
+            self.send(Event::Halt);
+        }
     }
 
     /// Records that a former run had done.

@@ -14,6 +14,7 @@ use super::ledger::Ledger;
 use super::order::{Order, Piece};
 use super::output::{Broken, Output};
 use super::pace::Pace;
+use super::spill::{Extent, Spill};
 use super::sync::{lock, wait};
 
 /// The read-ahead is never less than this many records.
@@ -37,6 +38,7 @@ pub(super) struct Gate {
     pace: Arc<Pace>,
     output: Output,
     pub(super) ledger: Option<Ledger>,
+    spill: Option<Spill>,
 }
 
 #[derive(Debug)]
@@ -80,7 +82,13 @@ impl State {
 }
 
 impl Gate {
-    pub(super) fn new(limits: Limits, pace: Arc<Pace>, output: Output, ledger: Option<Ledger>) -> Gate {
+    pub(super) fn new(
+        limits: Limits,
+        pace: Arc<Pace>,
+        output: Output,
+        ledger: Option<Ledger>,
+        spill: Option<Spill>,
+    ) -> Gate {
         let state = State {
             order: Order::new(limits.ordered),
             read: 0,
@@ -94,7 +102,7 @@ impl Gate {
             printed_at: Instant::now(),
             sleepers: 0,
         };
-        Gate { state: Mutex::new(state), moved: Condvar::new(), limits, pace, output, ledger }
+        Gate { state: Mutex::new(state), moved: Condvar::new(), limits, pace, output, ledger, spill }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -172,7 +180,7 @@ impl Gate {
                     state.order.bytes() > 0 && !record.is_some_and(|record| state.order.is_leaving(record))
                 }
             };
-            if !ahead || state.held() < self.limits.buffer {
+            if !ahead || state.held() < self.limits.buffer || self.spill.is_some() {
                 return true;
             }
             if state.order.let_through() {
@@ -184,7 +192,8 @@ impl Gate {
     }
 
     /// Takes answers in, and prints all that is next if nobody else does. Gives back a spent buffer for the next read.
-    pub(super) fn answered(&self, piece: Piece, released: usize) -> Result<Vec<u8>, Broken> {
+    pub(super) fn answered(&self, mut piece: Piece, released: usize) -> Result<Vec<u8>, Broken> {
+        self.spill(&mut piece)?;
         let mut spent = Vec::new();
         let mut state = self.lock();
         state.loose_bytes -= released;
@@ -192,12 +201,13 @@ impl Gate {
         if !state.printing {
             state.printing = true;
             loop {
-                let ready = take_ready(&mut state);
+                let mut ready = take_ready(&mut state);
                 if ready.is_empty() || state.over {
                     break;
                 }
+                let taken: usize = ready.iter().map(Piece::cost).sum();
                 drop(state);
-                let mut written = self.output.write(&ready);
+                let mut written = self.fetch(&mut ready).and_then(|()| self.output.write(&ready));
                 if let (Ok(()), Some(ledger)) = (&written, &self.ledger) {
                     written = ledger.printed(&ready).map_err(Broken::Log);
                 }
@@ -207,8 +217,8 @@ impl Gate {
                     self.wake(state);
                     return Err(broken);
                 }
+                state.loose_bytes -= taken;
                 for mut piece in ready {
-                    state.loose_bytes -= piece.cost();
                     state.printed += piece.records;
                     piece.bytes.clear();
                     spent = piece.bytes;
@@ -222,6 +232,30 @@ impl Gate {
         }
         self.wake(state);
         Ok(spent)
+    }
+
+    /// Puts the bytes of an answer that has to wait into the file, if memory is short.
+    fn spill(&self, piece: &mut Piece) -> Result<(), Broken> {
+        let Some(spill) = self.spill.as_ref().filter(|_| !piece.bytes.is_empty()) else { return Ok(()) };
+        let state = self.lock();
+        let waits = !state.order.is_leaving(piece.first) && state.held() >= self.limits.buffer / 2;
+        drop(state);
+        if waits {
+            piece.spilled = Some(spill.put(&piece.bytes).map_err(Broken::Spill)?);
+            piece.bytes = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// Takes the bytes back of what leaves now.
+    fn fetch(&self, pieces: &mut [Piece]) -> Result<(), Broken> {
+        let Some(spill) = &self.spill else { return Ok(()) };
+        for piece in pieces {
+            if let Some(extent) = piece.spilled.take() {
+                piece.bytes = spill.take(extent).map_err(Broken::Spill)?;
+            }
+        }
+        Ok(())
     }
 
     /// Counts bytes that are held elsewhere until they come as a piece.
@@ -278,11 +312,12 @@ impl Gate {
 }
 
 fn take_ready(state: &mut State) -> Vec<Piece> {
-    let (mut ready, mut bytes) = (Vec::new(), 0);
-    while bytes < ONE_WRITE
+    let (mut ready, mut bytes, mut length) = (Vec::new(), 0, 0);
+    while length < ONE_WRITE
         && let Some(piece) = state.order.pop()
     {
         bytes += piece.cost();
+        length += piece.cost() + piece.spilled.map_or(0, Extent::length);
         ready.push(piece);
     }
     state.loose_bytes += bytes;

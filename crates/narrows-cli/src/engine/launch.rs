@@ -12,6 +12,8 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::terminal::open_terminal;
+
 /// A filter of whole blocks moves much at a time: with pipes of this size it is woken a sixteenth as often.
 const WIDE_PIPE: usize = 1 << 20;
 
@@ -33,11 +35,13 @@ pub(super) struct Launch<'a> {
     pub(super) path: &'a Path,
     pub(super) argv: &'a [OsString],
     pub(super) fed: bool,
+    /// Its stdout is a terminal instead of a pipe.
+    pub(super) terminal: bool,
     pub(super) stderr: BorrowedFd<'a>,
 }
 
 pub(super) fn launch(what: &Launch<'_>) -> io::Result<Launched> {
-    let (stdout, theirs_out) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (stdout, theirs_out) = if what.terminal { open_terminal()? } else { pipe_with(PipeFlags::CLOEXEC)? };
     set_nonblocking(&stdout)?;
     let mut command = Command::new(what.path);
     command.arg0(&what.argv[0]).args(&what.argv[1..]).process_group(0);

@@ -51,10 +51,12 @@ mod signals;
 mod slot;
 #[allow(unsafe_code, reason = "the parent-death signal is set between fork and exec; the file argues it")]
 mod spawn;
+mod spill;
 mod supervisor;
 mod sync;
 mod tag;
 mod template;
+mod terminal;
 mod threads;
 mod wakeup;
 mod warden;
@@ -63,6 +65,7 @@ mod watch;
 use std::io;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -88,6 +91,7 @@ use ledger::{Ledger, Unit};
 use output::Output;
 use pace::Pace;
 use slot::Slot;
+use spill::Spill;
 use supervisor::Supervisor;
 use warden::Warden;
 
@@ -96,6 +100,7 @@ const QUEUE: usize = 4;
 
 /// What to run and within which bounds; checked, ready to go.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a choice of the user")]
 pub(crate) struct Plan {
     pub(crate) jobs: NonZeroUsize,
     pub(crate) work: Work,
@@ -117,6 +122,10 @@ pub(crate) struct Plan {
     pub(crate) stall: Duration,
     /// Prefix the workers' stderr.
     pub(crate) verbose: bool,
+    /// Stdout of the workers is a raw terminal.
+    pub(crate) terminal: bool,
+    /// Where answers wait for which there is no room in memory.
+    pub(crate) spill: Option<PathBuf>,
     /// Further tries that a failed record gets.
     pub(crate) retries: u32,
     /// The pause before the first of them; it doubles.
@@ -155,7 +164,8 @@ pub(crate) enum Work {
 pub(crate) fn run(plan: &Plan, input: OwnedFd, output: OwnedFd, journal: Option<Journal>) -> io::Result<Ending> {
     let pace = Arc::new(Pace::new(plan.buffer, plan.timeout.is_some()));
     let ledger = journal.map(|journal| Ledger::new(journal, plan.unit(), plan.framing));
-    let gate = Gate::new(limits(plan), Arc::clone(&pace), Output::new(output), ledger);
+    let spill = plan.spill.as_deref().map(Spill::new).transpose()?;
+    let gate = Gate::new(limits(plan), Arc::clone(&pace), Output::new(output), ledger, spill);
     let (events_in, events) = unbounded();
     let (over_in, over) = bounded(0);
     let parts = Parts { gate, pace, events: events_in.clone(), over };
@@ -225,7 +235,14 @@ fn start_jobs(plan: &Plan, farm: &Arc<Farm>, batches: &Receiver<Batch>) -> io::R
         Work::Live(program) => {
             for job in 0..plan.jobs.get() {
                 let (farm, program, batches) = (Arc::clone(farm), Arc::clone(&program), batches.clone());
-                let slot = Slot { farm: Arc::clone(&farm), job, program, batches, verbose: plan.verbose };
+                let slot = Slot {
+                    farm: Arc::clone(&farm),
+                    job,
+                    program,
+                    batches,
+                    verbose: plan.verbose,
+                    terminal: plan.terminal,
+                };
                 farm.start("slot", move |_| slot.run())?;
             }
             return Ok(());
@@ -236,7 +253,8 @@ fn start_jobs(plan: &Plan, farm: &Arc<Farm>, batches: &Receiver<Batch>) -> io::R
     let warden = Arc::new(Warden::start()?);
     for job in 0..plan.jobs.get() {
         let (way, batches, warden) = (way.clone(), batches.clone(), Arc::clone(&warden));
-        let each = Each { farm: Arc::clone(farm), job, way, batches, warden, verbose: plan.verbose };
+        let each =
+            Each { farm: Arc::clone(farm), job, way, batches, warden, verbose: plan.verbose, terminal: plan.terminal };
         farm.start("each", move |_| each.run())?;
     }
     Ok(())

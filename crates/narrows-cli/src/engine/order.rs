@@ -8,6 +8,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::spill::Extent;
+
 /// What a piece costs beside its bytes: its place in the map and its allocation.
 const OVERHEAD: usize = 128;
 
@@ -20,11 +22,13 @@ pub(super) struct Piece {
     /// That many records are answered in full with this piece; 0 if more parts follow.
     pub(super) records: u64,
     pub(super) bytes: Vec<u8>,
+    /// The bytes lie there instead.
+    pub(super) spilled: Option<Extent>,
 }
 
 impl Piece {
     pub(super) fn whole(first: u64, records: u64, bytes: Vec<u8>) -> Piece {
-        Piece { first, part: 0, records, bytes }
+        Piece { first, part: 0, records, bytes, spilled: None }
     }
 
     pub(super) fn cost(&self) -> usize {
@@ -233,7 +237,7 @@ mod tests {
     }
 
     fn part(first: u64, part: u32, text: &str) -> Piece {
-        Piece { first, part, records: 0, bytes: text.as_bytes().to_vec() }
+        Piece { first, part, records: 0, bytes: text.as_bytes().to_vec(), spilled: None }
     }
 
     fn last(first: u64, part: u32, text: &str) -> Piece {

@@ -17,6 +17,8 @@ pub(super) enum Broken {
     /// Nobody reads any more (`| head`).
     Closed,
     Failed(Errno),
+    /// What was spilled to a file cannot be written or read.
+    Spill(Errno),
     /// The log cannot be written.
     Log(std::io::Error),
 }

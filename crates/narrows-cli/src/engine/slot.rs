@@ -34,6 +34,7 @@ pub(super) struct Slot {
     pub(super) program: Arc<Program>,
     pub(super) batches: Receiver<Batch>,
     pub(super) verbose: bool,
+    pub(super) terminal: bool,
 }
 
 /// A worker and the threads that listen to it.
@@ -165,7 +166,7 @@ impl Slot {
                 return None;
             }
         }
-        match spawn(&self.program).and_then(|process| self.listen_to(process)) {
+        match spawn(&self.program, self.terminal).and_then(|process| self.listen_to(process)) {
             Ok(worker) => Some(worker),
             Err(error) => {
                 self.farm.trouble(cannot_start(&self.program.path, &error));

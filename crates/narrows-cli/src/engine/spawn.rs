@@ -18,6 +18,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, getpid, getppid, pidfd_open, set_
 
 use super::event::Trouble;
 use super::launch::set_nonblocking;
+use super::terminal::open_terminal;
 
 /// The command as resolved before any input is read.
 #[derive(Clone, Debug)]
@@ -50,9 +51,9 @@ pub(super) struct Process {
     pub(super) stderr: Option<ChildStderr>,
 }
 
-pub(super) fn spawn(program: &Program) -> io::Result<Process> {
+pub(super) fn spawn(program: &Program, terminal: bool) -> io::Result<Process> {
     let (theirs_in, stdin) = pipe_with(PipeFlags::CLOEXEC)?;
-    let (stdout, theirs_out) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (stdout, theirs_out) = if terminal { open_terminal()? } else { pipe_with(PipeFlags::CLOEXEC)? };
     let unread = theirs_in.try_clone()?;
     set_nonblocking(&stdin)?;
     set_nonblocking(&stdout)?;

@@ -56,9 +56,9 @@ impl Supervisor<'_> {
                     return self.end(Cause::Halted, SHORT_PATIENCE);
                 }
                 Some(Event::Halt) => {
-                    self.farm.note("too many records failed: finishing what is in hand");
                     halted = true;
                     self.farm.drain();
+                    self.farm.note("too many records failed: finishing what is in hand");
                 }
                 Some(Event::Trouble(trouble)) => {
                     return self.end(Cause::Trouble(trouble), SHORT_PATIENCE);
@@ -81,10 +81,10 @@ impl Supervisor<'_> {
 
     /// Stops the reading; what the workers have in hand is finished and printed.
     fn drain(&self, signal: i32) {
+        self.farm.drain();
         if signal == SIGINT {
             self.farm.note("finishing what is in hand; press Ctrl-C again to end the workers");
         }
-        self.farm.drain();
     }
 
     /// Ends all workers at once. A signal that arrives meanwhile cuts the patience short.

@@ -28,7 +28,7 @@ const RARE_LOOK: Duration = Duration::from_millis(50);
 const STANDSTILL: Duration = Duration::from_millis(200);
 
 pub(super) const BUFFERS: &str = "a command that buffers its output or does not answer line by line cannot go on here. \
-    Try its unbuffered form (sed -u, grep --line-buffered, awk with fflush()), stdbuf -oL CMD, or a larger --buffer";
+    Try its unbuffered form (sed -u, grep --line-buffered, awk with fflush()), --pty, --blocks, or a larger --buffer";
 
 /// What one worker was seen doing.
 struct Sighting {

@@ -95,6 +95,14 @@ pub(crate) struct FarmArgs {
     #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = parse_size)]
     pub(super) buffer: usize,
 
+    /// Put answers that wait for their turn into an unnamed file in DIR when --buffer is half full
+    #[arg(long, value_name = "DIR")]
+    pub(super) spill: Option<PathBuf>,
+
+    /// Give CMD a raw terminal as stdout, for programs that buffer their output on a pipe
+    #[arg(long, conflicts_with = "builtin")]
+    pub(super) pty: bool,
+
     /// Longest line allowed, and longest answer
     #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = parse_size)]
     pub(super) max_record: usize,

@@ -40,7 +40,10 @@ pub(crate) fn run(args: &FarmArgs) -> anyhow::Result<ExitCode> {
         progress::begin(std::io::stderr().is_terminal());
     }
     let begun = Instant::now();
-    let ending = engine::run(&plan, input, output, journal).context("cannot start the farm");
+    let ending = engine::run(&plan, input, output, journal).context(match &args.spill {
+        Some(folder) => format!("cannot start the farm with --spill {}", folder.display()),
+        None => "cannot start the farm".to_owned(),
+    });
     progress::end();
     let ending = ending?;
     if args.json_summary {

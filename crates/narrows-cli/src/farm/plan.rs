@@ -45,6 +45,8 @@ pub(super) fn plan(args: &FarmArgs) -> Result<Plan, Trouble> {
         grace: args.grace,
         stall: args.stall,
         verbose: args.verbose,
+        terminal: args.pty,
+        spill: args.spill.clone(),
         retries: args.retries,
         backoff: args.backoff,
         timeout: args.timeout,
