@@ -139,7 +139,13 @@ fn a_live_farm_halts_too() {
 
 #[test]
 fn wrong_limits_are_refused() {
-    for wrong in [&["--halt", "later"][..], &["--halt", "soon,fail=0"], &["--timeout", "x"], &["--retries", "-1"]] {
+    for wrong in [
+        &["--halt", "later"][..],
+        &["--halt", "soon,fail=0"],
+        &["--timeout", "x"],
+        &["--timeout", "0"],
+        &["--retries", "-1"],
+    ] {
         farm(&[wrong, &["cat"]].concat()).run(b"").assert_code(2);
     }
     farm(&["--timeout", "1s", "--builtin", "factor"]).run(b"").assert_code(2);

@@ -13,12 +13,18 @@
 //!  watch: looks at workers and output when nothing moves      supervisor: hears every event, decides how it ends
 //! ```
 //!
+//! That is the live mode. Where a batch has a process of its own, one thread per job does what slot and collector do:
+//! `each` starts the process and tries again, `execution` stays with it, `emitter` cuts its output into parts for the
+//! same gate. Reader, gate, roster, watch and supervisor are the same for all modes; a `builtin` is a job without a
+//! process. Beside the gate stand the `ledger`, which logs what was printed, and `spill`, which holds what waits.
+//!
 //! Invariants:
 //! * A record is in one place: the reader's buffer, a batch in a channel, one worker's flight, or the gate.
 //! * Batches leave the reader in order and a worker answers in the order it was asked, so the oldest unprinted record
 //!   is always the oldest of some flight, or at the front of a channel while its taker is free.
 //! * The worker with the oldest unprinted record is never kept from answering; hence a full buffer is no deadlock.
-//! * Memory: `buffer`, and per job two pipes, two read buffers and one longest record.
+//! * Memory: `buffer`, and per job two pipes, two read buffers and one longest record. An output that must be held to its
+//!   end (`--retries`, `--frame`) counts as held; the oldest one may go beyond by another `buffer`.
 //! * A worker is started and reaped by the same thread, and listed in the roster in between; whatever ends the farm
 //!   ends all that are listed.
 
