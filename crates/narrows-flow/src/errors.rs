@@ -24,6 +24,7 @@ pub struct Successes<'a, S: Source, R, E> {
     errors: Vec<(u64, E)>,
     /// Results that came before.
     count: u64,
+    failures: usize,
 }
 
 impl<'a, S: Source, R, E> Mapped<'a, S, Result<R, E>> {
@@ -42,7 +43,7 @@ impl<'a, S: Source, R, E> Mapped<'a, S, Result<R, E>> {
     /// assert_eq!((*at, error.to_string().as_str()), (1, "invalid digit found in string"));
     /// ```
     pub fn successes(self, halt: Halt) -> Successes<'a, S, R, E> {
-        Successes { results: self, halt, errors: Vec::new(), count: 0 }
+        Successes { results: self, halt, errors: Vec::new(), count: 0, failures: 0 }
     }
 }
 
@@ -52,13 +53,18 @@ impl<'a, S: Source, R, E> Successes<'a, S, R, E> {
         &self.errors
     }
 
-    /// The errors, and the flow with what it still has: to be [finished](Mapped::finish), or gone on with.
-    pub fn into_parts(self) -> (Vec<(u64, E)>, Mapped<'a, S, Result<R, E>>) {
-        (self.errors, self.results)
+    /// Takes the errors so far out.
+    pub fn take_errors(&mut self) -> Vec<(u64, E)> {
+        std::mem::take(&mut self.errors)
+    }
+
+    /// The flow with what it still has: to be [finished](Mapped::finish), or gone on with.
+    pub fn into_inner(self) -> Mapped<'a, S, Result<R, E>> {
+        self.results
     }
 
     fn has_halted(&self) -> bool {
-        matches!(self.halt, Halt::Now(most) if self.errors.len() >= most.max(1))
+        matches!(self.halt, Halt::Now(most) if self.failures >= most.max(1))
     }
 }
 
@@ -71,10 +77,13 @@ impl<S: Source, R, E> Iterator for Successes<'_, S, R, E> {
             self.count += 1;
             match result {
                 Ok(success) => return Some(success),
-                Err(error) => self.errors.push((self.count - 1, error)),
+                Err(error) => {
+                    self.failures += 1;
+                    self.errors.push((self.count - 1, error));
+                }
             }
             match self.halt {
-                Halt::Soon(most) if self.errors.len() >= most => self.results.stopper().soon(),
+                Halt::Soon(most) if self.failures >= most => self.results.stopper().soon(),
                 Halt::Now(_) if self.has_halted() => self.results.stopper().now(),
                 _ => {}
             }

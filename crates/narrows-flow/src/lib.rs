@@ -5,6 +5,7 @@
 mod batches;
 mod branch;
 mod crew;
+mod desk;
 mod doorway;
 mod errors;
 mod flow;
@@ -17,7 +18,10 @@ mod received;
 mod retry;
 mod source;
 mod stage;
+mod steal;
 mod stop;
+#[cfg(feature = "futures")]
+mod stream;
 mod summary;
 mod turn;
 
@@ -30,5 +34,8 @@ pub use mapped::Mapped;
 pub use received::Received;
 pub use retry::{Failed, Retry};
 pub use source::{Items, Source};
+pub use steal::{Spawner, Stealing, Stolen};
 pub use stop::Stop;
+#[cfg(feature = "futures")]
+pub use stream::{MappedStream, StreamFlow, StreamRest, Task, TaskFlow};
 pub use summary::{Rest, Summary};

@@ -11,15 +11,14 @@ use std::{
     panic::resume_unwind,
     thread,
     time::{Duration, Instant},
-    vec,
 };
 
 use narrows::{CancelToken, Receiver, RecvTimeoutError, Sender, TryRecvError, at, select};
 
 use crate::{
     crew::{Crew, Spawn, Work},
+    desk::Desk,
     flow::Flow,
-    order::Window,
     source::Source,
     stage::{Common, Done},
     stop::Stop,
@@ -53,15 +52,7 @@ pub struct Mapped<'a, S: Source, R> {
     /// `None` once it is being finished, which lets a worker go that waits for a place.
     freed: Option<Sender<usize>>,
     heeds_stop: bool,
-    /// `None` if results come as they are made.
-    window: Option<Window<Done<S::Item, R>>>,
-    hand: Hand<R>,
-    /// A panic that came among results that were taken at once: the next result.
-    panic: Option<Payload>,
-    returned: Vec<S::Item>,
-    summary: Summary,
-    /// Of what was taken, how much has come back from the workers.
-    come: u64,
+    desk: Desk<S::Item, R>,
     /// How much is to come, once the door is shut.
     all: Option<u64>,
     spawn: &'a dyn Spawn<'a>,
@@ -69,33 +60,6 @@ pub struct Mapped<'a, S: Source, R> {
 
 /// How long a flow that is dropped waits for a source that does not heed a stop.
 const GRACE: Duration = Duration::from_millis(100);
-
-/// The portion that is being handed out.
-struct Hand<R> {
-    made: vec::IntoIter<R>,
-    handed: usize,
-    panics: vec::IntoIter<(usize, Payload)>,
-    /// Places to give back when it is empty.
-    size: usize,
-}
-
-impl<R> Hand<R> {
-    fn empty() -> Hand<R> {
-        Hand { made: Vec::new().into_iter(), handed: 0, panics: Vec::new().into_iter(), size: 0 }
-    }
-
-    fn next(&mut self) -> Option<thread::Result<R>> {
-        if self.panics.as_slice().first().is_some_and(|(at, _)| *at == self.handed) {
-            return self.panics.next().map(|(_, panic)| Err(panic));
-        }
-        self.handed += 1;
-        self.made.next().map(Ok)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.made.as_slice().is_empty() && self.panics.as_slice().is_empty()
-    }
-}
 
 /// How long to wait for the next result.
 #[derive(Clone, Copy, Debug)]
@@ -142,12 +106,7 @@ impl<'a, S: Source, R> Mapped<'a, S, R> {
             results: parts.results,
             freed: Some(parts.freed),
             heeds_stop: parts.heeds_stop,
-            window: parts.is_ordered.then(Window::new),
-            hand: Hand::empty(),
-            panic: None,
-            returned: Vec::new(),
-            summary: Summary::default(),
-            come: 0,
+            desk: Desk::new(parts.is_ordered),
             all: None,
         }
     }
@@ -159,9 +118,7 @@ impl<'a, S: Source, R> Mapped<'a, S, R> {
 
     /// What has become of the items so far. What is with a worker, or waits for its turn in the order, counts as stuck.
     pub fn summary(&self) -> Summary {
-        let taken = self.common.door.state().taken;
-        let Summary { handled, panicked, returned, .. } = self.summary;
-        Summary { taken, stuck: taken.saturating_sub(handled + panicked + returned), ..self.summary }
+        self.desk.summary(self.common.door.state().taken)
     }
 
     /// These results as the source of a next stage: a pipeline. All its stages work at the same time.
@@ -180,20 +137,15 @@ impl<'a, S: Source, R> Mapped<'a, S, R> {
     /// The next result, or that the end or `deadline` has come before.
     pub(crate) fn next_by(&mut self, wait: Wait) -> Next<R> {
         self.crew.start(mem::take(&mut self.works));
-        if let Some(panic) = self.panic.take() {
-            return Next::Result(Err(panic));
-        }
         loop {
-            if let Some(result) = self.hand.next() {
-                if self.hand.is_empty() {
-                    self.put_down();
-                }
-                return Next::Result(result);
+            let result = self.desk.next();
+            let places = self.desk.take_freed();
+            if let Some(freed) = self.freed.as_ref().filter(|_| places > 0) {
+                // It has a place for each item; it fails if nobody wants to take any more.
+                let _ = freed.send(places);
             }
-            self.put_down();
-            if let Some(done) = self.window.as_mut().and_then(Window::take) {
-                self.take_up(done);
-                continue;
+            if let Some(result) = result {
+                return Next::Result(result);
             }
             match self.arrive(wait) {
                 Arrival::Come => {}
@@ -205,33 +157,7 @@ impl<'a, S: Source, R> Mapped<'a, S, R> {
 
     /// Makes a panic that was taken the next result again.
     pub(crate) fn put_back(&mut self, panic: Payload) {
-        self.panic = Some(panic);
-    }
-
-    /// Gives the places of the portion back that was handed out.
-    fn put_down(&mut self) {
-        let size = mem::take(&mut self.hand.size);
-        if let Some(freed) = self.freed.as_ref().filter(|_| size > 0) {
-            // It has a place for each item; it fails if nobody wants to take any more.
-            let _ = freed.send(size);
-        }
-    }
-
-    fn take_up(&mut self, done: Done<S::Item, R>) {
-        self.returned.extend(done.left);
-        let (made, panics) = (done.made.into_iter(), done.panics.into_iter());
-        self.hand = Hand { made, handed: 0, panics, size: done.size };
-    }
-
-    fn put(&mut self, done: Done<S::Item, R>) {
-        self.come += done.size as u64;
-        self.summary.handled += done.made.len() as u64;
-        self.summary.panicked += done.panics.len() as u64;
-        self.summary.returned += done.left.len() as u64;
-        match &mut self.window {
-            Some(window) => window.put(done.number, done.size, done),
-            None => self.take_up(done),
-        }
+        self.desk.put_back(panic);
     }
 
     /// Waits for a portion.
@@ -239,13 +165,13 @@ impl<'a, S: Source, R> Mapped<'a, S, R> {
         loop {
             match self.results.try_recv() {
                 Ok(done) => {
-                    self.put(done);
+                    self.desk.put(done);
                     return Arrival::Come;
                 }
                 Err(TryRecvError::Disconnected) => return Arrival::End,
                 Err(TryRecvError::Empty) => {}
             }
-            if self.all.is_some_and(|all| self.come >= all) {
+            if self.all.is_some_and(|all| self.desk.come >= all) {
                 return Arrival::End;
             }
             let done = match wait {
@@ -259,7 +185,7 @@ impl<'a, S: Source, R> Mapped<'a, S, R> {
             };
             match done {
                 Some(done) => {
-                    self.put(done);
+                    self.desk.put(done);
                     return Arrival::Come;
                 }
                 None if matches!(wait, Wait::Until(deadline) if deadline <= Instant::now()) => {
@@ -309,25 +235,23 @@ impl<'a, S: Source, R> Mapped<'a, S, R> {
         self.end();
         let all = self.common.door.shut().taken;
         self.all = Some(all);
-        let (mut made, mut panics) = (Vec::new(), Vec::from_iter(self.panic.take()));
         let wait = deadline.map_or(Wait::ForEver, Wait::Until);
+        let (mut made, mut panics) = (Vec::new(), Vec::new());
+        let mut keep = |result: thread::Result<R>| match result {
+            Ok(result) => made.push(result),
+            Err(panic) => panics.push(panic),
+        };
         loop {
-            while let Some(result) = self.hand.next() {
-                match result {
-                    Ok(result) => made.push(result),
-                    Err(panic) => panics.push(panic),
-                }
+            while let Some(result) = self.desk.next() {
+                keep(result);
             }
-            let next = self.window.as_mut().and_then(Window::take);
-            if let Some(done) = next {
-                self.take_up(done);
-            } else if !matches!(self.arrive(wait), Arrival::Come) {
-                // Beyond what is stuck there may be more.
-                match self.window.as_mut().and_then(Window::take_rest) {
-                    Some(done) => self.take_up(done),
-                    None => break,
-                }
+            if !matches!(self.arrive(wait), Arrival::Come) {
+                break;
             }
+        }
+        // Behind what is stuck there may be more.
+        while let Some(result) = self.desk.next_of_rest() {
+            keep(result);
         }
         self.crew.join(deadline, |_| deadline.is_some());
         let mut source = None;
@@ -336,11 +260,11 @@ impl<'a, S: Source, R> Mapped<'a, S, R> {
             summary.taken += turn.late.len() as u64 + u64::from(turn.late_panic.is_some());
             summary.returned += turn.late.len() as u64;
             summary.panicked += u64::from(turn.late_panic.is_some());
-            self.returned.append(&mut turn.late);
+            self.desk.returned.append(&mut turn.late);
             panics.extend(turn.late_panic.take());
             source = Some(turn.source);
         }
-        Rest { made, returned: mem::take(&mut self.returned), panics, source, summary }
+        Rest { made, returned: mem::take(&mut self.desk.returned), panics, source, summary }
     }
 
     /// Tells all workers to end, and the stage before, which one of them may wait for.
@@ -386,7 +310,7 @@ impl<S: Source, R> Source for Mapped<'_, S, R> {
             match self.next_by(Wait::Not) {
                 Next::Result(Ok(result)) => into.push(result),
                 Next::Result(Err(panic)) => {
-                    self.panic = Some(panic);
+                    self.desk.put_back(panic);
                     return;
                 }
                 Next::NotNow | Next::End => return,

@@ -1,0 +1,144 @@
+//! A worker as a future: it takes a portion, awaits what becomes of each item, and reports.
+//! Invariant: whoever waits for one item holds no other: the rest of its portion goes back to the others first.
+
+use std::{
+    future::poll_fn,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::Poll,
+    thread,
+    time::{Duration, Instant},
+};
+
+use narrows::{CancelToken, Receiver, Sender};
+
+use crate::{
+    pace::Measure,
+    stage::Done,
+    stop::Stop,
+    turn::{Job, Payload},
+};
+
+pub(super) struct Wires<T, R> {
+    pub(super) give: Sender<Job<T>>,
+    pub(super) jobs: Receiver<Job<T>>,
+    pub(super) report: Sender<Report<T, R>>,
+    pub(super) stop: Stop,
+    /// Cancelled when nobody wants results any more.
+    pub(super) dropped: CancelToken,
+}
+
+impl<T, R> Clone for Wires<T, R> {
+    fn clone(&self) -> Wires<T, R> {
+        let Wires { give, jobs, report, stop, dropped } = self;
+        let (give, jobs, report) = (give.clone(), jobs.clone(), report.clone());
+        Wires { give, jobs, report, stop: stop.clone(), dropped: dropped.clone() }
+    }
+}
+
+/// What became of a portion, and how long it took.
+pub(super) struct Report<T, R> {
+    pub(super) done: Done<T, R>,
+    pub(super) measure: Measure,
+}
+
+/// What was done of a portion and is not reported yet.
+struct Book<R> {
+    number: u64,
+    made: Vec<R>,
+    panics: Vec<(usize, Payload)>,
+    began: Instant,
+}
+
+impl<R> Book<R> {
+    fn new(number: u64) -> Book<R> {
+        Book { number, made: Vec::new(), panics: Vec::new(), began: Instant::now() }
+    }
+
+    fn note(&mut self, result: thread::Result<R>) {
+        match result {
+            Ok(result) => self.made.push(result),
+            Err(panic) => self.panics.push((self.made.len(), panic)),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.made.len() + self.panics.len()
+    }
+}
+
+impl<T, R> Wires<T, R> {
+    /// Reports what is in the book, and begins another page. False if nobody wants it.
+    fn report(&self, book: &mut Book<R>, left: Vec<T>) -> bool {
+        let size = book.len() + left.len();
+        let next = Book::new(book.number + size as u64);
+        let Book { number, made, panics, began } = mem::replace(book, next);
+        let measure = Measure { items: made.len(), took: began.elapsed() };
+        // It has a place for each item.
+        size == 0 || self.report.try_send(Report { done: Done { number, size, made, panics, left }, measure }).is_ok()
+    }
+}
+
+/// Works until nobody gives it work any more.
+pub(super) async fn work<T, R, F, Fut>(wires: Wires<T, R>, f: F)
+where
+    F: Fn(T) -> Fut,
+    Fut: Future<Output = R>,
+{
+    while let Ok(mut job) = wires.jobs.recv_async().await {
+        let mut book = Book::new(job.number);
+        while !wires.stop.is_stopping_now() {
+            let Some(item) = job.items.next() else { break };
+            let mut future = match catch_unwind(AssertUnwindSafe(|| f(item))) {
+                Ok(future) => pin!(Some(future)),
+                Err(panic) => {
+                    book.note(Err(panic));
+                    continue;
+                }
+            };
+            let mut cancelled = pin!(wires.dropped.cancelled());
+            let mut is_first = true;
+            // `None`: cancelled.
+            let result = poll_fn(|cx| {
+                let Some(running) = future.as_mut().as_pin_mut() else { return Poll::Ready(None) };
+                match catch_unwind(AssertUnwindSafe(|| running.poll(cx))) {
+                    Ok(Poll::Ready(result)) => return Poll::Ready(Some(Ok(result))),
+                    Err(panic) => return Poll::Ready(Some(Err(panic))),
+                    Ok(Poll::Pending) => {}
+                }
+                if cancelled.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                if mem::take(&mut is_first) {
+                    pass_on(&wires, &mut book, &mut job);
+                }
+                Poll::Pending
+            })
+            .await;
+            let Some(result) = result else { return };
+            // It may panic as it is dropped, which is its own affair as much as its polling.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| future.set(None))) {
+                drop(panic);
+            }
+            book.note(result);
+        }
+        book.panics.extend(job.panic.take().map(|panic| (book.made.len(), panic)));
+        if !wires.report(&mut book, job.items.collect()) {
+            return;
+        }
+    }
+}
+
+/// An item is to be waited for: what was done before is reported, and what comes after goes to others.
+fn pass_on<T, R>(wires: &Wires<T, R>, book: &mut Book<R>, job: &mut Job<T>) {
+    let number = book.number + book.len() as u64 + 1;
+    // If nobody wants it, that shows at the next report.
+    let _ = wires.report(book, Vec::new());
+    if job.items.len() > 0 || job.panic.is_some() {
+        let items = mem::take(&mut job.items);
+        let rest = Job { number, items, panic: job.panic.take(), took: Duration::ZERO, is_slow: true };
+        // It has a place for each item.
+        let _ = wires.give.try_send(rest);
+    }
+}
