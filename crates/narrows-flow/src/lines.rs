@@ -11,7 +11,7 @@ use crate::source::Source;
 
 /// Records of a reader, without what ends them, as a source. From [`split`](crate::split).
 ///
-/// An error ends it, after what was read before.
+/// An error ends it, after the records before; of one that was not whole, what was read is lost with the error.
 #[derive(Debug)]
 pub struct Split<R> {
     reader: BufReader<R>,
@@ -29,24 +29,20 @@ impl<R: Read> Split<R> {
         self.reader
     }
 
+    /// With its end, which the last may lack.
     fn read(&mut self) -> Option<io::Result<Vec<u8>>> {
         let mut record = Vec::new();
         if self.has_failed {
             return None;
         }
         match self.reader.read_until(self.end, &mut record) {
-            // What came before the error is a record that has no end.
+            // What it read of a record before is lost to it, as to every reader of records.
             Err(error) => {
                 self.has_failed = true;
                 Some(Err(error))
             }
             Ok(0) => None,
-            Ok(_) => {
-                if record.last() == Some(&self.end) {
-                    record.pop();
-                }
-                Some(Ok(record))
-            }
+            Ok(_) => Some(Ok(record)),
         }
     }
 
@@ -56,17 +52,23 @@ impl<R: Read> Split<R> {
     }
 }
 
+fn record(record: io::Result<Vec<u8>>, end: u8) -> io::Result<Vec<u8>> {
+    let mut bytes = record?;
+    bytes.pop_if(|last| *last == end);
+    Ok(bytes)
+}
+
 impl<R: Read> Source for Split<R> {
     type Item = io::Result<Vec<u8>>;
 
     fn pull(&mut self, _: &CancelToken) -> Option<thread::Result<Self::Item>> {
-        self.read().map(Ok)
+        self.read().map(|read| Ok(record(read, self.end)))
     }
 
     fn pull_more(&mut self, into: &mut Vec<Self::Item>, most: usize) {
         for _ in 0..most {
-            let Some(record) = self.read_buffered() else { return };
-            into.push(record);
+            let Some(read) = self.read_buffered() else { return };
+            into.push(record(read, self.end));
         }
     }
 }
@@ -91,10 +93,10 @@ impl<R: Read> Lines<R> {
     }
 }
 
-fn line(record: io::Result<Vec<u8>>) -> io::Result<String> {
-    let mut bytes = record?;
-    if bytes.last() == Some(&b'\r') {
-        bytes.pop();
+fn line(read: io::Result<Vec<u8>>) -> io::Result<String> {
+    let mut bytes = read?;
+    if bytes.pop_if(|last| *last == b'\n').is_some() {
+        bytes.pop_if(|last| *last == b'\r');
     }
     String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
@@ -103,13 +105,13 @@ impl<R: Read> Source for Lines<R> {
     type Item = io::Result<String>;
 
     fn pull(&mut self, _: &CancelToken) -> Option<thread::Result<Self::Item>> {
-        self.records.read().map(|record| Ok(line(record)))
+        self.records.read().map(|read| Ok(line(read)))
     }
 
     fn pull_more(&mut self, into: &mut Vec<Self::Item>, most: usize) {
         for _ in 0..most {
-            let Some(record) = self.records.read_buffered() else { return };
-            into.push(line(record));
+            let Some(read) = self.records.read_buffered() else { return };
+            into.push(line(read));
         }
     }
 }

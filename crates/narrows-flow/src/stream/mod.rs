@@ -229,7 +229,7 @@ pub struct MappedStream<St: Stream, R, W> {
     /// Those that this task polls; empty if an executor does.
     workers: Vec<Option<Pin<Box<W>>>>,
     way_out: WayOut<St::Item>,
-    reports: RecvStream<Report<St::Item, R>, Receiver<Report<St::Item, R>>>,
+    reports: Reports<St::Item, R>,
     /// That it is to take no more: looked at, and a reason to wake.
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
     line: Stop,
@@ -240,6 +240,8 @@ pub struct MappedStream<St: Stream, R, W> {
     number: u64,
     has_ended: bool,
 }
+
+type Reports<T, R> = RecvStream<Report<T, R>, Receiver<Report<T, R>>>;
 
 /// The way to the workers. With it go the items that are not begun, and the workers.
 struct WayOut<T> {
