@@ -27,6 +27,9 @@ pub(crate) fn fmt(ws: &Workspace, _: Depth) -> Result<Outcome> {
     })
 }
 
+/// The libraries with all that they can do.
+const WHOLE: &str = "narrows/futures,narrows/trace,narrows-flow/futures";
+
 pub(crate) fn clippy(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     if probe("cargo", &["clippy", "--version"]).is_none() {
         return Ok(Outcome::NotRun("no clippy".to_owned()));
@@ -36,7 +39,8 @@ pub(crate) fn clippy(ws: &Workspace, depth: Depth) -> Result<Outcome> {
         depth,
         [
             cargo(ws, ["clippy", "--workspace"]).args(strict),
-            cargo(ws, ["clippy", "--package", "narrows", "--features", "futures,trace"]).args(strict),
+            cargo(ws, ["clippy", "--package", "narrows", "--package", "narrows-flow", "--features", WHOLE]).args(strict),
+            cargo(ws, ["clippy", "--package", "narrows-flow"]).args(strict),
         ],
     )
 }
@@ -44,7 +48,7 @@ pub(crate) fn clippy(ws: &Workspace, depth: Depth) -> Result<Outcome> {
 pub(crate) fn doc(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     // Libraries only: the program is called `narrows` too, and one name has one page.
     let doc = cargo(ws, ["doc", "--no-deps", "--workspace", "--lib"])
-        .args(["--features", "narrows/futures,narrows/trace"])
+        .args(["--features", WHOLE])
         .env("RUSTDOCFLAGS", "-D warnings");
     all_of(depth, [doc])
 }
@@ -59,7 +63,7 @@ pub(crate) fn test(ws: &Workspace, depth: Depth) -> Result<Outcome> {
         depth,
         [
             run(&["--workspace"]),
-            run(&["--package", "narrows", "--features", "futures,trace"]),
+            run(&["--package", "narrows", "--package", "narrows-flow", "--features", WHOLE]),
             // What fits on a small stack is promised for what users run; the whole suite optimized would take minutes.
             cargo(ws, ["test", "--release", "--package", "narrows-test", "--test", "stack"]).args([
                 "--no-default-features",
@@ -67,8 +71,8 @@ pub(crate) fn test(ws: &Workspace, depth: Depth) -> Result<Outcome> {
                 "kinds",
             ]),
             // Each with the features that it was built with above.
-            cargo(ws, ["test", "--doc", "--package", "narrows", "--features", "futures,trace"]),
-            cargo(ws, ["test", "--doc", "--workspace", "--exclude", "narrows"]),
+            cargo(ws, ["test", "--doc", "--package", "narrows", "--package", "narrows-flow", "--features", WHOLE]),
+            cargo(ws, ["test", "--doc", "--workspace", "--exclude", "narrows", "--exclude", "narrows-flow"]),
         ],
     )
 }
@@ -90,32 +94,33 @@ fn all_of<const N: usize>(depth: Depth, commands: [Cmd; N]) -> Result<Outcome> {
     Ok(if wrong.is_empty() { Outcome::Ok(note) } else { Outcome::Failed(wrong.join("; ")) })
 }
 
+/// Packages with examples, and the features that these need.
+const EXAMPLES: [(&str, &str); 2] = [("narrows", "futures,trace"), ("narrows-flow", "futures,narrows/trace")];
+
 pub(crate) fn examples(ws: &Workspace, depth: Depth) -> Result<Outcome> {
-    let package = ["--package", "narrows", "--features", "futures,trace"];
-    let built = cargo(ws, ["build", "--examples"]).args(package).limit(depth.limit(5)).run()?;
-    if !built.ok {
-        return Ok(Outcome::Failed("the examples do not build".to_owned()));
-    }
-    let names = example_names(ws)?;
-    let mut wrong = Vec::new();
-    for name in &names {
-        let run = cargo(ws, ["run", "--quiet", "--example", name]).args(package);
-        let done = run.limit(Duration::from_secs(60)).run()?;
-        match (done.ok, done.timed_out) {
-            (true, _) => {}
-            (false, true) => wrong.push(format!("{name}: no end within a minute")),
-            (false, false) => wrong.push(name.clone()),
+    let (mut count, mut wrong) = (0, Vec::new());
+    for (package, features) in EXAMPLES {
+        let package_args = ["--package", package, "--features", features];
+        let built = cargo(ws, ["build", "--examples"]).args(package_args).limit(depth.limit(5)).run()?;
+        if !built.ok {
+            return Ok(Outcome::Failed(format!("the examples of {package} do not build")));
+        }
+        for name in example_names(ws, package)? {
+            count += 1;
+            let run = cargo(ws, ["run", "--quiet", "--example", &name]).args(package_args);
+            let done = run.limit(Duration::from_secs(60)).run()?;
+            match (done.ok, done.timed_out) {
+                (true, _) => {}
+                (false, true) => wrong.push(format!("{name}: no end within a minute")),
+                (false, false) => wrong.push(name),
+            }
         }
     }
-    Ok(if wrong.is_empty() {
-        Outcome::Ok(format!("{} examples", names.len()))
-    } else {
-        Outcome::Failed(wrong.join("; "))
-    })
+    Ok(if wrong.is_empty() { Outcome::Ok(format!("{count} examples")) } else { Outcome::Failed(wrong.join("; ")) })
 }
 
-fn example_names(ws: &Workspace) -> Result<Vec<String>> {
-    let folder = ws.root.join("crates/narrows/examples");
+fn example_names(ws: &Workspace, package: &str) -> Result<Vec<String>> {
+    let folder = ws.root.join("crates").join(package).join("examples");
     let entries = fs::read_dir(&folder).with_context(|| format!("read {}", folder.display()))?;
     let mut names = Vec::new();
     for entry in entries {

@@ -18,8 +18,8 @@ use crate::{
 };
 
 /// Places per worker, unless told otherwise: four of the largest portions.
-// Trivial work, two workers: 64 places cost 1.6 times as much per item, 4096 no less (bench flow/map).
-const PLACES: usize = 256;
+// Items of 10 ns, two workers: with 256 they took 1.7 times as long (narrows-bench-flow).
+const PLACES: usize = 1024;
 
 /// Makes a flow of anything that can be iterated.
 pub trait IntoFlow: IntoIterator + Sized {
@@ -127,7 +127,7 @@ impl<'a, S> Flow<'a, S> {
     }
 
     /// At most so many items lie between the source and the caller: at work, or behind one that takes longer. The more, the longer
-    /// the workers go on behind a slow item. Without this, 256 for each worker.
+    /// the workers go on behind a slow item. Without this, 1024 for each worker.
     ///
     /// # Panics
     /// If it is 0: an item needs a place to be worked on.

@@ -16,6 +16,12 @@ use common::{Census, Random, spin, within};
 use narrows::{Gate, bounded, never, unbounded};
 use narrows_flow::{IntoFlow, Mapped, Source, Stop, received};
 
+/// The same number, after a while.
+fn slowly(n: u64, turns: u64) -> u64 {
+    spin(turns);
+    n
+}
+
 const LONG: Duration = Duration::from_secs(50);
 
 #[test]
@@ -25,7 +31,7 @@ fn a_few_results_of_an_endless_source_end_the_flow() {
             let f = Arc::new(());
             let inside = f.clone();
             let made = (0_u64..).flow().map_ordered(workers, move |n| {
-                let _f = &inside;
+                assert!(Arc::strong_count(&inside) > 0);
                 n * 2
             });
             assert!(made.take(10).eq((0..10).map(|n| n * 2)));
@@ -130,7 +136,7 @@ fn a_stop_soon_gives_every_item_that_was_taken() {
             let source = (0..1_000_000_u64).inspect(move |_| {
                 count.fetch_add(1, Ordering::SeqCst);
             });
-            let mut made = source.flow().stopping(&stop).map_ordered(3, |n| spin(n % 100).min(0) + n);
+            let mut made = source.flow().stopping(&stop).map_ordered(3, |n| slowly(n, n % 100));
             assert!(made.by_ref().take(round).eq(0..round as u64));
             stop.soon();
             let rest: Vec<u64> = made.by_ref().collect();
@@ -151,7 +157,7 @@ fn a_finish_accounts_for_every_item() {
         for round in 0..200 {
             let (workers, window, after) = (1 + random.index(4), 1 + random.index(200), random.index(300));
             let flow = (0..1000_u64).flow().window(window);
-            let work = |n: u64| spin(n % 300).min(0) + n;
+            let work = |n: u64| slowly(n, n % 300);
             let mut made =
                 if round % 2 == 0 { flow.map_ordered(workers, work) } else { flow.map_unordered(workers, work) };
             let mut seen: Vec<u64> = made.by_ref().take(after).collect();
@@ -186,9 +192,9 @@ fn what_runs_beyond_the_grace_is_stuck_and_the_rest_comes_back() {
         });
         let mut seen: Vec<i32> = made.by_ref().take(20).collect();
         begun.wait();
-        let began = Instant::now();
+        let called = Instant::now();
         let rest = made.finish(Duration::from_millis(20));
-        assert!(began.elapsed() < LONG);
+        assert!(called.elapsed() < LONG);
         // Its portion has to be of one item: the first items are taken one by one.
         assert!(rest.summary.stuck >= 1, "{}", rest.summary);
         seen.extend(rest.made);
@@ -321,9 +327,9 @@ fn a_stop_of_a_pipeline_lets_what_is_in_it_come_out() {
 #[test]
 fn a_scope_ends_when_a_flow_in_it_is_dropped() {
     within("scope", || {
-        let words = vec!["one".to_owned(), "two".to_owned(), "three".to_owned()];
+        let words = ["one".to_owned(), "two".to_owned(), "three".to_owned()];
         let first = thread::scope(|scope| {
-            words.iter().cycle().flow().within(scope).map_ordered(3, |word| word.len()).take(4).collect::<Vec<_>>()
+            words.iter().cycle().flow().within(scope).map_ordered(3, String::len).take(4).collect::<Vec<_>>()
         });
         assert_eq!(first, [3, 3, 5, 3]);
     });

@@ -233,7 +233,7 @@ fn a_panic_ends_a_batch_and_comes_after_it() {
 }
 
 fn odd_fails(n: u32) -> Result<u32, String> {
-    if n % 2 == 0 { Ok(n) } else { Err(format!("odd {n}")) }
+    if n.is_multiple_of(2) { Ok(n) } else { Err(format!("odd {n}")) }
 }
 
 #[test]

@@ -58,7 +58,9 @@ fn every_task_of_random_trees_runs_once() {
                 left.extend(children(task));
             }
             let stolen = Stealing::new(workers).run(tasks, Vec::new, |seen, task, spawner| {
-                children(task).into_iter().for_each(|child| spawner.spawn(child));
+                for child in children(task) {
+                    spawner.spawn(child);
+                }
                 spin(task.0 % 300);
                 seen.push(task);
             });
@@ -131,7 +133,7 @@ fn no_task_at_all_ends_at_once() {
 fn a_panic_takes_its_own_task_alone() {
     within("panic", || {
         let stolen = Stealing::new(3).run(0..100, Vec::new, |seen, n: u32, spawner| {
-            if n < 100 && n % 2 == 0 {
+            if n < 100 && n.is_multiple_of(2) {
                 spawner.spawn(n + 1000);
             }
             assert!(n != 50 && n != 1050, "no {n}");

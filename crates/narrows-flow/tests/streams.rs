@@ -15,7 +15,7 @@ use std::{
     thread::{self, Thread},
 };
 
-use common::{Census, Random, within};
+use common::{Census, Counted, Random, within};
 use futures_core::Stream;
 use narrows::{Gate, bounded, oneshot, unbounded};
 use narrows_flow::{Stop, StreamFlow, Task};
@@ -177,6 +177,16 @@ fn an_item_that_waits_for_a_later_one_gets_it_begun() {
     });
 }
 
+/// What a channel has, counted.
+struct Born(narrows::RecvStream<u64, narrows::Receiver<u64>>, Census);
+impl Stream for Born {
+    type Item = Counted;
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Counted>> {
+        let census = self.1.clone();
+        Pin::new(&mut self.0).poll_next(cx).map(|n| n.map(|n| census.born(n)))
+    }
+}
+
 #[test]
 fn no_more_items_are_alive_than_the_window_has_places() {
     within("bound", || {
@@ -186,14 +196,6 @@ fn no_more_items_are_alive_than_the_window_has_places() {
             (0..500).for_each(|n| s.send(n).unwrap());
             drop(s);
             let counted = census.clone();
-            struct Born(narrows::RecvStream<u64, narrows::Receiver<u64>>, Census);
-            impl Stream for Born {
-                type Item = common::Counted;
-                fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<common::Counted>> {
-                    let census = self.1.clone();
-                    Pin::new(&mut self.0).poll_next(cx).map(|n| n.map(|n| census.born(n)))
-                }
-            }
             let first = gate.clone();
             let mut mapped =
                 Born(r.into_stream(), counted).flow().window(window).map_ordered_on(spawn, workers, move |item| {
@@ -217,6 +219,18 @@ fn no_more_items_are_alive_than_the_window_has_places() {
     });
 }
 
+/// 20 panics; how many there are until the end.
+fn check<S: Stream<Item = u64> + Unpin>(mut mapped: S) -> u64 {
+    for n in 0..20 {
+        assert_eq!(block_on(next(&mut mapped)), Some(n));
+    }
+    let panic = catch_unwind(AssertUnwindSafe(|| block_on(next(&mut mapped)))).unwrap_err();
+    assert_eq!(panic.downcast_ref::<String>().unwrap(), "no 20");
+    let rest = collect(mapped);
+    assert!(rest.iter().copied().eq(21..21 + rest.len() as u64));
+    21 + rest.len() as u64
+}
+
 #[test]
 fn a_panic_reaches_the_caller_in_its_place_and_loses_nothing_else() {
     within("panic", || {
@@ -226,16 +240,6 @@ fn a_panic_reaches_the_caller_in_its_place_and_loses_nothing_else() {
                 assert!(n != 20, "no {n}");
                 n
             };
-            fn check<S: Stream<Item = u64> + Unpin>(mut mapped: S) -> u64 {
-                for n in 0..20 {
-                    assert_eq!(block_on(next(&mut mapped)), Some(n));
-                }
-                let panic = catch_unwind(AssertUnwindSafe(|| block_on(next(&mut mapped)))).unwrap_err();
-                assert_eq!(panic.downcast_ref::<String>().unwrap(), "no 20");
-                let rest = collect(mapped);
-                assert!(rest.iter().copied().eq(21..21 + rest.len() as u64));
-                21 + rest.len() as u64
-            }
             // What was taken beside it comes out, and no more is taken.
             let (s, r) = bounded(1000);
             (0..1000).for_each(|n| s.send(n).unwrap());
@@ -280,7 +284,9 @@ fn dropping_the_stream_cancels_what_is_at_work_and_ends_the_workers() {
         // The workers drop the function, and so the sender, when they end.
         let told: Vec<_> = r.iter().collect();
         assert_eq!(told.len(), 4);
-        told.into_iter().for_each(|told| told.recv().unwrap());
+        for told in told {
+            told.recv().unwrap();
+        }
         assert_eq!(census.alive(), 0);
     });
 }
