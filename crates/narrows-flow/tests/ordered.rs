@@ -20,10 +20,10 @@ use narrows_flow::{IntoFlow, Source, received};
 fn a_map_gives_what_a_plain_map_gives_in_the_same_order() {
     within("plain map", || {
         let mut random = Random::new(1);
-        for _ in 0..150 {
+        for _ in 0..60 {
             let (count, workers, window) = (random.below(3000), 1 + random.index(9), 1 + random.index(300));
             let turns: Vec<u64> =
-                (0..count).map(|_| if random.below(20) == 0 { 20_000 } else { random.below(50) }).collect();
+                (0..count).map(|_| if random.below(20) == 0 { 5_000 } else { random.below(50) }).collect();
             let work = |(n, turns): (usize, u64)| (n, spin(turns));
             let plain: Vec<_> = turns.clone().into_iter().enumerate().map(work).collect();
             let mapped = turns.into_iter().enumerate().flow().window(window).map_ordered(workers, work);

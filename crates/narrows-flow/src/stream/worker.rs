@@ -5,8 +5,8 @@ use std::{
     future::poll_fn,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
-    task::Poll,
+    pin::{Pin, pin},
+    task::{Context, Poll},
     thread,
     time::{Duration, Instant},
 };
@@ -97,26 +97,22 @@ where
                     continue;
                 }
             };
-            let mut cancelled = pin!(wires.dropped.cancelled());
-            let mut is_first = true;
-            // `None`: cancelled.
-            let result = poll_fn(|cx| {
-                let Some(running) = future.as_mut().as_pin_mut() else { return Poll::Ready(None) };
-                match catch_unwind(AssertUnwindSafe(|| running.poll(cx))) {
-                    Ok(Poll::Ready(result)) => return Poll::Ready(Some(Ok(result))),
-                    Err(panic) => return Poll::Ready(Some(Err(panic))),
-                    Ok(Poll::Pending) => {}
-                }
-                if cancelled.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(None);
-                }
-                if mem::take(&mut is_first) {
+            // Most of cheap work is ready at once; only what is not pays for waiting.
+            let first = poll_fn(|cx| Poll::Ready(poll(future.as_mut(), cx))).await;
+            let result = match first {
+                Poll::Ready(result) => result,
+                Poll::Pending => {
                     pass_on(&wires, &mut book, &mut job);
+                    let mut cancelled = pin!(wires.dropped.cancelled());
+                    // It is polled at once again: its wake-up may have come between.
+                    let result = poll_fn(|cx| match poll(future.as_mut(), cx) {
+                        Poll::Ready(result) => Poll::Ready(Some(result)),
+                        Poll::Pending => cancelled.as_mut().poll(cx).map(|()| None),
+                    });
+                    let Some(result) = result.await else { return };
+                    result
                 }
-                Poll::Pending
-            })
-            .await;
-            let Some(result) = result else { return };
+            };
             // It may panic as it is dropped, which is its own affair as much as its polling.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| future.set(None))) {
                 drop(panic);
@@ -127,6 +123,15 @@ where
         if !wires.report(&mut book, job.items.collect()) {
             return;
         }
+    }
+}
+
+/// A panic is an outcome, too.
+fn poll<Fut: Future>(future: Pin<&mut Option<Fut>>, cx: &mut Context<'_>) -> Poll<thread::Result<Fut::Output>> {
+    let running = future.as_pin_mut().expect("it is there until its outcome is");
+    match catch_unwind(AssertUnwindSafe(|| running.poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
     }
 }
 
