@@ -39,7 +39,8 @@ pub(crate) fn clippy(ws: &Workspace, depth: Depth) -> Result<Outcome> {
         depth,
         [
             cargo(ws, ["clippy", "--workspace"]).args(strict),
-            cargo(ws, ["clippy", "--package", "narrows", "--package", "narrows-flow", "--features", WHOLE]).args(strict),
+            cargo(ws, ["clippy", "--package", "narrows", "--package", "narrows-flow", "--features", WHOLE])
+                .args(strict),
             cargo(ws, ["clippy", "--package", "narrows-flow"]).args(strict),
         ],
     )
