@@ -1,7 +1,7 @@
 //! Passes stderr of the workers on, whole lines at a time, so that those of two workers do not mix within a line.
 
+use std::fs::File;
 use std::io::Read;
-use std::process::ChildStderr;
 
 use super::event::PassOn;
 
@@ -52,7 +52,7 @@ impl Complaints {
 }
 
 /// Runs until the worker's stderr ends.
-pub(super) fn run(mut stderr: ChildStderr, prefix: String, pass_on: PassOn) {
+pub(super) fn run(mut stderr: File, prefix: String, pass_on: PassOn) {
     let (mut chunk, mut complaints) = ([0; 4096], Complaints::new(prefix, pass_on));
     // A stderr that cannot be read or written is no reason to stop the work.
     while let Ok(read @ 1..) = stderr.read(&mut chunk) {

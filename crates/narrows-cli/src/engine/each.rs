@@ -31,7 +31,6 @@ use super::roster::{Leash, Task};
 use super::spawn::{Program, cannot_start};
 use super::tag::Tag;
 use super::template::{HasNul, Template};
-use super::warden::Warden;
 
 /// How a process gets the records of its batch.
 #[derive(Clone, Debug)]
@@ -62,7 +61,6 @@ pub(super) struct Each {
     pub(super) job: usize,
     pub(super) way: Way,
     pub(super) batches: Receiver<Batch>,
-    pub(super) warden: Arc<Warden>,
     pub(super) verbose: bool,
     pub(super) terminal: bool,
 }
@@ -173,13 +171,22 @@ impl Each {
             Err(HasNul) => return Fate::lasting("it holds a NUL byte", NUL_HINT),
         };
         let fed = matches!(self.way, Way::Stdin(_));
-        let launched = match launch(&Launch {
+        match self.farm.roster.announce(self.job, theirs) {
+            Ok(true) => {}
+            Ok(false) => return Fate::Over,
+            Err(error) => {
+                self.farm.trouble(cannot_start(self.way.path(), &error));
+                return Fate::Over;
+            }
+        }
+        let launched = launch(&Launch {
             path: self.way.path(),
             argv: &argv,
             fed,
             terminal: self.terminal,
             stderr: theirs.as_fd(),
-        }) {
+        });
+        let launched = match launched.inspect_err(|_| self.farm.roster.withdraw(self.job)) {
             Ok(launched) => launched,
             Err(error) if Errno::from_io_error(&error) == Some(Errno::TOOBIG) => {
                 return Fate::lasting("it is longer than the arguments of a command may be", LONG_HINT);
@@ -222,7 +229,6 @@ impl Each {
         emitter: &mut Emitter<'_>,
     ) -> Option<Exit> {
         let Launched { mut child, pid, exit, stdin, stdout } = launched;
-        self.warden.watch(self.job, pid);
         let leash = Arc::new(Leash { job: self.job, pid, exit });
         self.farm.roster.enter(&leash, Task::Batch(batch.first));
         self.farm.wake_watch();
@@ -245,7 +251,6 @@ impl Each {
         }
         let (overflowed, late) = (execution.overflowed, execution.late);
         self.farm.roster.leave(&leash);
-        self.warden.forget(self.job);
         let status = child.wait();
         // Someone else may have reaped it: the farm is being ended then.
         let exit = Exit { status: status.ok()?, overflowed, late };

@@ -99,7 +99,6 @@ use pace::Pace;
 use slot::Slot;
 use spill::Spill;
 use supervisor::Supervisor;
-use warden::Warden;
 
 /// Batches between reader and jobs, per job. With 1 reader and slot wake each other for every batch.
 const QUEUE: usize = 4;
@@ -256,11 +255,9 @@ fn start_jobs(plan: &Plan, farm: &Arc<Farm>, batches: &Receiver<Batch>) -> io::R
         Work::Spawn(template) => Way::Arguments(template),
         Work::Blocks(program) => Way::Stdin(program),
     };
-    let warden = Arc::new(Warden::start()?);
     for job in 0..plan.jobs.get() {
-        let (way, batches, warden) = (way.clone(), batches.clone(), Arc::clone(&warden));
-        let each =
-            Each { farm: Arc::clone(farm), job, way, batches, warden, verbose: plan.verbose, terminal: plan.terminal };
+        let (way, batches) = (way.clone(), batches.clone());
+        let each = Each { farm: Arc::clone(farm), job, way, batches, verbose: plan.verbose, terminal: plan.terminal };
         farm.start("each", move |_| each.run())?;
     }
     Ok(())

@@ -1,8 +1,10 @@
 //! The processes of a farm while they live, each the head of a group. The list ends processes; it never starts one.
-//! Invariant: a process leaves the list before it is reaped, so a listed process id is never another's.
+//! Invariants: a process leaves the list before it is reaped, so a listed process id is never another's; each that is
+//! started is announced before, so that an ending waits for it to be listed; the warden knows what the list knows.
 
-use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -11,6 +13,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpid};
 
 use super::life::Life;
 use super::sync::lock;
+use super::warden::Warden;
 
 /// What it takes to end a process and its group.
 #[derive(Debug)]
@@ -53,30 +56,72 @@ pub(super) enum Task {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Roster(Mutex<List>);
+pub(super) struct Roster {
+    list: Mutex<List>,
+    /// Signalled when a process that was announced is listed, or was not started after all.
+    settled: Condvar,
+}
 
 #[derive(Debug, Default)]
 struct List {
     entries: Vec<(Arc<Leash>, Task)>,
+    /// Processes that are being started.
+    announced: usize,
+    warden: Option<Warden>,
     closed: bool,
 }
 
+impl List {
+    fn forget(&self, job: usize) {
+        self.warden.iter().for_each(|warden| warden.forget(job));
+    }
+}
+
 impl Roster {
+    /// Before a process is started that has this stderr: `enter` or `withdraw` must follow. False when the farm is over
+    /// and none may be started.
+    pub(super) fn announce(&self, job: usize, stderr: impl AsFd) -> io::Result<bool> {
+        let mut list = lock(&self.list);
+        if list.closed {
+            return Ok(false);
+        }
+        let warden = match list.warden.take() {
+            Some(warden) => warden,
+            None => Warden::start()?,
+        };
+        warden.expect(job, stderr)?;
+        list.warden = Some(warden);
+        list.announced += 1;
+        Ok(true)
+    }
+
+    /// The process that was announced could not be started.
+    pub(super) fn withdraw(&self, job: usize) {
+        let mut list = lock(&self.list);
+        list.announced -= 1;
+        list.forget(job);
+        self.settled.notify_all();
+    }
+
     /// Lists a process just started; if the farm ended meanwhile, ends the process.
     pub(super) fn enter(&self, leash: &Arc<Leash>, task: Task) {
-        let mut list = lock(&self.0);
+        let mut list = lock(&self.list);
+        list.announced -= 1;
+        list.warden.iter().for_each(|warden| warden.watch(leash.job, leash.pid));
         if list.closed {
             leash.kill(Signal::KILL);
         }
         list.entries.push((Arc::clone(leash), task));
+        self.settled.notify_all();
     }
 
     /// Ends what is left of the process's group and takes it off the list, so that it may be reaped.
     pub(super) fn leave(&self, leash: &Arc<Leash>) {
-        let mut list = lock(&self.0);
+        let mut list = lock(&self.list);
         if let Some(index) = list.entries.iter().position(|(other, _)| Arc::ptr_eq(other, leash)) {
             leash.kill(Signal::KILL);
             list.entries.swap_remove(index);
+            list.forget(leash.job);
         }
     }
 
@@ -85,43 +130,51 @@ impl Roster {
             Task::Life(life) => Some(Arc::clone(life)),
             Task::Batch(_) => None,
         };
-        lock(&self.0).entries.iter().filter_map(live).collect()
+        lock(&self.list).entries.iter().filter_map(live).collect()
     }
 
     /// Whether some process has a batch of its own in hand.
     pub(super) fn has_batches(&self) -> bool {
-        lock(&self.0).entries.iter().any(|(_, task)| matches!(task, Task::Batch(_)))
+        lock(&self.list).entries.iter().any(|(_, task)| matches!(task, Task::Batch(_)))
     }
 
     /// The process whose batch begins with this record.
     pub(super) fn holder_of(&self, first: u64) -> Option<Arc<Leash>> {
-        let list = lock(&self.0);
+        let list = lock(&self.list);
         let holds = |(_, task): &&(Arc<Leash>, Task)| matches!(task, Task::Batch(record) if *record == first);
         list.entries.iter().find(holds).map(|(leash, _)| Arc::clone(leash))
     }
 
     pub(super) fn signal(&self, signal: Signal) {
-        for (leash, _) in &lock(&self.0).entries {
+        for (leash, _) in &lock(&self.list).entries {
             leash.kill(signal);
         }
     }
 
     /// Ends every process: TERM, after `patience` KILL. Returns when all are gone and reaped; none is started any more.
     pub(super) fn end(&self, patience: Duration) {
-        lock(&self.0).closed = true;
+        lock(&self.list).closed = true;
+        self.await_announced();
         self.signal(Signal::TERM);
         self.await_exit(Instant::now() + patience);
         self.signal(Signal::KILL);
         self.await_exit(Instant::now() + Duration::from_secs(2));
-        let entries = std::mem::take(&mut lock(&self.0).entries);
-        for (leash, _) in entries {
+        let mut list = lock(&self.list);
+        for (leash, _) in std::mem::take(&mut list.entries) {
+            list.forget(leash.job);
             // Its own job may have reaped it in the meantime: then there is no such child.
             let _ = waitpid(Some(leash.pid), WaitOptions::NOHANG);
         }
     }
 
+    /// A start takes a moment. One that hangs, as on a disk that does not answer, is left to the warden.
+    fn await_announced(&self) {
+        let pending = |list: &mut List| list.announced > 0;
+        drop(self.settled.wait_timeout_while(lock(&self.list), Duration::from_secs(1), pending));
+    }
+
     fn await_exit(&self, deadline: Instant) {
-        let leashes: Vec<_> = lock(&self.0).entries.iter().map(|(leash, _)| Arc::clone(leash)).collect();
+        let leashes: Vec<_> = lock(&self.list).entries.iter().map(|(leash, _)| Arc::clone(leash)).collect();
         for leash in leashes {
             leash.await_exit(Some(deadline.saturating_duration_since(Instant::now())));
         }

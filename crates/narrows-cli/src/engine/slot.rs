@@ -8,6 +8,7 @@
 //! ```
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use narrows::{Receiver, RecvTimeoutError, TryRecvError, bounded, never, select};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::batch::Batch;
 use super::collect::{self, Silence};
@@ -45,7 +47,7 @@ pub(super) struct Worker {
     pub(super) collector: JoinHandle<Silence>,
     /// Disconnected when all of its stderr was passed on.
     pub(super) complaints: Receiver<()>,
-    stdin: Option<std::os::fd::OwnedFd>,
+    stdin: Option<OwnedFd>,
     woken: Receiver<()>,
 }
 
@@ -166,8 +168,8 @@ impl Slot {
                 return None;
             }
         }
-        match spawn(&self.program, self.terminal).and_then(|process| self.listen_to(process)) {
-            Ok(worker) => Some(worker),
+        match self.start_listed() {
+            Ok(worker) => worker,
             Err(error) => {
                 self.farm.trouble(cannot_start(&self.program.path, &error));
                 None
@@ -175,9 +177,19 @@ impl Slot {
         }
     }
 
+    fn start_listed(&self) -> io::Result<Option<Worker>> {
+        let (stderr, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
+        let roster = &self.farm.roster;
+        if !roster.announce(self.job, &theirs)? {
+            return Ok(None);
+        }
+        let process = spawn(&self.program, self.terminal, theirs).inspect_err(|_| roster.withdraw(self.job))?;
+        self.listen_to(process, stderr).map(Some)
+    }
+
     /// Lists the worker first, so that it is ended if the rest fails.
-    fn listen_to(&self, process: Process) -> io::Result<Worker> {
-        let Process { child, pid, exit, stdin, unread, stdout, stderr } = process;
+    fn listen_to(&self, process: Process, stderr: OwnedFd) -> io::Result<Worker> {
+        let Process { child, pid, exit, stdin, unread, stdout } = process;
         let leash = Arc::new(Leash { job: self.job, pid, exit });
         let (life, woken) = Life::new(Arc::clone(&leash), unread, stdout);
         let life = Arc::new(life);
@@ -190,9 +202,7 @@ impl Slot {
         let prefix = if self.verbose { format!("{}: ", self.name()) } else { String::new() };
         self.farm.start("stderr", move |farm| {
             let _ended = ended;
-            if let Some(stderr) = stderr {
-                complaint::run(stderr, prefix, farm.pass_on);
-            }
+            complaint::run(stderr.into(), prefix, farm.pass_on);
         })?;
         Ok(Worker { child, life, collector, complaints, stdin: Some(stdin), woken })
     }

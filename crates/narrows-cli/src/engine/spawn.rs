@@ -1,16 +1,16 @@
-//! Starts one worker process with its three pipes, in a process group of its own. The only file with `unsafe`.
+//! Starts one worker process with its pipes, in a process group of its own. The only file with `unsafe`.
 //!
 //! The parent-death signal is a backstop for the case that this program is killed with SIGKILL: the end of stdin ends
 //! a worker that reads, this ends one that does not. The kernel ties the signal to the *thread* that forks, not to the
 //! process, so a worker must be started by a thread that outlives it: `slot::run` reaps every worker it started
-//! before it returns.
+//! before it returns. What a worker has started itself is left to the `warden`.
 
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -48,10 +48,9 @@ pub(super) struct Process {
     pub(super) unread: OwnedFd,
     /// Our end of its stdout, non-blocking.
     pub(super) stdout: OwnedFd,
-    pub(super) stderr: Option<ChildStderr>,
 }
 
-pub(super) fn spawn(program: &Program, terminal: bool) -> io::Result<Process> {
+pub(super) fn spawn(program: &Program, terminal: bool, stderr: OwnedFd) -> io::Result<Process> {
     let (theirs_in, stdin) = pipe_with(PipeFlags::CLOEXEC)?;
     let (stdout, theirs_out) = if terminal { open_terminal()? } else { pipe_with(PipeFlags::CLOEXEC)? };
     let unread = theirs_in.try_clone()?;
@@ -60,7 +59,7 @@ pub(super) fn spawn(program: &Program, terminal: bool) -> io::Result<Process> {
 
     let mut command = Command::new(&program.path);
     command.arg0(&program.argv[0]).args(&program.argv[1..]).process_group(0);
-    command.stdin(Stdio::from(theirs_in)).stdout(Stdio::from(theirs_out)).stderr(Stdio::piped());
+    command.stdin(Stdio::from(theirs_in)).stdout(Stdio::from(theirs_out)).stderr(stderr);
     let parent = getpid();
     let die_with_parent = move || {
         set_parent_process_death_signal(Some(Signal::KILL))?;
@@ -78,8 +77,7 @@ pub(super) fn spawn(program: &Program, terminal: bool) -> io::Result<Process> {
         let _ = child.kill();
         let _ = child.wait();
     })?;
-    let stderr = child.stderr.take();
-    Ok(Process { child, pid, exit, stdin, unread, stdout, stderr })
+    Ok(Process { child, pid, exit, stdin, unread, stdout })
 }
 
 /// What to tell the user.
