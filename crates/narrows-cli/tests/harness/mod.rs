@@ -2,8 +2,10 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod dice;
 pub(crate) mod system;
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -14,7 +16,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 use system::{MARK, Watchdog, eventually, marked_processes};
 
@@ -126,6 +129,13 @@ impl Running {
         kill_process(self.pid(), signal).expect("the program runs");
     }
 
+    /// Waits for the end of the program, at most that long.
+    pub(crate) fn ends_within(&self, limit: Duration) -> bool {
+        let end = pidfd_open(self.pid(), PidfdFlags::empty()).expect("it is ours and not reaped");
+        let limit = Timespec::try_from(limit).expect("it fits");
+        poll(&mut [PollFd::new(&end, PollFlags::IN)], Some(&limit)).expect("it can be polled") > 0
+    }
+
     #[track_caller]
     pub(crate) fn write(&mut self, text: &str) {
         let stdin = self.stdin.as_mut().expect("stdin is open");
@@ -170,10 +180,15 @@ impl Running {
         Run { stdout, stderr, status }
     }
 
-    /// After the program itself was killed there is nobody left to end its workers but the kernel.
+    /// Some of the processes may end an instant after the program. One that is just becoming another program shows no
+    /// environment, by which it is found: so several looks must find none.
     #[track_caller]
     pub(crate) fn assert_nothing_left(&self) {
-        eventually("no process is left", || marked_processes(&self.mark).is_empty());
+        let quiet = Cell::new(0);
+        eventually("no process is left", || {
+            quiet.set(if marked_processes(&self.mark).is_empty() { quiet.get() + 1 } else { 0 });
+            quiet.get() == 3
+        });
     }
 
     pub(crate) fn processes(&self) -> Vec<PathBuf> {
