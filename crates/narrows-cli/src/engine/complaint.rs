@@ -5,27 +5,30 @@ use std::io::Read;
 
 use super::event::PassOn;
 
-/// A line longer than this is passed on in pieces.
-const LONGEST: usize = 64 << 10;
+/// A line longer than this is passed on in pieces, so that what a worker says cannot fill the memory.
+const LONGEST: usize = 16 << 20;
 
 /// What was written and not passed on yet.
 #[derive(Debug)]
 pub(super) struct Complaints {
     prefix: String,
     line: Vec<u8>,
+    /// The beginning of this line was passed on already.
+    goes_on: bool,
     pass_on: PassOn,
 }
 
 impl Complaints {
     /// Each line gets the prefix.
     pub(super) fn new(prefix: String, pass_on: PassOn) -> Complaints {
-        Complaints { prefix, line: Vec::new(), pass_on }
+        Complaints { prefix, line: Vec::new(), goes_on: false, pass_on }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
+        let before = self.line.len();
         self.line.extend_from_slice(bytes);
-        let whole = match memchr::memrchr(b'\n', &self.line) {
-            Some(last) => last + 1,
+        let whole = match memchr::memrchr(b'\n', bytes) {
+            Some(last) => before + last + 1,
             None if self.line.len() >= LONGEST => self.line.len(),
             None => return,
         };
@@ -34,7 +37,7 @@ impl Complaints {
 
     /// A last line without its end gets one.
     pub(super) fn finish(&mut self) {
-        if !self.line.is_empty() {
+        if !self.line.is_empty() || self.goes_on {
             self.line.push(b'\n');
             self.write_lines(self.line.len());
         }
@@ -43,8 +46,11 @@ impl Complaints {
     fn write_lines(&mut self, whole: usize) {
         let mut text = Vec::with_capacity(whole + self.prefix.len());
         for line in self.line[..whole].split_inclusive(|byte| *byte == b'\n') {
-            text.extend_from_slice(self.prefix.as_bytes());
+            if !self.goes_on {
+                text.extend_from_slice(self.prefix.as_bytes());
+            }
             text.extend_from_slice(line);
+            self.goes_on = !line.ends_with(b"\n");
         }
         self.line.drain(..whole);
         (self.pass_on)(&text);

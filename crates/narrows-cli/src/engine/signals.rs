@@ -2,15 +2,19 @@
 
 use std::fs;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use narrows::Sender;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use super::event::Event;
 
 /// Starts the listening thread. A signal that the caller had ignored (`nohup`) stays ignored.
 pub(super) fn listen(events: Sender<Event>) -> io::Result<()> {
+    // Caught so that a file that may not grow (`ulimit -f`) is an error of the write, as a full disk is, and not the end.
+    signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
     let ignored = ignored_mask();
     let wanted = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
     let mut signals = Signals::new(wanted)?;
