@@ -41,7 +41,7 @@ fn a_process_on_a_terminal_knows_it() {
 
 /// Runs with stderr on a terminal and gives what appears there.
 fn on_a_terminal(options: &[&str], quiet_env: Option<(&str, &str)>) -> String {
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("there are terminals");
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("there are terminals");
     grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("it is ours");
     let name = ptsname(&ours, Vec::new()).expect("it has a name").into_string().expect("it is text");
     let theirs = File::options().read(true).write(true).open(name).expect("it is ours");
