@@ -65,7 +65,7 @@ struct Layer {
     run: Run,
 }
 
-const LAYERS: [Layer; 15] = [
+const LAYERS: [Layer; 16] = [
     layer("tidy", "the rules of this repository that no other tool knows", tidy::layer),
     layer("fmt", "rustfmt has nothing to change", checks::fmt),
     layer("clippy", "no warning from the compiler or from clippy", checks::clippy),
@@ -80,6 +80,11 @@ const LAYERS: [Layer; 15] = [
     layer("defects", "each planted defect is caught by the check that names it", defects::layer),
     deep("tsan", "the stress tests under ThreadSanitizer", nightly::tsan),
     deep("stress", "the stress tests again and again, optimized", checks::stress),
+    deep(
+        "heavy",
+        "the program with gigabytes and a million jobs, and ended at hundreds of random moments",
+        checks::heavy,
+    ),
     deep("features", "every set of features builds (cargo hack)", checks::features),
 ];
 
