@@ -152,11 +152,11 @@ pub(crate) fn stress(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     })
 }
 
-/// What the tests of the program leave out of `ci` because it takes gigabytes or minutes.
+/// The tests of the program that can be given gigabytes and minutes.
 pub(crate) fn heavy(ws: &Workspace, depth: Depth) -> Result<Outcome> {
-    let tests = ["--test", "acceptance", "--test", "kills", "--", "--ignored", "--test-threads=1", "--show-output"];
+    let tests = ["--test", "acceptance", "--test", "kills", "--", "--test-threads=1", "--show-output"];
     let command = cargo(ws, ["test", "--release", "--no-fail-fast", "--package", "narrows-cli"]).args(tests);
-    all_of(depth, [command.env_default("NARROWS_SEED", &depth.seed())])
+    all_of(depth, [command.env("NARROWS_DEEP", "1").env_default("NARROWS_SEED", &depth.seed())])
 }
 
 pub(crate) fn features(ws: &Workspace, depth: Depth) -> Result<Outcome> {

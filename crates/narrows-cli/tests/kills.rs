@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use harness::dice::{self, Dice};
+use harness::dice::{self, Dice, deep};
 use harness::system::Folder;
 use harness::{Farm, Run, farm};
 use rustix::process::Signal;
@@ -215,11 +215,5 @@ fn rounds(count: u64) {
 
 #[test]
 fn a_farm_ended_at_any_moment_leaves_no_process_and_is_resumed_exactly() {
-    rounds(16);
-}
-
-#[test]
-#[ignore = "deep: hundreds of rounds take minutes"]
-fn a_farm_ended_at_any_moment_hundreds_of_times() {
-    rounds(400);
+    rounds(deep(16, 400));
 }

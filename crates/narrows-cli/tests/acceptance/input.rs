@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::harness::dice::deep;
 use crate::harness::system::Folder;
 use crate::harness::{farm, numbers, plain};
 
@@ -95,26 +96,19 @@ fn an_argument_is_limited_by_the_kernel_alone() {
     run.assert_code(1).assert_stderr("record 1 failed: it is longer than").assert_stderr("hint: ");
     assert_eq!(run.text(), "a\n");
     // All arguments together: a quarter of the stack, and never more than 6 MiB.
-    let run = farm(&["-n", "300000", "--window", "300000", "echo", "{}"]).run(&numbers(300_000));
-    run.assert_code(1).assert_stderr("(300000) failed: it is longer than").assert_stderr("fewer records");
+    let (line, lines) = ([vec![b'x'; 199], vec![b'\n']].concat(), 40_000);
+    let run = farm(&["-n", "40000", "--window", "40000", "echo", "{}"]).run(&line.repeat(lines));
+    run.assert_code(1).assert_stderr("(40000) failed: it is longer than").assert_stderr("fewer records");
 }
 
-fn a_long_line(length: usize, options: &[&str]) {
+#[test]
+fn a_line_may_be_long() {
+    let (length, options) =
+        deep((20_000_000, [].as_slice()), (1_000_000_000, &["--max-record", "1000M", "--buffer", "1000M"]));
     let mut input = vec![b'x'; length];
     input.push(b'\n');
     for command in [&["cat"][..], &["--blocks", "cat"], &["--pty", "--blocks", "cat"]] {
         let run = farm(&[&["-j2"], options, command].concat()).run(&input);
         assert!(run.assert_code(0).stdout == input, "{command:?} differs");
     }
-}
-
-#[test]
-fn a_line_may_be_long() {
-    a_long_line(20_000_000, &[]);
-}
-
-#[test]
-#[ignore = "deep: a line of a gigabyte"]
-fn a_line_may_be_a_gigabyte_long() {
-    a_long_line(1_000_000_000, &["--max-record", "1000M", "--buffer", "1000M"]);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::harness::dice::deep;
 use crate::harness::{Run, farm, numbers};
 
 /// Three stretches of a line on stdout and three on stderr, by turns and with pauses in which others write.
@@ -23,23 +24,14 @@ fn assert_apart(run: &Run, jobs: usize, length: usize) {
     assert_eq!((run.text().lines().count(), run.stderr.lines().count()), (jobs, jobs));
 }
 
-fn output_does_not_mix(jobs: usize, length: usize, options: &[&[&str]]) {
-    let script = stretches(length);
-    for options in options {
-        let run = farm(&[*options, &["sh", "-c", &script, "sh", "{}"]].concat()).run(&numbers(jobs));
-        assert_apart(run.assert_code(0), jobs, length);
-    }
-}
-
 #[test]
 fn long_lines_of_many_jobs_do_not_mix() {
-    output_does_not_mix(8, 150_000, &[&["-j8"], &["-j8", "-u"]]);
-}
-
-#[test]
-#[ignore = "deep: hundreds of megabytes of output"]
-fn lines_of_megabytes_of_many_jobs_do_not_mix() {
-    output_does_not_mix(30, 3_000_000, &[&["-j30"], &["-j30", "-u"], &["-j30", "--buffer", "1M"]]);
+    let (jobs, length) = deep((8, 150_000), (30, 3_000_000));
+    let script = stretches(length);
+    for options in [&["-j30"][..], &["-j30", "-u"], &["-j30", "--buffer", "1M"]] {
+        let run = farm(&[options, &["sh", "-c", &script, "sh", "{}"]].concat()).run(&numbers(jobs));
+        assert_apart(run.assert_code(0), jobs, length);
+    }
 }
 
 #[test]

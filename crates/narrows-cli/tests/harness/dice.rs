@@ -1,4 +1,5 @@
-//! Chance that can be repeated: a small generator of numbers, and the seed it begins with.
+//! What the environment says of a run of the tests: the seed that chance begins with, so that it can be repeated, and
+//! how much there is to do.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -41,6 +42,15 @@ pub(crate) fn seed() -> u64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is set");
         now.as_secs() * 1_000_000 + u64::from(now.subsec_micros())
     })
+}
+
+/// With `NARROWS_DEEP` set tests take the larger of their amounts: gigabytes, and minutes.
+pub(crate) fn is_deep() -> bool {
+    number("NARROWS_DEEP").is_some_and(|depth| depth > 0)
+}
+
+pub(crate) fn deep<T>(quick: T, deep: T) -> T {
+    if is_deep() { deep } else { quick }
 }
 
 /// A number that the environment gives.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::DEADLINE;
+use super::dice::deep;
 
 /// The variable that marks the processes of a run.
 pub(crate) const MARK: &str = "NARROWS_TEST_MARK";
@@ -25,7 +26,7 @@ impl Watchdog {
     pub(crate) fn new(pid: Pid) -> Watchdog {
         let (ended, end) = mpsc::channel();
         let thread = thread::spawn(move || {
-            let late = end.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout);
+            let late = end.recv_timeout(DEADLINE * deep(1, 30)) == Err(mpsc::RecvTimeoutError::Timeout);
             if late {
                 let _ = kill_process(pid, Signal::KILL);
             }
