@@ -108,7 +108,7 @@ impl Round {
             if self.hangs && self.dice.once_in(2) {
                 fs::write(self.path("hang"), "").expect("a file can be made");
             }
-            let signal = self.dice.pick(&[Signal::KILL, Signal::TERM, Signal::INT]);
+            let signal = self.dice.pick(&[Signal::KILL, Signal::TERM, Signal::INT, Signal::HUP]);
             write!(self.what, "; {signal:?}").expect("a string takes all");
             let run = self.end_by(signal, time > 0);
             run.assert_signal(signal);

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::harness::dice::deep;
 use crate::harness::system::Folder;
-use crate::harness::{farm, numbers, plain};
+use crate::harness::{farm, plain};
 
 /// Each byte alone and between others, then all in a row; a record ends with NUL, so that newline is one of them.
 fn every_byte() -> Vec<u8> {
