@@ -85,6 +85,18 @@ fn a_worker_that_answers_only_at_the_end_is_found_stuck() {
 }
 
 #[test]
+fn a_worker_that_buffers_is_hinted_at_once_and_the_farm_goes_on() {
+    let mut running = farm(&["-j1", "sort", "-n"]).start();
+    let input: String = (1..=2000).fold(String::new(), |text, n| text + &n.to_string() + "\n");
+    running.write(&input);
+    running.await_stderr("worker 1 (sort) has read ");
+    let run = running.finish();
+    run.assert_code(0).assert_stderr("it buffers its output. Try: stdbuf -oL sort, --pty, or --blocks");
+    assert_eq!(run.stderr.matches("hint: ").count(), 1, "{}", run.stderr);
+    assert_eq!(run.text(), input);
+}
+
+#[test]
 fn a_worker_that_answers_only_at_the_end_works_within_the_buffer() {
     let input = numbers(9);
     let run = farm(&["-j1", "sort", "-r"]).run(&input);

@@ -4,6 +4,7 @@ mod harness;
 
 use harness::system::{Barrier, Folder};
 use harness::{Farm, farm, numbers};
+use rustix::process::Signal;
 
 fn script<'a>(options: &[&'a str], script: &'a str) -> Farm {
     farm(&[options, &["sh", "-c", script, "sh", "{}"]].concat())
@@ -70,6 +71,31 @@ fn a_process_that_takes_too_long_is_ended_with_all_that_it_started() {
     let deaf = r#"trap '' TERM; [ "$1" = fast ] || while :; do sleep 1000; done"#;
     let run = script(&["--timeout", "50ms"], deaf).run(b"slow\nfast\n");
     run.assert_code(1).assert_stderr("record 1 failed: it took longer than 50ms");
+}
+
+#[test]
+fn what_escapes_a_time_limit_and_goes_on_writing_is_not_waited_for() {
+    let escaped = "setsid sh -c 'while sleep 0.02; do echo y; done' & exit 0";
+    let run = script(&["--timeout", "100ms"], escaped).run(b"a\n");
+    run.assert_code(1).assert_stderr("record 1 failed: it took longer than 100ms");
+}
+
+#[test]
+fn an_interrupt_cuts_the_pause_before_a_retry_short() {
+    for command in [&["sh", "-c", "echo tried >&2; exit 1", "sh", "{}"][..], &["sh", "-c", "read l; echo tried >&2"]] {
+        let mut running = farm(&[&["-j1", "--retries", "3", "--backoff", "1h"], command].concat()).start();
+        running.write("a\n");
+        running.await_stderr("tried");
+        running.signal(Signal::INT);
+        running.finish();
+    }
+}
+
+#[test]
+fn the_start_of_a_program_is_not_the_time_of_its_first_record() {
+    let slow = r#"sleep 0.6; while read -r l; do sleep 0.6; echo "$l"; done"#;
+    let run = farm(&["-j1", "--timeout", "1s", "sh", "-c", slow]).run(b"a\n");
+    assert_eq!(run.assert_code(0).text(), "a\n");
 }
 
 #[test]

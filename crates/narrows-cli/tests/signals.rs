@@ -4,7 +4,7 @@ mod harness;
 
 use std::process::Command;
 
-use harness::system::{Barrier, waiting_worker};
+use harness::system::{Barrier, Folder, waiting_worker};
 use harness::{Running, farm, marked};
 use rustix::process::Signal;
 
@@ -73,6 +73,22 @@ fn workers_that_ignore_the_end_are_killed() {
     running.await_stderr("finishing");
     running.signal(Signal::INT);
     running.finish().assert_signal(Signal::INT);
+}
+
+#[test]
+fn a_worker_that_says_something_when_it_is_told_to_end_has_time_to_clean_up() {
+    let folder = Folder::new();
+    let clean = folder.path().join("clean");
+    let tidy = format!(
+        "trap 'echo bye; sleep 0.2; echo >{}; exit 0' TERM; read -r l; echo got >&2; while :; do sleep 0.02; done",
+        clean.display()
+    );
+    let mut running = busy(&[], &tidy);
+    running.signal(Signal::INT);
+    running.await_stderr("finishing");
+    running.signal(Signal::INT);
+    running.finish().assert_signal(Signal::INT);
+    assert!(clean.exists());
 }
 
 #[test]

@@ -32,6 +32,13 @@ fn bytes_pass_a_terminal_unchanged() {
 }
 
 #[test]
+fn the_last_answer_on_a_terminal_may_lack_its_newline() {
+    let script = r#"$| = 1; while (<>) { chomp; print $n++ ? "\n$_" : $_ }"#;
+    let run = farm(&["--pty", "-j1", "perl", "-e", script]).run(b"a\nb\n");
+    assert_eq!(run.assert_code(0).text(), "a\nb\n");
+}
+
+#[test]
 fn a_process_on_a_terminal_knows_it() {
     let run = farm(&["--pty", "-j2", "sh", "-c", "[ -t 1 ] && echo \"$1 yes\"", "sh", "{}"]).run(b"a\nb\n");
     assert_eq!(run.assert_code(0).text(), "a yes\nb yes\n");

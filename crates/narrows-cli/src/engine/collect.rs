@@ -55,21 +55,27 @@ pub(super) fn run(farm: &Farm, life: &Life) -> Silence {
                 break Silence::Ended { tail: collector.buffer };
             }
             Ok(_) => {}
-            Err(_) => break Silence::Ended { tail: Vec::new() },
+            // The end of a terminal is an error.
+            Err(_) => break Silence::Ended { tail: collector.buffer },
         }
         if let Err(breach) = collector.take_in() {
             break Silence::Broken(breach);
         }
     };
-    if !matches!(silence, Silence::Ended { .. }) {
-        life.leash.kill(Signal::KILL);
+    match &silence {
+        Silence::Ended { .. } => {}
+        Silence::Broken(_) => farm.roster.kill(&life.leash, Signal::KILL),
+        Silence::Over => {
+            // The farm ends it, with the patience that is due.
+            life.leash.await_exit(None);
+        }
     }
     let owes =
         lock(&life.flight).records() > usize::from(matches!(&silence, Silence::Ended { tail } if !tail.is_empty()));
     // Without stdout it cannot answer any more: before the end, or with questions left, that is as good as dead.
     while !life.leash.await_exit(Some(Duration::from_secs(1))) {
         if owes || !life.is_closed() {
-            life.leash.kill(Signal::KILL);
+            farm.roster.kill(&life.leash, Signal::KILL);
         }
     }
     life.fall_silent();

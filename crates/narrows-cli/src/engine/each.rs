@@ -114,8 +114,7 @@ impl Each {
             if self.farm.is_over() {
                 return;
             }
-            // After the first signal only what a process has in hand is finished.
-            if !self.farm.is_draining() && !self.answer(&batch, &mut errors, &theirs, &mut buffer) {
+            if self.farm.is_wanted(&batch) && !self.answer(&batch, &mut errors, &theirs, &mut buffer) {
                 return;
             }
         }

@@ -14,11 +14,13 @@ use rustix::process::Signal;
 use super::complaint::Complaints;
 use super::emitter::Emitter;
 use super::farm::Farm;
-use super::procfs::{MERCY, kill_tree};
+use super::procfs::MERCY;
 use super::roster::Leash;
 
 /// A group whose leader has exited may still write, with pauses no longer than this.
 const AFTERMATH: Duration = Duration::from_millis(200);
+/// As much as lies in a pipe.
+const PIPE: usize = 64 << 10;
 /// Output that is followed by more, or by the end, within this time leaves together with it.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -30,10 +32,11 @@ pub(super) struct Errors {
 }
 
 impl Errors {
-    /// Takes what is there.
+    /// Takes what is there, but no more than a pipe holds: one that complains without end is not all there is to do.
     pub(super) fn drain(&mut self) {
         let mut chunk = [0; 4096];
-        while let Ok(read @ 1..) = rustix::io::read(&self.pipe, &mut chunk[..]) {
+        for _ in 0..PIPE / chunk.len() {
+            let Ok(read @ 1..) = rustix::io::read(&self.pipe, &mut chunk[..]) else { return };
             self.complaints.push(&chunk[..read]);
         }
     }
@@ -71,6 +74,10 @@ impl Execution<'_> {
     /// Runs until the process has exited and its output is at its end; false if the farm was over before.
     pub(super) fn run(&mut self, emitter: &mut Emitter<'_>) -> bool {
         while self.stdout.is_some() || !self.exited {
+            if self.exited && self.late && self.deadline.is_none() {
+                // It was killed: what escaped that, and still writes, is not listened to.
+                break;
+            }
             let limit = if emitter.waits() { Some(PAUSE) } else { self.exited.then_some(AFTERMATH) };
             let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let Some(ready) = self.wait(limit.into_iter().chain(left).min()) else {
@@ -126,7 +133,7 @@ impl Execution<'_> {
     /// It has taken too long: it is told to end, then it is ended, with all that it started.
     fn end_late(&mut self) {
         let signal = if self.late { Signal::KILL } else { Signal::TERM };
-        kill_tree(self.leash.pid, signal);
+        self.farm.roster.kill_tree(&self.leash, signal);
         // After KILL only its end is awaited.
         self.deadline = (!self.late).then(|| Instant::now() + MERCY);
         self.late = true;
@@ -161,7 +168,7 @@ impl Execution<'_> {
             Ok(_) => {
                 self.overflowed = true;
                 self.stdout = None;
-                self.leash.kill(Signal::KILL);
+                self.farm.roster.kill(&self.leash, Signal::KILL);
             }
         }
         true

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use narrows::{Receiver, RecvTimeoutError, Sender, unbounded};
+use narrows::{Receiver, Sender, bounded, select, unbounded};
 
 use super::Plan;
 use super::batch::{Batch, Portion};
@@ -69,8 +69,11 @@ pub(super) struct Farm {
     pub(super) pass_on: PassOn,
     /// Nothing more comes through the channel of batches than is in it.
     input_over: AtomicBool,
-    /// The first signal came: finish what is in hand.
+    /// The first signal came: finish what is in hand. Then this is closed; nothing is ever sent.
+    drained: (Sender<()>, Receiver<()>),
     draining: AtomicBool,
+    /// The first record of the latest batch that a job has taken.
+    latest: AtomicU64,
     pub(super) tally: Tally,
     pub(super) skipped: AtomicU64,
     pub(super) retried: AtomicU64,
@@ -104,7 +107,9 @@ impl Farm {
             tell: plan.tell,
             pass_on: plan.pass_on,
             input_over: AtomicBool::new(false),
+            drained: bounded(0),
             draining: AtomicBool::new(false),
+            latest: AtomicU64::new(0),
             tally: Tally::new(plan.halt),
             skipped: AtomicU64::new(0),
             retried: AtomicU64::new(0),
@@ -170,11 +175,18 @@ impl Farm {
         self.print(Piece::whole(numbers.start, records, Vec::new()), bytes);
     }
 
-    /// Waits before another try, longer each time; false when the farm is over.
+    /// Waits before another try, longer each time, and not at all in a farm that drains; false when it is over.
     pub(super) fn back_off(&self, tries: u32) -> bool {
         self.retried.fetch_add(1, Ordering::Relaxed);
         let pause = self.backoff.saturating_mul(1 << tries.min(10));
-        pause.is_zero() || self.over.recv_timeout(pause) != Err(RecvTimeoutError::Disconnected)
+        if !pause.is_zero() {
+            select! {
+                recv(self.over) -> _ => {}
+                recv(self.drained.1) -> _ => {}
+                default(pause) => {}
+            }
+        }
+        !self.is_over()
     }
 
     /// An answer came: the command works.
@@ -225,15 +237,28 @@ impl Farm {
         let _ = self.alone.0.send(batch);
     }
 
-    /// Hints are said once.
+    pub(super) fn say_hint(&self, text: &str) {
+        (self.tell)(Tone::Hint, text);
+    }
+
+    /// Of these only the first is said.
     pub(super) fn hint(&self, text: &str) {
         if !self.said_hint.swap(true, Ordering::Relaxed) {
-            (self.tell)(Tone::Hint, text);
+            self.say_hint(text);
         }
     }
 
     pub(super) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Asked by a job for each batch that it takes. After the first signal only what was in hand before is finished,
+    /// and what comes before that in the input: else it could not be printed.
+    pub(super) fn is_wanted(&self, batch: &Batch) -> bool {
+        // SeqCst, all four: a job that begins a batch has told its number before it saw that nothing drains; so one
+        // that sees the draining, and then looks, knows of each batch that was begun.
+        self.latest.fetch_max(batch.first, Ordering::SeqCst);
+        batch.again || !self.is_draining() || batch.first < self.latest.load(Ordering::SeqCst)
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -249,7 +274,9 @@ impl Farm {
 
     /// The first signal came: nothing more is read, and what no worker has in hand is dropped.
     pub(super) fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        // SeqCst: see `is_wanted`.
+        self.draining.store(true, Ordering::SeqCst);
+        self.drained.0.close();
         self.gate.stop_reading();
         self.stop_input.ring();
         self.wake_feeders();

@@ -52,6 +52,17 @@ pub(super) struct Remains {
 }
 
 impl Remains {
+    /// Whether nobody knows what became of this record.
+    pub(super) fn holds(&self, record: u64) -> bool {
+        self.in_doubt.iter().any(|batch| batch.numbers().contains(&record))
+    }
+
+    /// All of it goes to another worker.
+    pub(super) fn absolve(&mut self) {
+        let doubtful = self.in_doubt.drain(..).map(|batch| Batch { again: true, ..batch });
+        self.unread.splice(..0, doubtful);
+    }
+
     /// The numbers of what is in doubt, neighbours together.
     pub(super) fn doubts(&self) -> Vec<Range<u64>> {
         let mut doubts: Vec<Range<u64>> = Vec::new();
@@ -264,6 +275,15 @@ mod tests {
         assert!(remains.doubts().iter().eq([&(11..12)]));
         let unread: Vec<_> = remains.unread.iter().map(|b| (b.first, b.records, b.bytes.as_slice())).collect();
         assert_eq!(unread, [(12, 1, &b"cc\n"[..]), (13, 1, &b"dd\n"[..])]);
+    }
+
+    #[test]
+    fn what_is_absolved_goes_before_what_was_not_read() {
+        let mut remains = flight(&[(10, "aa\nbb\ncc\n")]).remains(4, LINES);
+        assert!(remains.holds(11) && !remains.holds(12));
+        remains.absolve();
+        let unread: Vec<_> = remains.unread.iter().map(|batch| (batch.numbers(), batch.again)).collect();
+        assert_eq!((remains.in_doubt.len(), unread), (0, vec![(10..12, true), (12..13, true)]));
     }
 
     #[test]

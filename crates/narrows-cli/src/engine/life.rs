@@ -1,13 +1,16 @@
 //! One worker that stays running: what its feeder, its collector and the watch know of each other.
 
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use narrows::{Receiver, Sender, bounded};
 
 use super::flight::Flight;
 use super::roster::Leash;
+
+/// No record has this number.
+const NOT_LATE: u64 = u64::MAX;
 
 #[derive(Debug)]
 pub(super) struct Life {
@@ -24,8 +27,8 @@ pub(super) struct Life {
     /// The feeder waits until it may hand over more.
     full: AtomicBool,
     wake: Sender<()>,
-    /// It was ended because an answer took too long.
-    late: AtomicBool,
+    /// It was ended because the answer to this record took too long.
+    late: AtomicU64,
 }
 
 impl Life {
@@ -43,7 +46,7 @@ impl Life {
             silent: AtomicBool::new(false),
             full: AtomicBool::new(false),
             wake,
-            late: AtomicBool::new(false),
+            late: AtomicU64::new(NOT_LATE),
         };
         (life, woken)
     }
@@ -76,14 +79,14 @@ impl Life {
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// It is about to be ended because an answer took too long.
-    pub(super) fn mark_late(&self) {
-        self.late.store(true, Ordering::Relaxed);
+    /// It is about to be ended because the answer to this record took too long: it gets no further one.
+    pub(super) fn mark_late(&self, record: u64) {
+        self.late.store(record, Ordering::Relaxed);
     }
 
-    // Relaxed: asked after the process, which was signalled after the mark, was reaped.
-    pub(super) fn is_late(&self) -> bool {
-        self.late.load(Ordering::Relaxed)
+    // Relaxed: what decides is asked after the process, which was signalled after the mark, was reaped.
+    pub(super) fn late(&self) -> Option<u64> {
+        Some(self.late.load(Ordering::Relaxed)).filter(|record| *record != NOT_LATE)
     }
 
     pub(super) fn fall_silent(&self) {

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpid};
 
 use super::life::Life;
+use super::procfs::kill_tree;
 use super::sync::lock;
 use super::warden::Warden;
 
@@ -39,8 +40,8 @@ impl Leash {
         }
     }
 
-    /// Signals its whole group. It must not have been reaped.
-    pub(super) fn kill(&self, signal: Signal) {
+    /// Signals its whole group. It must not have been reaped: it is listed, or about to be.
+    fn kill(&self, signal: Signal) {
         // It may be gone already; then there is nothing to do.
         let _ = kill_process_group(self.pid, signal);
     }
@@ -143,6 +144,23 @@ impl Roster {
         let list = lock(&self.list);
         let holds = |(_, task): &&(Arc<Leash>, Task)| matches!(task, Task::Batch(record) if *record == first);
         list.entries.iter().find(holds).map(|(leash, _)| Arc::clone(leash))
+    }
+
+    /// Signals the group of a process, unless that was reaped: its id may be another's by now.
+    pub(super) fn kill(&self, leash: &Arc<Leash>, signal: Signal) {
+        self.with(leash, |leash| leash.kill(signal));
+    }
+
+    /// The same for all below it as well, also those that left its group.
+    pub(super) fn kill_tree(&self, leash: &Arc<Leash>, signal: Signal) {
+        self.with(leash, |leash| kill_tree(leash.pid, signal));
+    }
+
+    /// Under the lock, so that it stays listed, and is not reaped, meanwhile.
+    fn with(&self, leash: &Arc<Leash>, act: impl FnOnce(&Leash)) {
+        if lock(&self.list).entries.iter().any(|(other, _)| Arc::ptr_eq(other, leash)) {
+            act(leash);
+        }
     }
 
     pub(super) fn signal(&self, signal: Signal) {

@@ -54,9 +54,13 @@ pub(super) fn settle(farm: &Farm, name: &str, command: &str, worker: Worker) -> 
     let mut flight = lock(&life.flight);
     let (answered, asked) = (flight.answered(), flight.answered() + flight.records() as u64);
     let read = flight.written() - life.unread_bytes().min(flight.written());
-    let remains = flight.remains(read, farm.framing);
+    let mut remains = flight.remains(read, farm.framing);
     drop(flight);
-    let timed_out = life.is_late();
+    let timed_out = life.late().is_some();
+    if life.late().is_some_and(|record| !remains.holds(record)) {
+        // The late one was answered in the last instant: what came after it was ended without fault.
+        remains.absolve();
+    }
     Estate { farm, name, command, status, timed_out, was_closed, answered, asked, read }.divide(remains)
 }
 

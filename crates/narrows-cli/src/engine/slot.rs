@@ -137,7 +137,7 @@ impl Slot {
             let batches = if free { &self.batches } else { &no_batch };
             if free {
                 match again.try_recv().or_else(|_| self.batches.try_recv()) {
-                    Ok(batch) if self.is_wanted(&batch) => return Step::Hand(batch),
+                    Ok(batch) if self.farm.is_wanted(&batch) => return Step::Hand(batch),
                     // The reader says that it is done before it lets go of the channel.
                     Ok(_) | Err(TryRecvError::Disconnected) => continue,
                     Err(TryRecvError::Empty) => {}
@@ -148,15 +148,10 @@ impl Slot {
             select! {
                 recv(alone) -> batch => if let Ok(batch) = batch { return Step::Hand(batch) },
                 recv(again) -> batch => if let Ok(batch) = batch { return Step::Hand(batch) },
-                recv(batches) -> batch => if let Ok(batch) = batch && self.is_wanted(&batch) { return Step::Hand(batch) },
+                recv(batches) -> batch => if let Ok(batch) = batch && self.farm.is_wanted(&batch) { return Step::Hand(batch) },
                 recv(woken) -> _ => {}
             }
         }
-    }
-
-    /// After the first signal only what a worker had in hand before is finished.
-    fn is_wanted(&self, batch: &Batch) -> bool {
-        !self.farm.is_draining() || batch.again
     }
 
     /// Starts a worker, after a pause if the last ones died; `None` when the farm is over or it cannot be started.
@@ -211,7 +206,7 @@ impl Slot {
 impl Worker {
     fn is_free(&self, farm: &Farm) -> bool {
         let flight = lock(&self.life.flight);
-        farm.pace.is_free(flight.records(), flight.bytes())
+        self.life.late().is_none() && farm.pace.is_free(flight.records(), flight.bytes())
     }
 
     #[cold]

@@ -20,7 +20,7 @@ pub(super) fn run(farm: &Farm, builtin: Builtin, batches: &Receiver<Batch>) {
         if farm.is_over() {
             return;
         }
-        if farm.is_draining() {
+        if !farm.is_wanted(&batch) {
             continue;
         }
         let begun = Instant::now();

@@ -18,7 +18,7 @@ use super::event::{Event, Trouble};
 use super::farm::Farm;
 use super::gate::{View, Wait};
 use super::life::Life;
-use super::procfs::{self, MERCY, kill_tree};
+use super::procfs::{self, MERCY};
 use super::roster::Leash;
 use super::sync::lock;
 
@@ -37,6 +37,13 @@ struct Sighting {
     since: Instant,
     /// It waits for input although it owes answers.
     hungry: bool,
+    /// The same, but for how long since its last answer: it gets more meanwhile.
+    hungry_since: Option<Instant>,
+    answered: u64,
+    /// The window gave way for it since then.
+    stretched: bool,
+    /// When it was first seen to have read something.
+    began: Option<Instant>,
     /// When it was told to end because an answer took too long.
     told: Option<Instant>,
 }
@@ -47,11 +54,36 @@ struct Watch<'a> {
     seen: Vec<Sighting>,
     pause: Duration,
     stall_note_after: Duration,
+    /// It was said that a worker buffers its output.
+    hinted: bool,
+}
+
+impl Sighting {
+    fn new(life: Arc<Life>, steps: u64) -> Sighting {
+        Sighting {
+            life,
+            steps,
+            since: Instant::now(),
+            hungry: false,
+            hungry_since: None,
+            answered: 0,
+            stretched: false,
+            began: None,
+            told: None,
+        }
+    }
+
+    fn note_answers(&mut self, answered: u64) {
+        if self.answered != answered {
+            (self.answered, self.hungry_since, self.stretched) = (answered, None, false);
+        }
+    }
 }
 
 /// Runs until the farm is over.
 pub(super) fn run(farm: &Farm, command: String) {
-    let mut watch = Watch { farm, command, seen: Vec::new(), pause: FIRST_LOOK, stall_note_after: farm.stall };
+    let mut watch =
+        Watch { farm, command, seen: Vec::new(), pause: FIRST_LOOK, stall_note_after: farm.stall, hinted: false };
     while !farm.is_over() {
         if watch.sleep() {
             farm.send(Event::OutputClosed);
@@ -86,12 +118,13 @@ impl Watch<'_> {
         let moved = self.observe_workers();
         self.pause = if moved { FIRST_LOOK * 4 } else { (self.pause * 2).min(RARE_LOOK) };
         if let Some(limit) = self.farm.timeout {
-            self.seen.iter_mut().for_each(|sighting| end_if_late(sighting, limit));
+            self.seen.iter_mut().for_each(|sighting| end_if_late(self.farm, sighting, limit));
         }
         let view = self.farm.gate.view();
+        self.hint_at_buffering(&view);
         let Some(wait) = view.reader_waits else { return };
         if let Some(owner) = self.owner_of(view.printed) {
-            self.unstick(wait, &self.seen[owner], view);
+            self.unstick(wait, owner, view);
             let leash = Arc::clone(&self.seen[owner].life.leash);
             self.note_stall(&view, &leash);
         } else if let Some(leash) = self.farm.roster.holder_of(view.printed) {
@@ -105,15 +138,20 @@ impl Watch<'_> {
         self.seen.retain(|sighting| lives.iter().any(|life| Arc::ptr_eq(life, &sighting.life)));
         let mut moved = false;
         for life in lives {
-            let steps = lock(&life.flight).steps();
+            let (steps, answered) = {
+                let flight = lock(&life.flight);
+                (flight.steps(), flight.answered())
+            };
             let Some(sighting) = self.seen.iter_mut().find(|sighting| Arc::ptr_eq(&life, &sighting.life)) else {
-                self.seen.push(Sighting { life, steps, since: Instant::now(), hungry: false, told: None });
+                self.seen.push(Sighting::new(life, steps));
                 moved = true;
                 continue;
             };
+            sighting.note_answers(answered);
             if sighting.steps == steps {
                 sighting.hungry = is_hungry(sighting);
                 if sighting.hungry {
+                    sighting.hungry_since.get_or_insert_with(Instant::now);
                     self.farm.pace.allow_beyond(lock(&life.flight).bytes());
                     life.wake_feeder();
                 }
@@ -134,13 +172,17 @@ impl Watch<'_> {
         })
     }
 
-    fn unstick(&self, wait: Wait, owner: &Sighting, view: View) {
-        if !owner.hungry {
+    fn unstick(&mut self, wait: Wait, owner: usize, view: View) {
+        if !self.seen[owner].hungry {
             return;
         }
         match wait {
-            Wait::Window => self.farm.gate.stretch(),
+            Wait::Window => {
+                self.seen[owner].stretched = true;
+                self.farm.gate.stretch();
+            }
             Wait::Buffer => {
+                let owner = &self.seen[owner];
                 let all_hungry = self.seen.iter().all(|s| s.hungry || lock(&s.life.flight).records() == 0);
                 if all_hungry && view.printed_at.elapsed() > STANDSTILL && owner.since.elapsed() > STANDSTILL {
                     self.farm.trouble(self.stuck(&owner.life));
@@ -149,16 +191,30 @@ impl Watch<'_> {
         }
     }
 
-    #[cold]
-    fn stuck(&self, life: &Life) -> Trouble {
+    /// Says once what a worker does that was given all that the window holds, and more, and owes every answer.
+    fn hint_at_buffering(&mut self, view: &View) {
+        if self.hinted || view.printed_at.elapsed() <= STANDSTILL {
+            return;
+        }
+        let buffers =
+            |s: &&Sighting| s.hungry && s.stretched && s.hungry_since.is_some_and(|since| since.elapsed() > STANDSTILL);
+        if let Some(sighting) = self.seen.iter().find(buffers) {
+            self.hinted = true;
+            let (account, remedy) = (self.account(&sighting.life), remedy(&self.command));
+            self.farm.say_hint(&format!("{account}: it buffers its output. Try: {remedy}, --pty, or --blocks"));
+        }
+    }
+
+    fn account(&self, life: &Life) -> String {
         let flight = lock(&life.flight);
         let (read, answered) = (flight.answered() + flight.records() as u64, flight.answered());
         let answered = if answered == 0 { "none".to_owned() } else { answered.to_string() };
-        let (job, command) = (life.leash.job + 1, &self.command);
-        Trouble::new(format!(
-            "worker {job} ({command}) has read {read} lines and answered {answered}; --buffer is full"
-        ))
-        .hint(BUFFERS)
+        format!("worker {} ({}) has read {read} lines and answered {answered}", life.leash.job + 1, self.command)
+    }
+
+    #[cold]
+    fn stuck(&self, life: &Life) -> Trouble {
+        Trouble::new(format!("{}; --buffer is full", self.account(life))).hint(BUFFERS)
     }
 
     /// Names the record behind which everything waits.
@@ -175,19 +231,43 @@ impl Watch<'_> {
     }
 }
 
+/// How this command is told to answer line by line.
+fn remedy(command: &str) -> String {
+    match command {
+        "sed" => "sed -u".into(),
+        "grep" | "egrep" | "fgrep" => format!("{command} --line-buffered"),
+        "awk" | "gawk" | "mawk" => format!("fflush() in {command}"),
+        _ if command.starts_with("python") => format!("{command} -u"),
+        _ => format!("stdbuf -oL {command}"),
+    }
+}
+
 /// Ends a worker, and all that it started, whose oldest record takes too long.
-fn end_if_late(sighting: &mut Sighting, limit: Duration) {
+fn end_if_late(farm: &Farm, sighting: &mut Sighting, limit: Duration) {
     let life = &sighting.life;
     match sighting.told {
-        Some(told) if told.elapsed() > MERCY => kill_tree(life.leash.pid, Signal::KILL),
+        Some(told) if told.elapsed() > MERCY => farm.roster.kill_tree(&life.leash, Signal::KILL),
         Some(_) => {}
         None => {
-            let late = lock(&life.flight).waited().is_some_and(|waited| waited > limit);
+            let late = {
+                let flight = lock(&life.flight);
+                if sighting.began.is_none() && life.unread_bytes() < flight.written() {
+                    sighting.began = Some(Instant::now());
+                }
+                // A program's start is not the first record's time: it may take as long on top.
+                let begun = sighting.began.filter(|_| flight.answered() == 0).map(|began| began.elapsed());
+                flight.oldest().filter(|_| begun.or(flight.waited()).is_some_and(|waited| waited > limit))
+            };
             // An answer that lies in the pipe is late because of us.
-            if late && rustix::io::ioctl_fionread(&life.stdout).unwrap_or(0) == 0 {
-                life.mark_late();
+            if let Some(record) = late
+                && rustix::io::ioctl_fionread(&life.stdout).unwrap_or(0) == 0
+            {
+                life.mark_late(record);
                 sighting.told = Some(Instant::now());
-                kill_tree(life.leash.pid, Signal::TERM);
+                farm.roster.kill_tree(&life.leash, Signal::TERM);
+                if sighting.hungry {
+                    farm.hint(BUFFERS);
+                }
             }
         }
     }
