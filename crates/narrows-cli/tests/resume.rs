@@ -3,6 +3,7 @@
 mod harness;
 
 use std::fs::{self, File, OpenOptions};
+use std::io::{Seek, SeekFrom};
 use std::path::Path;
 
 use harness::system::{Barrier, Folder};
@@ -32,7 +33,8 @@ fn each_record_has_a_line_of_json() {
         let lines: Vec<serde_json::Value> =
             log.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
         assert_eq!(lines[0]["narrows"], "farm");
-        let records: Vec<_> = lines[1..].iter().map(|line| line["record"].as_u64()).collect();
+        assert_eq!(lines.last().map(|line| &line["narrows"]), Some(&"end".into()));
+        let records: Vec<_> = lines[1..lines.len() - 1].iter().map(|line| line["record"].as_u64()).collect();
         assert_eq!(records, [Some(1), Some(2), Some(3)], "{log}");
         let fails = command != ["cat"];
         assert_eq!(lines[2]["ok"], !fails, "{log}");
@@ -105,11 +107,53 @@ fn what_was_printed_and_not_logged_is_cut_off() {
     let out = folder.path().join("out");
     fs::write(&out, "a\nb\nc\nha").expect("it is ours");
     let log = folder.path().join("log");
-    fs::write(&log, read(folder.path(), "log") + r#"{"record":3,"ok":tr"#).expect("it is ours");
+    // As a kill leaves it: without its last line, and with a part of one.
+    let text = read(folder.path(), "log").replace("{\"narrows\":\"end\"}\n", "");
+    fs::write(&log, text + r#"{"record":3,"ok":tr"#).expect("it is ours");
     append(folder.path(), &["--resume", "echo", "{}"], b"a\nb\nc\n").assert_code(0);
     assert_eq!(read(folder.path(), "out"), "a\nb\nc\n");
     append(folder.path(), &["--resume", "echo", "{}"], b"a\nb\nc\n").assert_code(0);
     assert_eq!(read(folder.path(), "out"), "a\nb\nc\n");
+}
+
+#[test]
+fn what_others_wrote_behind_the_output_of_a_run_that_ended_stays() {
+    let folder = Folder::new();
+    append(folder.path(), &["cat"], b"a\n").assert_code(0);
+    fs::write(folder.path().join("out"), "a\nmine\n").expect("it is ours");
+    append(folder.path(), &["--resume", "cat"], b"a\nb\n").assert_code(0);
+    assert_eq!(read(folder.path(), "out"), "a\nmine\nb\n");
+}
+
+#[test]
+fn an_output_that_is_cut_has_no_hole() {
+    let folder = Folder::new();
+    append(folder.path(), &["cat"], b"a\n").assert_code(0);
+    let (out, log) = (folder.path().join("out"), folder.path().join("log"));
+    let text = read(folder.path(), "log").replace("{\"narrows\":\"end\"}\n", "");
+    fs::write(&log, text).and_then(|()| fs::write(&out, "a\nunlogged\n")).expect("they are ours");
+    // Not with O_APPEND: at the end, as a shell leaves it for the next command of a group.
+    let mut output = File::options().write(true).open(&out).expect("it is there");
+    output.seek(SeekFrom::End(0)).expect("a file can be sought");
+    let mut farm = farm(&["--log", log.to_str().expect("it is text"), "--resume", "cat"]);
+    farm.command().stdout(output);
+    farm.run(b"a\nb\n").assert_code(0);
+    assert_eq!(read(folder.path(), "out"), "a\nb\n");
+}
+
+#[test]
+fn a_log_is_written_by_one_run_and_is_not_its_output() {
+    let folder = Folder::new();
+    let log = folder.path().join("log");
+    let options = ["--log", log.to_str().expect("it is text"), "cat"];
+    let mut first = farm(&options).start();
+    first.write("a\n");
+    assert_eq!(first.read_line(), "a\n");
+    append(folder.path(), &["--resume", "cat"], b"b\n").assert_code(2).assert_stderr("another run");
+    first.finish().assert_code(0);
+    let mut same = farm(&["--log", "/dev/stdout", "cat"]);
+    same.command().stdout(File::create(folder.path().join("same")).expect("a file can be made"));
+    same.run(b"a\n").assert_code(2).assert_stderr("the log is the output file");
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! The log of a run as a file: opened afresh, or read and gone on with. JSON Lines: a line per run, which says what
 //! command it is of and where its output begins, and a line per record (or per batch, where a batch has a process).
 //! Invariant: what is logged as done was printed before; so after a kill nothing is lost, and where the output is a
-//! file, what was printed and not logged is cut off again.
+//! file, what was printed and not logged is cut off again. A run that came to an orderly end logged all that it printed,
+//! and says so: what stands behind its output then is somebody else's, and stays.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, ftruncate, tell};
+use rustix::fs::{FileType, FlockOperation, OFlags, fcntl_getfl, flock, fstat, ftruncate, seek, tell};
+use rustix::io::Errno;
 use serde_json::{Value, json};
 
 use super::event::Trouble;
@@ -37,24 +39,20 @@ pub(crate) fn open(path: &Path, resume: bool, identity: &Identity, output: &Owne
     let failed = |error: io::Error| Trouble::new(format!("cannot use the log {}: {error}", path.display()));
     let mut file =
         OpenOptions::new().read(true).append(true).create(true).truncate(false).open(path).map_err(failed)?;
-    let mut text = Vec::new();
     let is_file = file.metadata().map_err(failed)?.is_file();
     if is_file {
-        file.read_to_end(&mut text).map_err(failed)?;
+        keep_to_itself(path, &file, output)?;
     } else if resume {
         return Err(Trouble::new(format!("{} is no file: it cannot be gone on with", path.display())).code(2));
     }
-    if !resume && !text.is_empty() {
-        let error = format!("the log {} exists", path.display());
-        return Err(Trouble::new(error).hint("--resume goes on with it; otherwise remove it, or name another").code(2));
-    }
-    // A line that was cut off by a kill was not written.
-    let whole = memchr::memrchr(b'\n', &text).map_or(0, |last| last + 1);
     let mut past = Past::default();
-    for (index, line) in text[..whole].split_inclusive(|byte| *byte == b'\n').enumerate() {
-        past.take_in(line, identity).map_err(|wrong| wrong.trouble(path, index + 1))?;
-    }
     if is_file {
+        if !resume && file.metadata().map_err(failed)?.len() > 0 {
+            let error = format!("the log {} exists", path.display());
+            let hint = "--resume goes on with it; otherwise remove it, or name another";
+            return Err(Trouble::new(error).hint(hint).code(2));
+        }
+        past.read(path, &file, identity, failed)?;
         file.set_len(past.length).and_then(|()| file.seek(SeekFrom::End(0))).map_err(failed)?;
     }
     past.cut_output(output)?;
@@ -66,6 +64,24 @@ pub(crate) fn open(path: &Path, resume: bool, identity: &Identity, output: &Owne
     });
     file.write_all(format!("{header}\n").as_bytes()).map_err(failed)?;
     Ok(Journal { file, done: past.done })
+}
+
+/// Two runs would do the same records, and a log in the midst of the output is neither.
+fn keep_to_itself(path: &Path, file: &File, output: &OwnedFd) -> Result<(), Trouble> {
+    let ids =
+        (fstat(file).map(|stat| (stat.st_dev, stat.st_ino)), fstat(output).map(|stat| (stat.st_dev, stat.st_ino)));
+    if let (Ok(log), Ok(output)) = ids
+        && log == output
+    {
+        return Err(Trouble::new("the log is the output file").hint("--log names a file of its own").code(2));
+    }
+    // Where files cannot be locked the user has to see to it.
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => {
+            Err(Trouble::new(format!("another run is writing the log {}", path.display())).code(2))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Where in a file the output stands.
@@ -105,6 +121,8 @@ struct Past {
     /// Where the output of the last run began, and how much of it is logged.
     output: Option<Place>,
     printed: u64,
+    /// The last run came to an orderly end.
+    ended: bool,
     /// Where the last line that counts ends.
     length: u64,
     /// Lines that count when one comes that says how much was printed.
@@ -129,6 +147,23 @@ impl Wrong {
 }
 
 impl Past {
+    fn read(
+        &mut self,
+        path: &Path,
+        file: &File,
+        identity: &Identity,
+        failed: impl Fn(io::Error) -> Trouble,
+    ) -> Result<(), Trouble> {
+        let (mut reader, mut line, mut number) = (BufReader::new(file), Vec::new(), 0);
+        // A line that was cut off by a kill was not written.
+        while reader.read_until(b'\n', &mut line).map_err(&failed)? > 0 && line.ends_with(b"\n") {
+            number += 1;
+            self.take_in(&line, identity).map_err(|wrong| wrong.trouble(path, number))?;
+            line.clear();
+        }
+        Ok(())
+    }
+
     fn take_in(&mut self, line: &[u8], identity: &Identity) -> Result<(), Wrong> {
         let value: Value = serde_json::from_slice(line).map_err(|_| Wrong::NotALog)?;
         if value["narrows"] == "farm" {
@@ -137,7 +172,12 @@ impl Past {
                 let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
                 return Err(Wrong::OtherCommand(words.join(" ")));
             }
-            (self.output, self.printed) = (Place::from_json(&value["output"]), 0);
+            (self.output, self.printed, self.ended) = (Place::from_json(&value["output"]), 0, false);
+            self.length += line.len() as u64;
+            return Ok(());
+        }
+        if value["narrows"] == "end" {
+            self.ended = true;
             self.length += line.len() as u64;
             return Ok(());
         }
@@ -170,6 +210,12 @@ impl Past {
                 .hint("append to it (>> FILE) to go on, or start again without the log")
                 .code(2));
         }
-        ftruncate(output, end).map_err(|errno| Trouble::new(format!("cannot cut the output file: {errno}")))
+        if self.ended {
+            return Ok(());
+        }
+        // What is written without O_APPEND goes where the last write ended, which may lie behind the cut.
+        ftruncate(output, end)
+            .and_then(|()| seek(output, rustix::fs::SeekFrom::Start(end)).map(drop))
+            .map_err(|errno| Trouble::new(format!("cannot cut the output file: {errno}")))
     }
 }

@@ -128,6 +128,11 @@ impl Ledger {
         if text.is_empty() { Ok(()) } else { state.file.write_all(&text) }
     }
 
+    /// Nothing more is printed, and all that was is logged. A log that cannot say so is gone on with as after a kill.
+    pub(super) fn close(&self) {
+        let _ = lock(&self.state).file.write_all(b"{\"narrows\":\"end\"}\n");
+    }
+
     /// Done records that the input did not have.
     pub(super) fn unmatched(&self) -> u64 {
         lock(&self.state).done.values().sum()

@@ -203,6 +203,9 @@ fn show_progress(farm: &Farm, show: Show, period: Duration) {
 fn ending(plan: &Plan, farm: &Farm, cause: Cause) -> Ending {
     let view = farm.gate.view();
     let stopped = matches!(cause, Cause::Signal { drained: true, .. } | Cause::Halted);
+    if let Some(ledger) = farm.gate.ledger.as_ref().filter(|_| is_orderly(&cause)) {
+        ledger.close();
+    }
     let unmatched = farm.gate.ledger.as_ref().filter(|_| matches!(cause, Cause::Done)).map_or(0, Ledger::unmatched);
     Ending {
         failures: farm.tally.failures(),
@@ -214,6 +217,11 @@ fn ending(plan: &Plan, farm: &Farm, cause: Cause) -> Ending {
         resume_at: (plan.ordered && stopped).then_some(view.printed + 1),
         cause,
     }
+}
+
+/// Whether each job came to its end by itself, so that none prints any more.
+fn is_orderly(cause: &Cause) -> bool {
+    matches!(cause, Cause::Done | Cause::Signal { drained: true, .. })
 }
 
 fn limits(plan: &Plan) -> Limits {

@@ -115,7 +115,8 @@ pub(crate) struct FarmArgs {
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = parse_time)]
     pub(super) backoff: Duration,
 
-    /// End a process, and all that it started, that takes longer for a record. Live workers get one at a time then, and as long again to start
+    /// End a process, and all that it started, that takes longer for a record; live workers get one at a time then, and
+    /// as long again to start
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(super) timeout: Option<Duration>,
 
