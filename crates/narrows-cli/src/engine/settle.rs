@@ -23,7 +23,13 @@ use super::sync::lock;
 /// As many workers may die one after the other without an answer.
 const MOST_DEATHS: u32 = 3;
 
-const ONE_FOR_ONE: &str = "the command must read lines on stdin and answer each with exactly one line";
+/// The rule that was broken, and the mode that was meant perhaps.
+fn one_for_one(command: &str) -> String {
+    format!(
+        "the command must read lines on stdin and answer each with exactly one line; \
+         to pass each line as an argument: narrows farm {command} {{}}"
+    )
+}
 
 /// Reaps a worker that has fallen silent; false when the farm cannot go on.
 pub(super) fn settle(farm: &Farm, name: &str, command: &str, worker: Worker) -> bool {
@@ -39,7 +45,7 @@ pub(super) fn settle(farm: &Farm, name: &str, command: &str, worker: Worker) -> 
     let (tail, status) = match (silence, status) {
         (Silence::Ended { tail }, Ok(status)) => (tail, status),
         (Silence::Broken(breach), _) => {
-            farm.trouble(breach_of(name, breach));
+            farm.trouble(breach_of(name, command, breach));
             return false;
         }
         // Someone else reaped it: the farm is being ended.
@@ -48,7 +54,7 @@ pub(super) fn settle(farm: &Farm, name: &str, command: &str, worker: Worker) -> 
     let was_closed = life.is_closed();
     let ends = farm.replies.may_end(&tail);
     if ends && let Err(breach) = take_last(farm, &life, tail, was_closed && status.signal().is_none()) {
-        farm.trouble(breach_of(name, breach));
+        farm.trouble(breach_of(name, command, breach));
         return false;
     }
     let mut flight = lock(&life.flight);
@@ -81,16 +87,13 @@ fn take_last(farm: &Farm, life: &super::life::Life, mut tail: Vec<u8>, whole: bo
     Ok(())
 }
 
-fn breach_of(name: &str, breach: Breach) -> Trouble {
-    match breach {
-        Breach::MoreAnswers => {
-            Trouble::new(format!("{name} gave more answers than it was given lines")).hint(ONE_FOR_ONE)
-        }
-        Breach::BeforeReading => {
-            Trouble::new(format!("{name} answered a line before it had read it")).hint(ONE_FOR_ONE)
-        }
-        Breach::TooLong => Trouble::new(format!("{name} gave an answer longer than --max-record")).hint(ONE_FOR_ONE),
-    }
+fn breach_of(name: &str, command: &str, breach: Breach) -> Trouble {
+    let error = match breach {
+        Breach::MoreAnswers => format!("{name} gave more answers than it was given lines"),
+        Breach::BeforeReading => format!("{name} answered a line before it had read it"),
+        Breach::TooLong => format!("{name} gave an answer longer than --max-record"),
+    };
+    Trouble::new(error).hint(one_for_one(command))
 }
 
 struct Estate<'a> {
@@ -166,8 +169,7 @@ impl Estate<'_> {
             0 => format!("{} ended without reading its input", self.name),
             _ => format!("{} ended without an answer before its input did", self.name),
         };
-        let hint = format!("{ONE_FOR_ONE}; to pass each line as an argument: narrows farm {} {{}}", self.command);
-        Trouble::new(error).hint(hint)
+        Trouble::new(error).hint(one_for_one(self.command))
     }
 
     fn report(&self, remains: &Remains) {
@@ -190,7 +192,7 @@ impl Estate<'_> {
         };
         self.farm.note(&format!("{what}; {fate}"));
         if fell_short {
-            self.farm.hint(ONE_FOR_ONE);
+            self.farm.hint(&one_for_one(self.command));
         }
     }
 
@@ -204,7 +206,7 @@ impl Estate<'_> {
             return true;
         }
         let error = format!("{MOST_DEATHS} workers in a row ended without an answer, the last with {}", self.status);
-        self.farm.trouble(Trouble::new(error).hint(ONE_FOR_ONE));
+        self.farm.trouble(Trouble::new(error).hint(one_for_one(self.command)));
         false
     }
 }
