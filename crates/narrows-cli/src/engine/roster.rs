@@ -86,12 +86,10 @@ impl Roster {
         if list.closed {
             return Ok(false);
         }
-        let warden = match list.warden.take() {
-            Some(warden) => warden,
-            None => Warden::start()?,
-        };
-        warden.expect(job, stderr)?;
-        list.warden = Some(warden);
+        if list.warden.is_none() {
+            list.warden = Some(Warden::start()?);
+        }
+        list.warden.iter().try_for_each(|warden| warden.expect(job, &stderr))?;
         list.announced += 1;
         Ok(true)
     }
