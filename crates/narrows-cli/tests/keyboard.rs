@@ -151,6 +151,7 @@ fn ctrl_c_finishes_a_block() {
     session.type_in(CTRL_D);
     session.await_seen("got it");
     session.type_in(CTRL_C);
+    session.await_seen("finishing");
     barrier.release();
     session.await_seen("first\r\nwhole");
     session.finish().0.assert_signal(Signal::INT);
@@ -208,7 +209,10 @@ fn a_terminal_that_goes_away_drains_a_farm_that_writes_to_a_file() {
         let Session { running, terminal, .. } = session;
         drop(terminal);
         barrier.release();
-        running.finish().assert_signal(Signal::HUP);
+        let run = running.finish();
+        // Its input ends with the terminal: that may be noticed first, and then all is done.
+        let hung_up = run.status.signal() == Some(Signal::HUP.as_raw());
+        assert!(hung_up || run.status.success(), "{}", run.status);
         assert_eq!(fs::read_to_string(&path).expect("it was made"), "answer a\n");
     }
 }

@@ -132,13 +132,15 @@ fn putting_aside(folder: &Path) -> (Running, Barrier) {
 fn no_file_is_left_however_the_farm_ends() {
     for signal in [Signal::KILL, Signal::TERM, Signal::INT] {
         let folder = Folder::new();
-        let (running, barrier) = putting_aside(folder.path());
+        let (mut running, barrier) = putting_aside(folder.path());
         assert_empty(folder.path());
         running.signal(signal);
         if signal != Signal::KILL {
             barrier.release();
         }
+        let stdin = running.stdin.take();
         running.finish().assert_signal(signal);
+        drop(stdin);
         assert_empty(folder.path());
     }
     let folder = Folder::new();
