@@ -65,13 +65,13 @@ impl Round {
             options.push("--buffer=4K".into());
             options.push(format!("--spill={}", folder.path().display()));
         }
-        let lines = match name {
-            "--blocks" => 250_000 + dice.below(100_000),
-            _ if command.contains(&"{}") || name.contains("per line") => 20 + dice.below(60),
-            _ => 20 + dice.below(20_000),
+        let (lines, rest) = match name {
+            // Blocks of a MiB, several of them.
+            "--blocks" => (15_000 + dice.below(10_000), "hello ".repeat(40)),
+            _ if command.contains(&"{}") || name.contains("per line") => (20 + dice.below(60), "ab hello".into()),
+            _ => (20 + dice.below(20_000), "ab hello".into()),
         };
-        let mut input = String::new();
-        (1..=lines).for_each(|line| _ = writeln!(input, "{line} ab hello"));
+        let input = (1..=lines).fold(String::new(), |text, line| text + &format!("{line} {rest}\n"));
         let mut what = format!("{name}, {lines} lines, {}", options.join(" "));
         if logged {
             what += ", logged";
