@@ -89,6 +89,19 @@ fn the_workers_end_when_the_program_is_killed() {
 }
 
 #[test]
+fn what_live_workers_started_ends_when_the_program_is_killed() {
+    // The parent-death signal reaches the worker alone.
+    for pipes in ["", " >/dev/null 2>&1 </dev/null"] {
+        let script = format!("sleep 1000{pipes} & echo started >&2; exec cat");
+        let mut running = farm(&["-j2", "sh", "-c", &script]).start();
+        running.write("a\n");
+        running.await_stderr("started");
+        running.signal(Signal::KILL);
+        running.assert_nothing_left();
+    }
+}
+
+#[test]
 fn a_failed_farm_ends_workers_that_ignore_polite_signals() {
     let script = "trap '' TERM; while read -r l; do echo \"$l\"; echo \"$l\"; done; exec sleep 1000";
     farm(&["-j3", "sh", "-c", script]).run(&numbers(100)).assert_code(125);

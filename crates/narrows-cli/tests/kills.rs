@@ -221,3 +221,20 @@ fn rounds(count: u64) {
 fn a_farm_ended_at_any_moment_leaves_no_process_and_is_resumed_exactly() {
     rounds(deep(16, 400));
 }
+
+#[test]
+fn no_signal_is_lost_while_a_farm_starts() {
+    let seed = dice::seed();
+    let mut dice = Dice::new(seed);
+    for round in 0..deep(40, 4000) {
+        let (signal, moment) = (dice.pick(&[Signal::TERM, Signal::INT, Signal::HUP]), dice.below(5000));
+        let mut running = farm(&["-j1", "cat"]).start();
+        let stdin = running.stdin.take();
+        assert!(!running.ends_within(Duration::from_micros(moment)));
+        running.signal(signal);
+        let is_heard = running.ends_within(Duration::from_secs(20));
+        assert!(is_heard, "NARROWS_SEED={seed}: {signal:?} after {moment} us was lost, round {round}");
+        drop(stdin);
+        running.finish().assert_signal(signal);
+    }
+}
