@@ -2,6 +2,7 @@
 
 mod harness;
 
+use std::io::Read;
 use std::process::Command;
 
 use harness::system::{Barrier, Folder, waiting_worker};
@@ -31,6 +32,26 @@ fn the_first_interrupt_finishes_what_is_in_hand() {
     drop(stdin);
     run.assert_signal(Signal::INT).assert_stderr("stopped before record 2");
     assert_eq!(run.text(), "slow\n");
+}
+
+#[test]
+fn how_to_go_on_fits_the_records() {
+    for (options, hint) in [
+        (&["cat"][..], Some("to go on: tail -n +2 INPUT")),
+        (&["-0", "cat"], Some("to go on: tail -z -n +2 INPUT | narrows farm -0")),
+        (&["-d", ";", "cat"], None),
+    ] {
+        let mut running = farm(options).start();
+        let end = if options[0] == "-0" { "\0" } else { ";" };
+        let end = if options == ["cat"] { "\n" } else { end };
+        running.write(&format!("a{end}"));
+        let mut answer = [0; 2];
+        running.stdout.as_mut().expect("it is open").read_exact(&mut answer).expect("an answer comes");
+        running.signal(Signal::INT);
+        let run = running.finish();
+        assert_eq!(run.stderr.contains("to go on"), hint.is_some(), "{}", run.stderr);
+        run.assert_stderr("stopped before record 2").assert_stderr(hint.unwrap_or(""));
+    }
 }
 
 #[test]

@@ -66,7 +66,7 @@ impl<'a> Emitter<'a> {
     /// Output has come; false if more is held than may be.
     pub(super) fn came(&mut self) -> bool {
         if self.holds {
-            self.farm.gate.hold(self.buffer.len() - self.counted);
+            self.farm.gate.hold(self.numbers.start, self.buffer.len() - self.counted);
             self.counted = self.buffer.len();
             return self.counted <= self.farm.most_held;
         }
@@ -86,7 +86,7 @@ impl<'a> Emitter<'a> {
     /// What is held never came.
     pub(super) fn discard(&mut self) {
         self.buffer.clear();
-        self.farm.gate.release(mem::take(&mut self.counted));
+        self.let_go();
     }
 
     /// The answer is whole; so many bytes of questions need not be kept any longer.
@@ -95,6 +95,12 @@ impl<'a> Emitter<'a> {
             self.farm.framing.seal(self.buffer);
         }
         self.leave(self.numbers.end - self.numbers.start, released);
+    }
+
+    fn let_go(&mut self) {
+        if self.counted > 0 {
+            self.farm.gate.let_go(self.numbers.start, mem::take(&mut self.counted));
+        }
     }
 
     fn leave(&mut self, records: u64, released: usize) {
@@ -116,7 +122,8 @@ impl<'a> Emitter<'a> {
         };
         let piece = Piece { first: self.numbers.start, part: self.part, records, bytes, spilled: None };
         self.part += 1;
-        let spent = self.farm.print(piece, released + mem::take(&mut self.counted));
+        self.let_go();
+        let spent = self.farm.print(piece, released);
         if self.buffer.capacity() < ROOM && spent.capacity() >= ROOM && spent.capacity() <= 2 * ROOM {
             *self.buffer = spent;
         }

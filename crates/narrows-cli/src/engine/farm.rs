@@ -99,7 +99,7 @@ impl Farm {
             stop_input: Wakeup::new()?,
             look: Wakeup::new()?,
             watch_sleeps: AtomicBool::new(false),
-            most_held: plan.buffer,
+            most_held: plan.buffer.min(plan.framing.longest()),
             stall: plan.stall,
             retries: plan.retries,
             backoff: plan.backoff,

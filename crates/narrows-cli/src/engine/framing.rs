@@ -42,6 +42,14 @@ enum Front {
 }
 
 impl Framing {
+    /// The longest answer that can be printed.
+    pub(super) fn longest(self) -> usize {
+        match self.mark {
+            Mark::End(_) => usize::MAX,
+            Mark::Length => u32::MAX as usize,
+        }
+    }
+
     fn front(self, data: &[u8]) -> Front {
         let (body, end) = match self.mark {
             Mark::End(byte) => match memchr::memchr(byte, data) {
@@ -152,12 +160,15 @@ impl Framing {
         (records, bytes)
     }
 
-    /// Counts records, and stops at `most`.
-    pub(super) fn count_to(self, data: &[u8], most: usize) -> usize {
-        match self.mark {
-            Mark::End(byte) => memchr::memchr_iter(byte, data).take(most).count(),
-            Mark::Length => self.follow_stepwise(data, most).0,
-        }
+    /// Counts records from there on, and stops at `most`. The next look begins where this one ended.
+    pub(super) fn count_on(self, data: &[u8], from: &mut usize, most: usize) -> usize {
+        let fresh = &data[*from..];
+        let (records, length) = match self.mark {
+            Mark::End(byte) => (memchr::memchr_iter(byte, fresh).take(most).count(), fresh.len()),
+            Mark::Length => self.follow_stepwise(fresh, most),
+        };
+        *from += length;
+        records
     }
 
     pub(super) fn count(self, data: &[u8]) -> usize {

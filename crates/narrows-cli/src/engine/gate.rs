@@ -21,6 +21,8 @@ use super::sync::{lock, wait};
 const LEAST_WINDOW: u64 = 256;
 /// As much is taken out of the window for one write.
 const ONE_WRITE: usize = 256 << 10;
+/// A shorter answer stays in memory: in a file it would occupy a page, and here little more than its place in line.
+const LEAST_SPILLED: usize = 512;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
@@ -48,6 +50,10 @@ struct State {
     printed: u64,
     /// Bytes of questions read and not answered, and of pieces taken out to be printed.
     loose_bytes: usize,
+    /// Those of them that are outputs held to their end.
+    kept: usize,
+    /// Unordered, when these alone fill the buffer: the one that goes on, so that some room comes back.
+    favoured: Option<u64>,
     /// Records beyond the window, granted when the oldest record is kept in a worker's output buffer.
     stretch: u64,
     printing: bool,
@@ -94,6 +100,8 @@ impl Gate {
             read: 0,
             printed: 0,
             loose_bytes: 0,
+            kept: 0,
+            favoured: None,
             stretch: 0,
             printing: false,
             reading: true,
@@ -176,11 +184,17 @@ impl Gate {
             let ahead = match (self.limits.ordered, oldest()) {
                 (true, Some(record)) => record > state.printed,
                 (true, None) => false,
+                (false, record) if state.favoured.is_some() => record != state.favoured,
                 (false, record) => {
                     state.order.bytes() > 0 && !record.is_some_and(|record| state.order.is_leaving(record))
                 }
             };
-            if !ahead || state.held() < self.limits.buffer || self.spill.is_some() {
+            let full = match self.spill {
+                // With a file to put answers into, only what stays in memory of them counts.
+                Some(_) if state.favoured.is_none() => state.order.bytes() >= self.limits.buffer / 4 * 3,
+                _ => true,
+            };
+            if !ahead || state.held() < self.limits.buffer || !full {
                 return true;
             }
             if state.order.let_through() {
@@ -193,7 +207,11 @@ impl Gate {
 
     /// Takes answers in, and prints all that is next if nobody else does. Gives back a spent buffer for the next read.
     pub(super) fn answered(&self, mut piece: Piece, released: usize) -> Result<Vec<u8>, Broken> {
-        self.spill(&mut piece)?;
+        if let Err(broken) = self.spill(&mut piece) {
+            // Nothing may be printed that would have followed it.
+            self.shut();
+            return Err(broken);
+        }
         let mut spent = Vec::new();
         let mut state = self.lock();
         state.loose_bytes -= released;
@@ -236,7 +254,7 @@ impl Gate {
 
     /// Puts the bytes of an answer that has to wait into the file, if memory is short.
     fn spill(&self, piece: &mut Piece) -> Result<(), Broken> {
-        let Some(spill) = self.spill.as_ref().filter(|_| !piece.bytes.is_empty()) else { return Ok(()) };
+        let Some(spill) = self.spill.as_ref().filter(|_| piece.bytes.len() >= LEAST_SPILLED) else { return Ok(()) };
         let state = self.lock();
         let waits = !state.order.is_leaving(piece.first) && state.held() >= self.limits.buffer / 2;
         drop(state);
@@ -258,9 +276,25 @@ impl Gate {
         Ok(())
     }
 
-    /// Counts bytes that are held elsewhere until they come as a piece.
-    pub(super) fn hold(&self, bytes: usize) {
-        self.lock().loose_bytes += bytes;
+    /// Counts bytes of the answer to this record that are held elsewhere until they come as a piece.
+    pub(super) fn hold(&self, record: u64, bytes: usize) {
+        let mut state = self.lock();
+        state.loose_bytes += bytes;
+        state.kept += bytes;
+        if state.kept >= self.limits.buffer {
+            state.favoured.get_or_insert(record);
+        }
+    }
+
+    /// They do not, or they come now: then it is their piece that counts.
+    pub(super) fn let_go(&self, record: u64, bytes: usize) {
+        let mut state = self.lock();
+        state.loose_bytes -= bytes;
+        state.kept -= bytes;
+        if state.favoured == Some(record) {
+            state.favoured = None;
+        }
+        self.wake(state);
     }
 
     /// Forgets the bytes of questions that will not be answered.
@@ -322,4 +356,32 @@ fn take_ready(state: &mut State) -> Vec<Piece> {
     }
     state.loose_bytes += bytes;
     ready
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn unordered_outputs_that_are_held_to_their_end_take_turns_when_they_fill_the_buffer() {
+        let nowhere = std::fs::File::options().write(true).open("/dev/null").expect("it is always there");
+        let limits = Limits { ordered: false, window: None, buffer: 1000, jobs: 2 };
+        let gate = Gate::new(limits, Arc::new(Pace::new(1000, false)), Output::new(OwnedFd::from(nowhere)), None, None);
+        gate.hold(7, 600);
+        assert!(gate.may_answer(|| Some(7)) && gate.may_answer(|| Some(8)));
+        gate.hold(8, 600);
+        assert!(gate.may_answer(|| Some(8)), "one of them goes on");
+        thread::scope(|scope| {
+            let other = scope.spawn(|| gate.may_answer(|| Some(7)));
+            while gate.lock().sleepers == 0 && !other.is_finished() {
+                thread::yield_now();
+            }
+            assert!(!other.is_finished(), "the other waits");
+            gate.let_go(8, 600);
+            assert!(other.join().is_ok_and(|may| may));
+        });
+    }
 }

@@ -77,11 +77,16 @@ impl Reader<'_> {
         if !self.await_record()? {
             return Ok(false);
         }
+        // What was counted is not counted again when a little more has come.
+        let (mut counted, mut searched) = (0, 0);
         loop {
             let enough = match self.farm.portion {
                 Portion::Paced => true,
+                Portion::Records(records) if records.get() == 1 => true,
                 Portion::Records(records) => {
-                    records.get() == 1 || self.farm.framing.count_to(self.rest(), records.get()) == records.get()
+                    let (framing, missing) = (self.farm.framing, records.get() - counted);
+                    counted += framing.count_on(self.rest(), &mut searched, missing);
+                    counted == records.get()
                 }
                 Portion::Bytes(bytes) => self.rest().len() >= bytes.get(),
             };

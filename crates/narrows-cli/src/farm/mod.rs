@@ -16,7 +16,7 @@ use anyhow::Context;
 use rustix::fs::{FileType, fstat};
 use rustix::stdio::{stdin, stdout};
 
-use crate::engine::{self, Cause, Ending, Tone, Trouble};
+use crate::engine::{self, Cause, Ending, Mark, Tone, Trouble};
 use crate::say;
 
 pub(crate) use args::FarmArgs;
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &FarmArgs) -> anyhow::Result<ExitCode> {
     if args.json_summary {
         say::line(&summary::summary(&ending, begun.elapsed()));
     }
-    conclude(&ending, args.log.is_some())
+    conclude(&ending, args.log.is_some(), plan.framing.mark)
 }
 
 fn own(fd: impl AsFd) -> std::io::Result<OwnedFd> {
@@ -67,7 +67,7 @@ fn refuse_same_file(input: &OwnedFd, output: &OwnedFd) -> anyhow::Result<()> {
 }
 
 /// Turns the end of the farm into the end of the program.
-fn conclude(ending: &Ending, logged: bool) -> anyhow::Result<ExitCode> {
+fn conclude(ending: &Ending, logged: bool, mark: Mark) -> anyhow::Result<ExitCode> {
     if ending.unmatched > 0 {
         let text = format!("{} records that the log says are done were not in this input", ending.unmatched);
         say::say(Tone::Note, &text);
@@ -76,11 +76,11 @@ fn conclude(ending: &Ending, logged: bool) -> anyhow::Result<ExitCode> {
         Cause::Trouble(trouble) => Err(trouble.clone().into()),
         Cause::OutputClosed => die_by(signal_hook::consts::SIGPIPE),
         Cause::Signal { signal, .. } => {
-            say::say(Tone::Note, &stopped(ending, logged));
+            say::say(Tone::Note, &stopped(ending, logged, mark));
             die_by(*signal)
         }
         Cause::Halted => {
-            say::say(Tone::Note, &stopped(ending, logged));
+            say::say(Tone::Note, &stopped(ending, logged, mark));
             Ok(ExitCode::from(1))
         }
         Cause::Done => Ok(ExitCode::from(u8::from(ending.failures > 0))),
@@ -88,15 +88,16 @@ fn conclude(ending: &Ending, logged: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// Where a run was stopped, and how to go on.
-fn stopped(ending: &Ending, logged: bool) -> String {
+fn stopped(ending: &Ending, logged: bool, mark: Mark) -> String {
     let place = match ending.resume_at {
         Some(record) => format!("stopped before record {record}"),
         None => "stopped; not everything that was read was printed".to_owned(),
     };
-    match ending.resume_at {
+    match (ending.resume_at, mark) {
         _ if logged => format!("{place}; to go on: the same command with --resume, on the same input"),
-        Some(record) => format!("{place}; to go on: tail -n +{record} INPUT | narrows farm ..."),
-        None => place,
+        (Some(record), Mark::End(b'\n')) => format!("{place}; to go on: tail -n +{record} INPUT | narrows farm ..."),
+        (Some(record), Mark::End(0)) => format!("{place}; to go on: tail -z -n +{record} INPUT | narrows farm -0 ..."),
+        _ => place,
     }
 }
 
