@@ -6,7 +6,7 @@
 //!   cp {} x         cp "$1" x
 //!   echo "a {} b"   echo "a $1 b"          already quoted
 //!   echo 'a {} b'   echo 'a '"$1"' b'      out of the quotes and in again
-//!   "$(cat {})"     "$(cat "$1")"          inside $( ) quoting begins anew
+//!   "$(cat {})"     "$(cat "$1")"          inside $( ) quoting begins anew; a `case` in it may hold single `)`
 //! ```
 //! Backquotes, here-documents and `$'...'` have other rules; there a record is refused.
 
@@ -46,7 +46,14 @@ enum Around {
     Braces,
     Arithmetic,
     Comment,
+    /// Between `case` and its `in`.
+    CaseWord,
+    /// Between that and `esac`: a `)` ends a pattern and nothing else.
+    Case,
 }
+
+/// Words after which a command begins.
+const LEADING: [&[u8]; 10] = [b"then", b"do", b"else", b"elif", b"if", b"while", b"until", b"!", b"{", b"time"];
 
 struct Script<'a> {
     text: &'a [u8],
@@ -90,7 +97,7 @@ impl Script<'_> {
             return Err(Wrong::HereDocument);
         }
         let (before, after): (&[u8], &[u8]) = match self.innermost() {
-            None | Some(Around::Parentheses) => (b"\"", b"\""),
+            None | Some(Around::Parentheses | Around::CaseWord | Around::Case) => (b"\"", b"\""),
             Some(Around::Double) => (b"", b""),
             Some(Around::Single) => (b"'\"", b"\"'"),
             Some(Around::DollarSingle) => return Err(Wrong::DollarQuotes),
@@ -154,12 +161,58 @@ impl Script<'_> {
         }
     }
 
+    /// Whether this word stands here, alone.
+    fn at_word(&self, word: &[u8]) -> bool {
+        let next = self.text.get(self.at + word.len());
+        let ends = next.is_none_or(|byte| byte.is_ascii_whitespace() || b";&|()".contains(byte));
+        self.between_words && ends && self.starts_with(word)
+    }
+
+    /// Whether what stands here is a command's first word.
+    fn at_command(&self) -> bool {
+        let before = &self.text[..self.at];
+        let line = before.trim_ascii_end();
+        let word = line.rsplit(|byte| byte.is_ascii_whitespace() || b";&|()".contains(byte)).next().unwrap_or_default();
+        let breaks = before[line.len()..].contains(&b'\n');
+        breaks || line.last().is_none_or(|byte| b";&|()".contains(byte)) || LEADING.contains(&word)
+    }
+
+    /// Copies a word that changes what a `)` means; whether one stood here.
+    fn step_case(&mut self) -> bool {
+        match self.innermost() {
+            Some(Around::Case) if self.at_word(b"esac") && (self.at_command() || self.follows_in()) => self.leave(4),
+            Some(Around::CaseWord) if self.at_word(b"in") => {
+                self.around.pop();
+                self.enter(Around::Case, 2);
+            }
+            _ if self.at_word(b"case") && self.at_command() => self.enter(Around::CaseWord, 4),
+            _ => return false,
+        }
+        true
+    }
+
+    fn follows_in(&self) -> bool {
+        self.text[..self.at].trim_ascii_end().ends_with(b"in")
+    }
+
     fn step_unquoted(&mut self, byte: u8) {
+        if self.step_case() {
+            return;
+        }
         match byte {
             _ if self.starts_with(b"$'") => self.enter(Around::DollarSingle, 2),
             b'\'' => self.enter(Around::Single, 1),
             b'"' => self.enter(Around::Double, 1),
             b'(' => self.enter(Around::Parentheses, 1),
+            b')' if self.innermost() == Some(Around::Case) => {
+                self.copy(1);
+                self.between_words = true;
+            }
+            b')' if self.innermost() == Some(Around::CaseWord) => {
+                // It was no `case` after all.
+                self.around.pop();
+                self.step();
+            }
             b')' if self.innermost() == Some(Around::Parentheses) => self.leave(1),
             b'#' if self.between_words => self.enter(Around::Comment, 1),
             b'<' if self.starts_with(b"<<") && self.innermost() != Some(Around::Arithmetic) => {
@@ -194,6 +247,16 @@ mod tests {
             ("# don't {}\ncat {}", "# don't {}\ncat \"$1\""),
             ("echo a#b'{}'", "echo a#b''\"$1\"''"),
             (r"echo \' {} \'", r#"echo \' "$1" \'"#),
+            (
+                "x=\"$(case {} in a) echo {} ;; (b|c) (echo {}); esac; echo {})'{}'\" {}",
+                "x=\"$(case \"$1\" in a) echo \"$1\" ;; (b|c) (echo \"$1\"); esac; echo \"$1\")'$1'\" \"$1\"",
+            ),
+            (
+                "\"$(if case x in esac; then case y in y) : {};; esac; fi)a{}\" {}",
+                "\"$(if case x in esac; then case y in y) : \"$1\";; esac; fi)a$1\" \"$1\"",
+            ),
+            ("\"$(echo case in in)a{}\"", "\"$(echo case in in)a$1\""),
+            ("\"$(case)a{}\"", "\"$(case)a$1\""),
             ("f() { cat {}; }; f", "f() { cat \"$1\"; }; f"),
         ] {
             assert_eq!(placed(script).as_deref(), Ok(expected));
@@ -249,6 +312,7 @@ mod tests {
             "x={}; printf '<%s>' \"$x\"",
             "printf '<%s>' \"$(printf '%s.' {})\" | sed 's/[.]>$/>/'",
             "(printf '<%s>' {}) # it's {}",
+            "printf %s \"$(case a in a) printf '<%s>' {};; esac)\"",
         ];
         for script in scripts {
             let safe = place(script.as_bytes(), false).expect("it can be placed");
