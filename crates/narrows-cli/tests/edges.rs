@@ -113,6 +113,19 @@ fn an_input_that_cannot_be_read_is_an_error() {
 }
 
 #[test]
+fn a_closed_stdin_or_stdout_is_an_error() {
+    for (closed, name) in [(">&-", "stdout"), ("<&-", "stdin")] {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("exec {} farm cat {closed}", env!("CARGO_BIN_EXE_narrows"))]);
+        let run = harness::marked(shell).run(b"a\n");
+        run.assert_code(125).assert_stderr(&format!("error: {name} is closed"));
+    }
+    let mut nowhere = farm(&["cat"]);
+    nowhere.command().stdout(std::fs::File::options().read(true).write(true).open("/dev/null").expect("it is there"));
+    nowhere.run(b"a\n").assert_code(0);
+}
+
+#[test]
 fn the_output_file_must_not_be_the_input_file() {
     let path = std::env::temp_dir().join(format!("narrows-same-{}", std::process::id()));
     fs::write(&path, "a\n").expect("a file can be written");

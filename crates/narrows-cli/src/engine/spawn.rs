@@ -1,4 +1,4 @@
-//! Starts one worker process with its pipes, in a process group of its own. The only file with `unsafe`.
+//! Starts one worker process with its pipes, in a process group of its own. The only file of the engine with `unsafe`.
 //!
 //! The parent-death signal is a backstop for the case that this program is killed with SIGKILL: the end of stdin ends
 //! a worker that reads, this ends one that does not. The kernel ties the signal to the *thread* that forks, not to the

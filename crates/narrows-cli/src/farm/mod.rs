@@ -1,6 +1,8 @@
 //! `narrows farm`: arguments, then a checked plan, then the run.
 
 mod args;
+#[allow(unsafe_code, reason = "a function that runs before the runtime does; the file argues it")]
+mod closed;
 mod describe;
 mod plan;
 pub(crate) mod progress;
@@ -28,6 +30,7 @@ pub(crate) fn run(args: &FarmArgs) -> anyhow::Result<ExitCode> {
         describe::print(&plan).context("cannot write")?;
         return Ok(ExitCode::SUCCESS);
     }
+    closed::refuse()?;
     let input = own(stdin()).context("cannot use stdin")?;
     let output = own(stdout()).context("cannot use stdout")?;
     refuse_same_file(&input, &output)?;
