@@ -2,11 +2,11 @@
 //! sleeping, or waiting for a server; only one that sits in `read` on the pipe we feed has nothing else to do.
 
 use std::fs;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 
 #[cfg(target_arch = "x86_64")]
 const READ: &str = "0";
@@ -19,11 +19,26 @@ pub(super) const MERCY: Duration = Duration::from_secs(1);
 /// Signals the group of a process, and all below it that have left the group.
 pub(super) fn kill_tree(pid: Pid, signal: Signal) {
     let family = family(pid);
+    // Before the first signal: whoever loses its parent gets another.
+    let handles: Vec<_> = family[1..].iter().filter_map(|child| hold(*child, &family)).collect();
     let _ = kill_process_group(pid, signal);
-    for pid in family {
+    for handle in handles {
         // What ended meanwhile has ended.
-        let _ = Pid::from_raw(pid).map(|pid| kill_process(pid, signal));
+        let _ = pidfd_send_signal(handle, signal);
     }
+}
+
+/// A handle of a process that was seen in this family. Its parent may have reaped it since, and its id be another's:
+/// so it is asked once more whose child the process with the handle is.
+fn hold(process: i32, family: &[i32]) -> Option<OwnedFd> {
+    let handle = pidfd_open(Pid::from_raw(process)?, PidfdFlags::empty()).ok()?;
+    let parent = parent_in(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?)?;
+    family.contains(&parent).then_some(handle)
+}
+
+/// From a line such as `812 (a name) S 811 ...`; the name may hold anything.
+fn parent_in(stat: &str) -> Option<i32> {
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
 /// A process and all below it.
@@ -79,6 +94,17 @@ fn read_from(call: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_is_not_of_the_family_is_not_held() {
+        assert_eq!(parent_in("812 (a) b) S 811 812 0"), Some(811));
+        let me = i32::try_from(std::process::id()).expect("it is a process id");
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().expect("there is a sleep");
+        let pid = i32::try_from(child.id()).expect("it is a process id");
+        assert!(hold(pid, &[me]).is_some() && hold(pid, &[1]).is_none());
+        child.kill().and_then(|()| child.wait()).expect("it is ours");
+        assert!(hold(pid, &[me]).is_none());
+    }
 
     #[test]
     fn only_a_read_names_a_descriptor() {

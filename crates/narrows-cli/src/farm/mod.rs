@@ -24,13 +24,13 @@ use crate::say;
 pub(crate) use args::FarmArgs;
 
 pub(crate) fn run(args: &FarmArgs) -> anyhow::Result<ExitCode> {
+    closed::refuse()?;
     let dry_run = args.dry_run;
     let plan = plan::plan(args)?;
     if dry_run {
         describe::print(&plan).context("cannot write")?;
         return Ok(ExitCode::SUCCESS);
     }
-    closed::refuse()?;
     let input = own(stdin()).context("cannot use stdin")?;
     let output = own(stdout()).context("cannot use stdout")?;
     refuse_same_file(&input, &output)?;
