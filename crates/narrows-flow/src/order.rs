@@ -10,33 +10,41 @@ use std::collections::BTreeMap;
 pub(crate) struct Window<T> {
     /// The number that goes next.
     next: u64,
+    /// What has come in its turn, which is common and costs no place in the tree.
+    due: Option<(u64, T)>,
     /// By number, with how many numbers each has.
     held: BTreeMap<u64, (u64, T)>,
 }
 
 impl<T> Window<T> {
     pub(crate) fn new() -> Window<T> {
-        Window { next: 0, held: BTreeMap::new() }
+        Window { next: 0, due: None, held: BTreeMap::new() }
     }
 
     /// # Panics
     /// If there was one of that number already, or it has none.
     pub(crate) fn put(&mut self, number: u64, count: usize, value: T) {
         assert!(number >= self.next && count > 0, "numbers come once");
-        let before = self.held.insert(number, (count as u64, value));
+        let entry = (count as u64, value);
+        let before = if number == self.next { self.due.replace(entry) } else { self.held.insert(number, entry) };
         assert!(before.is_none(), "numbers come once");
     }
 
     /// The next in order, if it has come.
     pub(crate) fn take(&mut self) -> Option<T> {
-        let first = self.held.first_entry().filter(|first| *first.key() == self.next)?;
-        let (count, value) = first.remove();
+        let (count, value) = self.due.take().or_else(|| {
+            let first = self.held.first_entry().filter(|first| *first.key() == self.next)?;
+            Some(first.remove())
+        })?;
         self.next += count;
         Some(value)
     }
 
     /// The next of those that have come, although some are missing before it.
     pub(crate) fn take_rest(&mut self) -> Option<T> {
+        if let Some(value) = self.take() {
+            return Some(value);
+        }
         let (number, (count, value)) = self.held.pop_first()?;
         self.next = number + count;
         Some(value)

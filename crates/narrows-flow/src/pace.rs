@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// Work that one hand-over is to be worth.
 // 100 and 250 us were no faster for items of 1 us, and hold up for longer what has come (narrows-bench-flow).
-pub(crate) const TARGET: Duration = Duration::from_micros(20);
+pub(crate) const TARGET: Duration = Duration::from_nanos(TARGET_NS);
+const TARGET_NS: u64 = 20_000;
 
 /// At most so many items, however cheap.
 const MOST: usize = 256;
@@ -34,12 +35,13 @@ impl Pace {
     /// Twice as many if they were cheap; as few as it takes, and at once, if they were not. A source that had fewer is
     /// not asked for many.
     pub(crate) fn learn(&mut self, measure: Measure) {
-        let Ok(items) = u128::try_from(measure.items) else { return };
+        let (Ok(items), took) = (u64::try_from(measure.items), measure.took.as_nanos()) else { return };
         if items == 0 {
             return;
         }
-        let fits = TARGET.as_nanos() * items / measure.took.as_nanos().max(1);
-        let fits = usize::try_from(fits).unwrap_or(usize::MAX);
+        // In 64 bits, for a division in 128 is a call.
+        let took = u64::try_from(took).unwrap_or(u64::MAX).max(1);
+        let fits = usize::try_from(TARGET_NS.saturating_mul(items) / took).unwrap_or(usize::MAX);
         self.portion = fits.clamp(1, self.most.min(measure.items.saturating_mul(2)));
     }
 

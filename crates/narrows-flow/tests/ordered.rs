@@ -3,6 +3,7 @@
 mod common;
 
 use std::{
+    cell::Cell,
     collections::{BTreeSet, HashSet},
     sync::{
         Mutex,
@@ -181,24 +182,27 @@ impl Source for AllAtOnce {
 
 #[test]
 fn a_portion_that_turns_out_slow_is_shared_among_the_workers() {
+    thread_local! {
+        static SLOW: Cell<u32> = const { Cell::new(0) };
+    }
     within("shared", || {
         let (seen, both) = (Mutex::new(HashSet::new()), Gate::new());
         thread::scope(|scope| {
             let source = AllAtOnce(0..1100);
             let made = narrows_flow::Flow::new(source).within(scope).window(4000).map_ordered(2, |n| {
-                if n == 1000 {
+                if n >= 1000 {
                     let began = Instant::now();
-                    while began.elapsed() < Duration::from_millis(1) {}
-                }
-                // From the second of the slow ones on, none ends before both workers have had one.
-                if n > 1000 {
-                    let mut seen = seen.lock().unwrap();
-                    seen.insert(thread::current().id());
-                    if seen.len() == 2 {
-                        both.open();
+                    while began.elapsed() < Duration::from_micros(100) {}
+                    // After nine in one portion the worker has looked at the clock. None ends before both have come so far.
+                    if SLOW.replace(SLOW.get() + 1) >= 9 {
+                        let mut seen = seen.lock().unwrap();
+                        seen.insert(thread::current().id());
+                        if seen.len() == 2 {
+                            both.open();
+                        }
+                        drop(seen);
+                        both.wait();
                     }
-                    drop(seen);
-                    both.wait();
                 }
                 n
             });

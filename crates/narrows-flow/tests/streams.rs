@@ -333,3 +333,62 @@ fn a_finish_gives_back_what_was_not_begun_and_the_source() {
         assert!(left.drain().eq(25..100));
     });
 }
+
+#[test]
+fn of_many_futures_only_those_are_polled_that_were_woken() {
+    within("woken", || {
+        let (polls, gates) = (AtomicUsize::new(0), (0..50).map(|_| Gate::new()).collect::<Vec<_>>());
+        let (polls, gates) = (&polls, &gates);
+        let mut mapped = fitful(50).flow().map_unordered(50, |n| async move {
+            let mut opened = pin!(gates[usize::try_from(n).unwrap()].opened());
+            poll_fn(|cx| {
+                polls.fetch_add(1, Ordering::Relaxed);
+                opened.as_mut().poll(cx)
+            })
+            .await;
+            n
+        });
+        let mut cx = Context::from_waker(Waker::noop());
+        while polls.load(Ordering::Relaxed) < 2 * gates.len() {
+            assert!(Pin::new(&mut mapped).poll_next(&mut cx).is_pending());
+        }
+        let before = polls.load(Ordering::Relaxed);
+        for n in [7, 3, 40] {
+            gates[n].open();
+            assert_eq!(block_on(next(&mut mapped)), Some(n as u64));
+        }
+        assert!(polls.load(Ordering::Relaxed) <= before + 6, "{} polls", polls.load(Ordering::Relaxed) - before);
+    });
+}
+
+#[test]
+fn futures_that_always_go_on_let_the_executor_run_others() {
+    let mapped = fitful(1).flow().map_ordered(1, |_| {
+        poll_fn::<(), _>(|cx| {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+    });
+    let mut mapped = pin!(mapped);
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in 0..100 {
+        assert!(mapped.as_mut().poll_next(&mut cx).is_pending());
+    }
+}
+
+#[test]
+fn a_stream_ends_when_an_executor_has_dropped_its_tasks() {
+    within("dropped tasks", || {
+        for is_ordered in [true, false] {
+            let flow = fitful(100).flow().window(10);
+            let work = |n| async move { n };
+            let mut mapped =
+                if is_ordered { flow.map_ordered_on(drop, 2, work) } else { flow.map_unordered_on(drop, 2, work) };
+            assert_eq!(block_on(next(&mut mapped)), None);
+            assert_eq!(block_on(next(&mut mapped)), None);
+            let rest = mapped.finish();
+            assert_eq!(rest.summary.taken, rest.returned.len() as u64);
+            assert_eq!(rest.summary.stuck, 0);
+        }
+    });
+}

@@ -3,11 +3,13 @@
 //! The caller's task takes from the stream, so no task stands between the two, and the stream need not be `Send`. Taken
 //! items go to the workers through a channel that has a place for each of them; results come back through another.
 
+mod held;
 mod worker;
 
 use std::{
     fmt,
     future::Ready,
+    iter,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
     task::{Context, Poll},
@@ -17,7 +19,10 @@ use std::{
 use futures_core::{FusedStream, Stream};
 use narrows::{CancelToken, Receiver, RecvStream, Sender, bounded};
 
-use self::worker::{Report, Wires, work};
+use self::{
+    held::Held,
+    worker::{Report, Wires, work},
+};
 use crate::{
     desk::Desk,
     pace::Pace,
@@ -157,8 +162,8 @@ impl<St: Stream> TaskFlow<St> {
         F: Fn(St::Item) -> Fut + Clone,
         Fut: Future<Output = R>,
     {
-        let (mut mapped, wires) = self.wire(workers, is_ordered);
-        mapped.workers = (0..workers).map(|_| Some(Box::pin(work(wires.clone(), f.clone())))).collect();
+        let (mut mapped, wires) = self.wire(workers, is_ordered, false);
+        mapped.workers = Held::new((0..workers).map(|_| work(wires.clone(), f.clone())));
         mapped
     }
 
@@ -175,25 +180,30 @@ impl<St: Stream> TaskFlow<St> {
         F: Fn(St::Item) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = R> + Send + 'static,
     {
-        let (mapped, wires) = self.wire(workers, is_ordered);
+        let (mapped, wires) = self.wire(workers, is_ordered, true);
         for _ in 0..workers {
             spawn(Box::pin(work(wires.clone(), f.clone())));
         }
         mapped
     }
 
-    fn wire<R, W>(self, workers: usize, is_ordered: bool) -> (MappedStream<St, R, W>, Wires<St::Item, R>) {
+    fn wire<R, W: Future<Output = ()>>(
+        self,
+        workers: usize,
+        is_ordered: bool,
+        are_spawned: bool,
+    ) -> (MappedStream<St, R, W>, Wires<St::Item, R>) {
         assert!(workers > 0, "a stage needs a worker");
         let window = self.window.unwrap_or_else(|| workers.saturating_mul(PLACES));
         // A portion has an item at least, and an item a place: these sends never wait.
         let ((give, jobs), (report, reports)) = (bounded(window), bounded(window));
-        let dropped = CancelToken::new();
+        let dropped = are_spawned.then(CancelToken::new);
         let own = self.line.child();
         let wires = Wires { give: give.clone(), jobs, report, stop: own.clone(), dropped: dropped.clone() };
         let soon = own.soon_token().clone();
         let mapped = MappedStream {
             stream: Box::pin(self.stream),
-            workers: Vec::new(),
+            workers: Held::new(iter::empty()),
             way_out: WayOut { give, dropped },
             reports: reports.into_stream(),
             stopped: Box::pin(async move { soon.cancelled().await }),
@@ -220,6 +230,11 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Polling panics with the payload of a panic of the function or of its future, in the place of the item that was lost to it.
 /// After that no more items are taken. What was taken before can still be had by polling again.
 ///
+/// # Executors that drop tasks
+/// If an executor drops all workers before they have ended, the stream ends. What they had is stuck, which shows in the
+/// [summary](MappedStream::summary); what comes behind it in order, and what was not begun, is given back by
+/// [`finish`](MappedStream::finish).
+///
 /// # Cancel safety
 /// A result that was not handed out stays inside. Dropping the stream cancels the futures that are at work, at the place
 /// where each waits, and the workers end.
@@ -227,7 +242,7 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub struct MappedStream<St: Stream, R, W> {
     stream: Pin<Box<St>>,
     /// Those that this task polls; empty if an executor does.
-    workers: Vec<Option<Pin<Box<W>>>>,
+    workers: Held<W>,
     way_out: WayOut<St::Item>,
     reports: Reports<St::Item, R>,
     /// That it is to take no more: looked at, and a reason to wake.
@@ -246,12 +261,14 @@ type Reports<T, R> = RecvStream<Report<T, R>, Receiver<Report<T, R>>>;
 /// The way to the workers. With it go the items that are not begun, and the workers.
 struct WayOut<T> {
     give: Sender<Job<T>>,
-    dropped: CancelToken,
+    dropped: Option<CancelToken>,
 }
 
 impl<T> Drop for WayOut<T> {
     fn drop(&mut self) {
-        self.dropped.cancel();
+        if let Some(dropped) = &self.dropped {
+            dropped.cancel();
+        }
         self.give.close_now();
     }
 }
@@ -329,11 +346,12 @@ impl<St: Stream, R, W: Future<Output = ()>> MappedStream<St, R, W> {
         StreamRest { made, returned, panics, stream: self.stream, summary }
     }
 
-    /// Takes what the stream has and gives it to the workers.
-    fn take(&mut self, cx: &mut Context<'_>) {
-        while !self.has_ended && self.places > 0 {
-            let (mut items, mut panic) = (Vec::new(), None);
+    /// Takes what the stream has, while so many places are free, and gives it to the workers. True if it would have taken more,
+    /// had it not been for `least`.
+    fn take(&mut self, least: usize, cx: &mut Context<'_>) -> bool {
+        while !self.has_ended && self.places >= least.max(1) {
             let most = self.pace.portion(0).min(self.places);
+            let (mut items, mut panic) = (Vec::with_capacity(most), None);
             let mut is_pending = false;
             let stream = &mut self.stream;
             let find = || {
@@ -357,37 +375,33 @@ impl<St: Stream, R, W: Future<Output = ()>> MappedStream<St, R, W> {
             if size > 0 {
                 let (number, items) = (self.number, items.into_iter());
                 self.number += size as u64;
-                self.places = self.places.saturating_sub(size);
+                self.places -= size;
                 let job = Job { number, items, panic, took: Duration::ZERO, is_slow: false };
                 // It has a place, and only this closes it.
                 let _ = self.way_out.give.try_send(job);
             }
             if is_pending {
-                break;
+                return false;
             }
         }
+        !self.has_ended && self.places > 0
     }
 
-    /// True if a worker has ended or reported.
-    fn work(&mut self, cx: &mut Context<'_>) -> bool {
-        for slot in &mut self.workers {
-            if let Some(worker) = slot
-                && worker.as_mut().poll(cx).is_ready()
-            {
-                *slot = None;
-            }
+    /// Takes up a report. If none has come, it lets the workers of this task work first.
+    fn work(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
+        if let Poll::Ready(Some(report)) = Pin::new(&mut self.reports).poll_next(cx) {
+            return Poll::Ready(Some(self.take_up(report)));
         }
-        match Pin::new(&mut self.reports).poll_next(cx) {
-            Poll::Ready(Some(report)) => {
-                self.pace.learn(report.measure);
-                if !report.done.panics.is_empty() {
-                    self.line.soon();
-                }
-                self.desk.put(report.done);
-                true
-            }
-            _ => false,
+        self.workers.poll();
+        Pin::new(&mut self.reports).poll_next(cx).map(|report| report.map(|report| self.take_up(report)))
+    }
+
+    fn take_up(&mut self, report: Report<St::Item, R>) {
+        self.pace.learn(report.measure);
+        if !report.done.panics.is_empty() {
+            self.line.soon();
         }
+        self.desk.put(report.done);
     }
 }
 
@@ -396,6 +410,7 @@ impl<St: Stream, R, W: Future<Output = ()>> Stream for MappedStream<St, R, W> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<R>> {
         let this = self.get_mut();
+        let mut is_idle = false;
         loop {
             let result = this.desk.next();
             this.places += this.desk.take_freed();
@@ -404,17 +419,33 @@ impl<St: Stream, R, W: Future<Output = ()>> Stream for MappedStream<St, R, W> {
                 Some(Err(panic)) => resume_unwind(panic),
                 None => {}
             }
-            if !this.has_ended && (this.own.is_stopping() || this.stopped.as_mut().poll(cx).is_ready()) {
-                this.has_ended = true;
-            }
-            this.take(cx);
-            if this.work(cx) {
+            this.has_ended |= this.own.is_stopping();
+            // Places become free one by one. They are taken when they are a portion's worth, or when nothing else moves:
+            // taken singly, they would keep all portions at one item for ever.
+            let least = if is_idle { 1 } else { this.pace.portion(0) };
+            let holds_back = this.take(least, cx);
+            let report = this.work(cx);
+            if report == Poll::Ready(Some(())) {
+                is_idle = false;
                 continue;
             }
-            if this.has_ended && this.desk.come == this.number {
+            // Without workers nothing more comes: an executor has dropped them all.
+            this.has_ended |= report.is_ready();
+            if report.is_ready() || this.has_ended && this.desk.come == this.number {
                 // The workers have nothing more to wait for.
                 this.way_out.give.close();
                 return Poll::Ready(None);
+            }
+            if holds_back && !is_idle {
+                is_idle = true;
+                continue;
+            }
+            if !this.has_ended && this.stopped.as_mut().poll(cx).is_ready() {
+                continue;
+            }
+            // One that has a reason to go on already waits until this task has let others run.
+            if !this.workers.wait(cx.waker()) {
+                cx.waker().wake_by_ref();
             }
             return Poll::Pending;
         }

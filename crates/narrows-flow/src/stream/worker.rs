@@ -25,8 +25,8 @@ pub(super) struct Wires<T, R> {
     pub(super) jobs: Receiver<Job<T>>,
     pub(super) report: Sender<Report<T, R>>,
     pub(super) stop: Stop,
-    /// Cancelled when nobody wants results any more.
-    pub(super) dropped: CancelToken,
+    /// Cancelled when nobody wants results any more; only those that an executor runs need to be told.
+    pub(super) dropped: Option<CancelToken>,
 }
 
 impl<T, R> Clone for Wires<T, R> {
@@ -49,11 +49,13 @@ struct Book<R> {
     made: Vec<R>,
     panics: Vec<(usize, Payload)>,
     began: Instant,
+    /// One of them was not ready at once.
+    has_waited: bool,
 }
 
 impl<R> Book<R> {
-    fn new(number: u64) -> Book<R> {
-        Book { number, made: Vec::new(), panics: Vec::new(), began: Instant::now() }
+    fn new(number: u64, places: usize, began: Instant) -> Book<R> {
+        Book { number, made: Vec::with_capacity(places), panics: Vec::new(), began, has_waited: false }
     }
 
     fn note(&mut self, result: thread::Result<R>) {
@@ -72,11 +74,17 @@ impl<T, R> Wires<T, R> {
     /// Reports what is in the book, and begins another page. False if nobody wants it.
     fn report(&self, book: &mut Book<R>, left: Vec<T>) -> bool {
         let size = book.len() + left.len();
-        let next = Book::new(book.number + size as u64);
-        let Book { number, made, panics, began } = mem::replace(book, next);
-        let measure = Measure { items: made.len(), took: began.elapsed() };
+        if size == 0 {
+            return true;
+        }
+        // What comes after is an item that waits: when it began is of no interest.
+        let next = Book::new(book.number + size as u64, 0, book.began);
+        let Book { number, made, panics, began, has_waited } = mem::replace(book, next);
+        // Items that wait go singly: in a portion each would only be passed on.
+        let took = if has_waited { Duration::MAX } else { began.elapsed() };
+        let measure = Measure { items: made.len(), took };
         // It has a place for each item.
-        size == 0 || self.report.try_send(Report { done: Done { number, size, made, panics, left }, measure }).is_ok()
+        self.report.try_send(Report { done: Done { number, size, made, panics, left }, measure }).is_ok()
     }
 }
 
@@ -87,7 +95,7 @@ where
     Fut: Future<Output = R>,
 {
     while let Ok(mut job) = wires.jobs.recv_async().await {
-        let mut book = Book::new(job.number);
+        let mut book = Book::new(job.number, job.items.len(), Instant::now());
         while !wires.stop.is_stopping_now() {
             let Some(item) = job.items.next() else { break };
             let mut future = match catch_unwind(AssertUnwindSafe(|| f(item))) {
@@ -103,11 +111,13 @@ where
                 Poll::Ready(result) => result,
                 Poll::Pending => {
                     pass_on(&wires, &mut book, &mut job);
-                    let mut cancelled = pin!(wires.dropped.cancelled());
+                    book.has_waited = true;
+                    let mut dropped = wires.dropped.as_ref().map(CancelToken::cancelled);
                     // It is polled at once again: its wake-up may have come between.
-                    let result = poll_fn(|cx| match poll(future.as_mut(), cx) {
-                        Poll::Ready(result) => Poll::Ready(Some(result)),
-                        Poll::Pending => cancelled.as_mut().poll(cx).map(|()| None),
+                    let result = poll_fn(|cx| match (poll(future.as_mut(), cx), &mut dropped) {
+                        (Poll::Ready(result), _) => Poll::Ready(Some(result)),
+                        (Poll::Pending, Some(dropped)) => Pin::new(dropped).poll(cx).map(|()| None),
+                        (Poll::Pending, None) => Poll::Pending,
                     });
                     let Some(result) = result.await else { return };
                     result
