@@ -1,5 +1,5 @@
 //! The patterns of narrows-flow beside what else there is: ordered maps, and tasks that make tasks. Peers take turns in every
-//! round. For each: median and best time per item, whether the order was kept, how many items lived at most.
+//! round. For each: time per item, and in a run without the clock whether the order was kept and how many items lived at most.
 
 #![forbid(unsafe_code)]
 // Times become estimates here, far below where a float loses whole numbers.
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
-use peers::{Ground, Peer};
+use peers::{Ground, Map};
 use work::{Counted, Item, Work, most_alive, turns_per_us};
 
 /// narrows-flow beside rayon, crossbeam with threads by hand, and futures' buffered
@@ -27,6 +27,9 @@ struct Args {
     /// Workers; without it one for each processor
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     workers: Option<u32>,
+    /// Tables whose title holds this word
+    #[arg(long, value_name = "WORD", default_value = "")]
+    only: String,
 }
 
 fn main() -> Result<()> {
@@ -42,10 +45,10 @@ fn main() -> Result<()> {
     };
     let turns = turns_per_us();
     println!("{workers} workers, {} rounds", args.rounds);
-    for work in Work::all(turns) {
+    for work in Work::all(turns).into_iter().filter(|work| work.name.contains(&args.only)) {
         maps(&ground, work, args.rounds)?;
     }
-    for job in recursion::Job::all(turns) {
+    for job in recursion::Job::all(turns).into_iter().filter(|job| job.name.contains(&args.only)) {
         recursions(&ground, job, args.rounds)?;
     }
     Ok(())
@@ -53,27 +56,21 @@ fn main() -> Result<()> {
 
 fn maps(ground: &Ground, work: Work, rounds: u32) -> Result<()> {
     println!("\nmap, {} for each of {} items", work.name, work.items);
-    println!("{:<38} {:>10} {:>10}  {:<6} {:>9}", "", "ns, median", "ns, best", "order", "alive");
-    let timed = peers::all::<u64>();
-    let mut samples: Vec<Vec<Duration>> = timed.iter().map(|_| Vec::new()).collect();
-    for round in 0..rounds as usize {
-        for turn in 0..timed.len() {
-            let at = (turn + round) % timed.len();
-            let began = Instant::now();
-            (timed[at].run)(ground, work, &mut drop);
-            samples[at].push(began.elapsed());
-        }
-    }
-    for (peer, samples) in peers::all::<Counted>().iter().zip(samples) {
+    println!("{HEAD}  {:<5} {:>9}", "order", "alive");
+    let timed = peers::maps::<u64>(work);
+    let samples = take_turns(rounds, timed.len(), |at| {
+        (timed[at].run)(ground, work, &mut drop);
+        Ok(())
+    })?;
+    for (peer, samples) in peers::maps::<Counted>(work).iter().zip(samples) {
         let (order, alive) = look(ground, peer, work).with_context(|| peer.name)?;
-        let (median, best) = figures(samples, work.items);
-        println!("{:<38} {median:>10.1} {best:>10.1}  {order:<6} {alive:>9}", peer.name);
+        println!("{}  {order:<5} {alive:>9}", line(peer.name, samples, work.items));
     }
     Ok(())
 }
 
 /// Once more without the clock: in what order items come, and how many live at once.
-fn look(ground: &Ground, peer: &Peer<Counted>, work: Work) -> Result<(&'static str, usize)> {
+fn look(ground: &Ground, peer: &Map<Counted>, work: Work) -> Result<(&'static str, usize)> {
     most_alive();
     let (mut count, mut sum, mut is_ordered) = (0, 0, true);
     (peer.run)(ground, work, &mut |item| {
@@ -88,28 +85,40 @@ fn look(ground: &Ground, peer: &Peer<Counted>, work: Work) -> Result<(&'static s
 
 fn recursions(ground: &Ground, job: recursion::Job, rounds: u32) -> Result<()> {
     println!("\nrecursion, {}: {} tasks", job.name, job.tasks());
-    println!("{:<38} {:>10} {:>10}", "", "ns, median", "ns, best");
-    let mut samples: Vec<Vec<Duration>> = recursion::ALL.iter().map(|_| Vec::new()).collect();
-    let wanted = recursion::ALL[0].1(ground, job);
-    for round in 0..rounds as usize {
-        for turn in 0..samples.len() {
-            let at = (turn + round) % samples.len();
-            let began = Instant::now();
-            let sum = recursion::ALL[at].1(ground, job);
-            samples[at].push(began.elapsed());
-            ensure!(sum == wanted, "{} says {sum}, not {wanted}", recursion::ALL[at].0);
-        }
-    }
-    for ((name, _), samples) in recursion::ALL.iter().zip(samples) {
-        let (median, best) = figures(samples, job.tasks());
-        println!("{name:<38} {median:>10.1} {best:>10.1}");
+    println!("{HEAD}");
+    let peers = peers::recursions();
+    let wanted = (peers[0].run)(ground, job);
+    let samples = take_turns(rounds, peers.len(), |at| {
+        let sum = (peers[at].run)(ground, job);
+        ensure!(sum == wanted, "{} says {sum}, not {wanted}", peers[at].name);
+        Ok(())
+    })?;
+    for (peer, samples) in peers.iter().zip(samples) {
+        println!("{}", line(peer.name, samples, job.tasks()));
     }
     Ok(())
 }
 
-/// The median and the best, in nanoseconds for each.
-fn figures(mut samples: Vec<Duration>, count: u64) -> (f64, f64) {
+/// Samples of so many peers. Each round begins with another one.
+fn take_turns(rounds: u32, peers: usize, mut run: impl FnMut(usize) -> Result<()>) -> Result<Vec<Vec<Duration>>> {
+    let mut samples: Vec<Vec<Duration>> = vec![Vec::new(); peers];
+    for round in 0..rounds as usize {
+        for turn in 0..peers {
+            let at = (turn + round) % peers;
+            let began = Instant::now();
+            run(at)?;
+            samples[at].push(began.elapsed());
+        }
+    }
+    Ok(samples)
+}
+
+const HEAD: &str = "                                        ns, median         (min - max)";
+
+/// A peer's times, in nanoseconds for each item.
+fn line(name: &str, mut samples: Vec<Duration>, count: u64) -> String {
     samples.sort_unstable();
-    let each = |sample: Duration| sample.as_nanos() as f64 / count as f64;
-    (each(samples[samples.len() / 2]), each(samples[0]))
+    let each = |at: usize| samples[at].as_nanos() as f64 / count as f64;
+    let range = format!("({:.1} - {:.1})", each(0), each(samples.len() - 1));
+    format!("{name:<38} {:>11.1} {range:>19}", each(samples.len() / 2))
 }

@@ -1,8 +1,10 @@
 //! What is worked on: items that know their number, and may be counted while they are between source and caller; and
 //! work that takes a given time.
 
+use std::future::poll_fn;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 static ALIVE: AtomicUsize = AtomicUsize::new(0);
@@ -50,7 +52,7 @@ pub(crate) fn most_alive() -> usize {
     MOST.swap(0, Ordering::Relaxed)
 }
 
-/// How long each item takes.
+/// How long each item takes. The names say what is done; how long that is, the first peer tells, which does nothing else.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Work {
     pub(crate) name: &'static str,
@@ -58,21 +60,54 @@ pub(crate) struct Work {
     turns: u64,
     /// Every eighth takes so many.
     eighth: u64,
+    gives_way: bool,
 }
 
 impl Work {
-    pub(crate) fn all(turns_per_us: f64) -> [Work; 3] {
-        let turns = |us: f64| (us * turns_per_us) as u64;
+    pub(crate) fn all(turns_per_us: f64) -> [Work; 4] {
+        let turns = |ns| nanos(ns, turns_per_us);
+        let few = turns(10);
+        let trivial =
+            Work { name: "a few multiplications", items: 1_000_000, turns: few, eighth: few, gives_way: false };
         [
-            Work { name: "10 ns", items: 1_000_000, turns: turns(0.01), eighth: turns(0.01) },
-            Work { name: "1 us", items: 100_000, turns: turns(1.0), eighth: turns(1.0) },
-            Work { name: "every 8th 50 us", items: 16_000, turns: turns(0.01), eighth: turns(50.0) },
+            trivial,
+            Work { name: "about 1 us", items: 100_000, turns: turns(1000), eighth: turns(1000), ..trivial },
+            Work {
+                name: "every 8th about 50 us, a few multiplications else",
+                items: 16_000,
+                eighth: turns(50_000),
+                ..trivial
+            },
+            Work { name: "a future that gives way once", gives_way: true, items: 200_000, ..trivial },
         ]
     }
 
     pub(crate) fn run(&self, number: u64) {
         spin(if number.is_multiple_of(8) { self.eighth } else { self.turns });
     }
+
+    pub(crate) fn gives_way(&self) -> bool {
+        self.gives_way
+    }
+
+    /// Says "not now" once, if it is such work.
+    pub(crate) async fn give_way(&self) {
+        let mut has_given_way = !self.gives_way;
+        poll_fn(|cx| {
+            if has_given_way {
+                return Poll::Ready(());
+            }
+            has_given_way = true;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// Turns that take about so long.
+pub(crate) fn nanos(ns: u32, turns_per_us: f64) -> u64 {
+    (f64::from(ns) * turns_per_us / 1000.0) as u64
 }
 
 pub(crate) fn spin(turns: u64) {
