@@ -21,7 +21,7 @@ use crate::{
     received,
     source::Source,
     stop::Stop,
-    turn::Payload,
+    turn::{Payload, drop_caught},
 };
 
 /// At most so many items are taken from a source at a time.
@@ -39,8 +39,9 @@ type Entry<T> = thread::Result<T>;
 /// alone takes with it what is meant for it, and leaves the others as they are.
 ///
 /// # Panics
-/// `next` panics with the payload of a panic of the source, of a key or of a clone: in the first branch that is still
-/// there. What came before comes out before. After a panic of a key or of a clone, which take their item with them, more follows.
+/// `next` panics with the payload of a panic of the source, of a key, of a clone, or of the drop of an item whose branch is gone:
+/// in the first branch that is still there. What came before comes out before. After one of these but the source's, which
+/// take their item with them, more follows.
 pub struct Branch<'a, T> {
     // Dropped before the feeders, who may be sending into it.
     items: Receiver<Entry<T>>,
@@ -124,11 +125,12 @@ fn bring_panic<T>(branches: &[Option<Sender<Entry<T>>>], panic: Payload) -> bool
     false
 }
 
-/// Sends to a branch; forgets one that is gone.
-fn send<T>(branch: &mut Option<Sender<Entry<T>>>, item: T) {
-    if branch.as_ref().is_some_and(|branch| branch.send(Ok(item)).is_err()) {
-        *branch = None;
-    }
+/// Sends to a branch; forgets one that is gone. What panics is the drop of an item that nobody wants.
+fn send<T>(branch: &mut Option<Sender<Entry<T>>>, item: T) -> Option<Payload> {
+    let Some(sender) = branch else { return drop_caught(item) };
+    let refused = sender.send(Ok(item)).err()?;
+    *branch = None;
+    drop_caught(refused)
 }
 
 impl<'a, S> Flow<'a, S>
@@ -160,8 +162,9 @@ where
             match clones {
                 Ok(clones) => {
                     let there = branches.iter_mut().filter(|branch| branch.is_some());
-                    there.zip(clones).for_each(|(branch, item)| send(branch, item));
-                    true
+                    // Each gets its own before a panic is told.
+                    let panics: Vec<_> = there.zip(clones).filter_map(|(branch, item)| send(branch, item)).collect();
+                    panics.into_iter().all(|panic| bring_panic(branches, panic))
                 }
                 Err(panic) => bring_panic(branches, panic),
             }
@@ -190,11 +193,12 @@ where
         assert!(branches > 0, "items need a branch to go to");
         self.fan_out(branches, capacity, move |branches, item| {
             match catch_unwind(AssertUnwindSafe(|| lane(&key(&item), branches.len()))) {
-                Ok(lane) => {
-                    send(&mut branches[lane], item);
-                    true
+                Ok(lane) => send(&mut branches[lane], item).is_none_or(|panic| bring_panic(branches, panic)),
+                Err(panic) => {
+                    // One item brings one panic.
+                    drop_caught(item);
+                    bring_panic(branches, panic)
                 }
-                Err(panic) => bring_panic(branches, panic),
             }
         })
     }

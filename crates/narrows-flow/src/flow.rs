@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Places per worker, unless told otherwise: four of the largest portions.
-// Items of 10 ns, two workers: with 256 they took 1.7 times as long (narrows-bench-flow).
+// With 256, trivial work of two workers took 1.7 times as long (narrows-bench-flow).
 const PLACES: usize = 1024;
 
 /// Makes a flow of anything that can be iterated.
@@ -78,6 +78,8 @@ pub struct Flow<'a, S> {
     pub(crate) line: Stop,
     /// The stage before in a pipeline.
     pub(crate) before: Option<Stop>,
+    /// The line stops with another already.
+    is_linked: bool,
 }
 
 impl<S: Source> Flow<'static, S> {
@@ -101,11 +103,11 @@ impl<'a, I: Iterator> Flow<'a, Items<I>> {
 
 impl<'a, S> Flow<'a, S> {
     pub(crate) fn on(source: S, spawn: &'a dyn Spawn<'a>) -> Flow<'a, S> {
-        Flow { source, spawn, window: None, portion: None, line: Stop::new(), before: None }
+        Flow { source, spawn, window: None, portion: None, line: Stop::new(), before: None, is_linked: false }
     }
 
     pub(crate) fn following(source: S, line: Stop, before: Stop, spawn: &'a dyn Spawn<'a>) -> Flow<'a, S> {
-        Flow { source, spawn, window: None, portion: None, line, before: Some(before) }
+        Flow { source, spawn, window: None, portion: None, line, before: Some(before), is_linked: true }
     }
 
     /// Works on threads of `scope`, so that what the stages call may borrow.
@@ -122,8 +124,8 @@ impl<'a, S> Flow<'a, S> {
     /// assert_eq!(total, 3);
     /// ```
     pub fn within<'scope>(self, scope: &'scope Scope<'scope, '_>) -> Flow<'scope, S> {
-        let Flow { source, spawn: _, window, portion, line, before } = self;
-        Flow { source, spawn: scope, window, portion, line, before }
+        let Flow { source, spawn: _, window, portion, line, before, is_linked } = self;
+        Flow { source, spawn: scope, window, portion, line, before, is_linked }
     }
 
     /// At most so many items lie between the source and the caller: at work, or behind one that takes longer. The more, the longer
@@ -150,9 +152,13 @@ impl<'a, S> Flow<'a, S> {
         self
     }
 
-    /// Stops with `stop`, too. One may stop many flows.
+    /// Stops with `stop`, too. One may stop many flows. In a pipeline it is given to the first stage, and stops all.
+    ///
+    /// # Panics
+    /// If this flow was given one before, or is a later stage of a pipeline, which stops with the first.
     pub fn stopping(mut self, stop: &Stop) -> Flow<'a, S> {
-        self.line = stop.child();
+        assert!(!self.is_linked, "a flow stops with one stop, and in a pipeline that is given to the first stage");
+        (self.line, self.is_linked) = (stop.child(), true);
         self
     }
 }
@@ -165,8 +171,8 @@ where
     /// The same flow, whatever its source was: for several of different sources in one place, as [`fan_in`](crate::fan_in) wants
     /// them.
     pub fn boxed(self) -> Flow<'a, Box<dyn Source<Item = S::Item> + Send + 'a>> {
-        let Flow { source, spawn, window, portion, line, before } = self;
-        Flow { source: Box::new(source), spawn, window, portion, line, before }
+        let Flow { source, spawn, window, portion, line, before, is_linked } = self;
+        Flow { source: Box::new(source), spawn, window, portion, line, before, is_linked }
     }
 
     /// What `f` makes of the items, in the order of the items, by so many workers, each a thread.

@@ -16,7 +16,7 @@ use crate::{
     pace::Measure,
     source::Source,
     stage::{Done, Worker, work_off},
-    turn::{Job, Payload},
+    turn::{Job, Payload, drop_caught},
 };
 
 /// Which of so many an item belongs to. The same in every run.
@@ -91,7 +91,11 @@ fn deal<S: Source, K: Hash, R>(dealer: &Worker<S, R>, lanes: &[Sender<Job<S::Ite
         for item in job.items {
             match catch_unwind(AssertUnwindSafe(|| lane(&key(&item), lanes.len()))) {
                 Ok(lane) => portions[lane].push(item),
-                Err(panic) => panics.push((0, panic)),
+                Err(panic) => {
+                    // One item brings one panic.
+                    drop_caught(item);
+                    panics.push((0, panic));
+                }
             }
         }
         for (lane, items) in lanes.iter().zip(portions).filter(|(_, items)| !items.is_empty()) {

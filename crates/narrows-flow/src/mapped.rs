@@ -241,19 +241,14 @@ impl<'a, S: Source, R> Mapped<'a, S, R> {
             Ok(result) => made.push(result),
             Err(panic) => panics.push(panic),
         };
-        loop {
-            while let Some(result) = self.desk.next() {
-                keep(result);
-            }
-            if !matches!(self.arrive(wait), Arrival::Come) {
-                break;
-            }
-        }
+        self.take_in(wait, &mut keep);
+        self.crew.join(deadline, |_| deadline.is_some());
+        // What came since the deadline.
+        self.take_in(Wait::Not, &mut keep);
         // Behind what is stuck there may be more.
         while let Some(result) = self.desk.next_of_rest() {
             keep(result);
         }
-        self.crew.join(deadline, |_| deadline.is_some());
         let mut source = None;
         let mut summary = self.summary();
         if let Ok(mut turn) = self.turns.try_recv() {
@@ -265,6 +260,18 @@ impl<'a, S: Source, R> Mapped<'a, S, R> {
             source = Some(turn.source);
         }
         Rest { made, returned: mem::take(&mut self.desk.returned), panics, source, summary }
+    }
+
+    /// Takes what comes, until none does within the time.
+    fn take_in(&mut self, wait: Wait, keep: &mut impl FnMut(thread::Result<R>)) {
+        loop {
+            while let Some(result) = self.desk.next() {
+                keep(result);
+            }
+            if !matches!(self.arrive(wait), Arrival::Come) {
+                return;
+            }
+        }
     }
 
     /// Tells all workers to end, and the stage before, which one of them may wait for.

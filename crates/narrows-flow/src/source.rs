@@ -58,8 +58,9 @@ impl<S: Source + ?Sized> Source for Box<S> {
 
 /// An iterator as a source. From [`flow`](crate::IntoFlow::flow).
 ///
-/// Several items at a time are taken only as far as the iterator's [`size_hint`](Iterator::size_hint) promises them, for an
-/// iterator that waits, be it for input or for what this very flow makes of the item before, promises none.
+/// Several items at a time are taken only as far as the iterator's [`size_hint`](Iterator::size_hint) promises them. One that
+/// promises them and yet waits for each, be it for input or for what this very flow makes of the item before, as a range
+/// does that is mapped by such a function, is to be taken one by one: [`portion(1)`](crate::Flow::portion).
 pub struct Items<I: Iterator> {
     items: Fuse<I>,
     /// Items that may be asked for at once whatever the iterator promises.

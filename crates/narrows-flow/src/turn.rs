@@ -18,6 +18,11 @@ use crate::{doorway::Doorway, pace::Pace, source::Source};
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
+/// Drops what is the user's; the panic of that is given back, and ends no worker.
+pub(crate) fn drop_caught<T>(value: T) -> Option<Payload> {
+    catch_unwind(AssertUnwindSafe(|| drop(value))).err()
+}
+
 /// A portion of items to work on.
 #[derive(Debug)]
 pub(crate) struct Job<T> {

@@ -374,3 +374,68 @@ fn a_line_that_has_come_waits_for_no_other() {
         assert_eq!(made.next(), None);
     });
 }
+
+/// Panics if a thread of a flow drops it.
+#[derive(Clone)]
+struct Fragile(u32);
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        let is_ours = thread::current().name() == Some("narrows-flow");
+        assert!(!is_ours || thread::panicking(), "dropped");
+    }
+}
+
+/// What comes, and how often it panics instead.
+fn all_of(items: &mut impl Iterator<Item = u32>) -> (Vec<u32>, usize) {
+    let (mut made, mut panics) = (Vec::new(), 0);
+    loop {
+        match catch_unwind(AssertUnwindSafe(|| items.next())) {
+            Ok(Some(item)) => made.push(item),
+            Ok(None) => return (made, panics),
+            Err(_) => panics += 1,
+        }
+    }
+}
+
+#[test]
+fn an_item_whose_drop_panics_takes_no_other_with_it() {
+    within("fragile", || {
+        let [gone, kept] = <[_; 2]>::try_from((1..=20).map(Fragile).flow().broadcast(2, 1)).unwrap();
+        drop(gone);
+        let (made, panics) = all_of(&mut kept.map(|item| item.0));
+        assert!(made.into_iter().eq(1..=20));
+        assert_eq!(panics, 1);
+
+        // All have the same key, but one, which has none.
+        let key = |item: &Fragile| assert!(item.0 != 10, "no key");
+        let branches = (1..=20).map(Fragile).flow().partition(2, 1, key);
+        let (mut made, mut panics) = (Vec::new(), 0);
+        for branch in branches {
+            let (more, panicked) = all_of(&mut branch.map(|item| item.0));
+            made.extend(more);
+            panics += panicked;
+        }
+        assert!(made.into_iter().eq((1..=20).filter(|n| *n != 10)));
+        assert_eq!(panics, 1);
+
+        let key = |item: &Fragile| assert!(item.0 != 10, "no key");
+        let kept = |item: Fragile| {
+            let number = item.0;
+            std::mem::forget(item);
+            number
+        };
+        let mut keyed = (1..=20).map(Fragile).flow().map_keyed(2, key, kept);
+        let (made, panics) = all_of(&mut keyed);
+        assert!((9..20).contains(&made.len()), "{made:?}");
+        assert_eq!(panics, 1);
+        let summary = keyed.summary();
+        assert_eq!((summary.taken, summary.panicked, summary.stuck), (made.len() as u64 + 1, 1, 0));
+    });
+}
+
+#[test]
+#[should_panic(expected = "in a pipeline that is given to the first stage")]
+fn a_later_stage_is_given_no_stop() {
+    let _ = (0..3).flow().map_ordered(1, |n| n).flow().stopping(&Stop::new());
+}

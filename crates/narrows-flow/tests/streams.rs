@@ -392,3 +392,32 @@ fn a_stream_ends_when_an_executor_has_dropped_its_tasks() {
         }
     });
 }
+
+#[test]
+fn a_future_that_panics_as_it_is_dropped_has_panicked() {
+    struct Late(u64);
+    impl Future for Late {
+        type Output = u64;
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<u64> {
+            Poll::Ready(self.0)
+        }
+    }
+    impl Drop for Late {
+        fn drop(&mut self) {
+            assert!(self.0 != 1, "late");
+        }
+    }
+    let mut mapped = fitful(3).flow().map_ordered(1, Late);
+    assert_eq!(block_on(next(&mut mapped)), Some(0));
+    let panic = catch_unwind(AssertUnwindSafe(|| block_on(next(&mut mapped)))).unwrap_err();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"late"));
+    assert!(collect(&mut mapped).len() <= 1);
+    let summary = mapped.summary();
+    assert_eq!((summary.panicked, summary.taken), (1, summary.handled + 1));
+}
+
+#[test]
+#[should_panic(expected = "a flow stops with one stop")]
+fn a_stream_is_given_one_stop() {
+    let _ = fitful(1).flow().stopping(&Stop::new()).stopping(&Stop::new());
+}

@@ -38,7 +38,7 @@ const PLACES: usize = 256;
 pub trait StreamFlow: Stream + Sized {
     /// The items of the stream as the source of a flow on tasks.
     fn flow(self) -> TaskFlow<Self> {
-        TaskFlow { stream: self, window: None, line: Stop::new() }
+        TaskFlow { stream: self, window: None, line: Stop::new(), is_linked: false }
     }
 }
 
@@ -50,6 +50,8 @@ pub struct TaskFlow<St> {
     stream: St,
     window: Option<usize>,
     line: Stop,
+    /// The line stops with another already.
+    is_linked: bool,
 }
 
 impl<St: Stream> TaskFlow<St> {
@@ -65,8 +67,12 @@ impl<St: Stream> TaskFlow<St> {
     }
 
     /// Stops with `stop`, too. One may stop many flows.
+    ///
+    /// # Panics
+    /// If it was given one before.
     pub fn stopping(mut self, stop: &Stop) -> TaskFlow<St> {
-        self.line = stop.child();
+        assert!(!self.is_linked, "a flow stops with one stop, and has one already");
+        (self.line, self.is_linked) = (stop.child(), true);
         self
     }
 
@@ -287,7 +293,8 @@ pub struct StreamRest<St: Stream, R> {
     pub panics: Vec<Payload>,
     /// The source, with what was not taken.
     pub stream: Pin<Box<St>>,
-    /// The numbers. What was at work is stuck: its futures are cancelled.
+    /// The numbers. What was at work is stuck: its futures are cancelled. A worker that an executor runs may have more of a
+    /// portion in hand, which then is stuck with it.
     pub summary: Summary,
 }
 
@@ -390,7 +397,8 @@ impl<St: Stream, R, W: Future<Output = ()>> MappedStream<St, R, W> {
     /// Takes up a report. If none has come, it lets the workers of this task work first.
     fn work(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
         if let Poll::Ready(Some(report)) = Pin::new(&mut self.reports).poll_next(cx) {
-            return Poll::Ready(Some(self.take_up(report)));
+            self.take_up(report);
+            return Poll::Ready(Some(()));
         }
         self.workers.poll();
         Pin::new(&mut self.reports).poll_next(cx).map(|report| report.map(|report| self.take_up(report)))

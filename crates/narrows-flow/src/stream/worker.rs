@@ -123,11 +123,9 @@ where
                     result
                 }
             };
-            // It may panic as it is dropped, which is its own affair as much as its polling.
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| future.set(None))) {
-                drop(panic);
-            }
-            book.note(result);
+            // A panic as it is dropped is an outcome as much as one of its polling.
+            let dropped = catch_unwind(AssertUnwindSafe(|| future.set(None)));
+            book.note(result.and_then(|result| dropped.map(|()| result)));
         }
         book.panics.extend(job.panic.take().map(|panic| (book.made.len(), panic)));
         if !wires.report(&mut book, job.items.collect()) {
@@ -153,7 +151,12 @@ fn pass_on<T, R>(wires: &Wires<T, R>, book: &mut Book<R>, job: &mut Job<T>) {
     if job.items.len() > 0 || job.panic.is_some() {
         let items = mem::take(&mut job.items);
         let rest = Job { number, items, panic: job.panic.take(), took: Duration::ZERO, is_slow: true };
-        // It has a place for each item.
-        let _ = wires.give.try_send(rest);
+        // It has a place for each item, but the way may be closed. Then what was not begun goes back with the report.
+        if let Err(refused) = wires.give.try_send(rest)
+            && wires.stop.is_stopping_now()
+        {
+            let rest = refused.into_inner();
+            (job.items, job.panic) = (rest.items, rest.panic);
+        }
     }
 }
