@@ -7,7 +7,7 @@
 //! neither: the thief adds it as it would a task, and so looks at `hungry`, too.
 //!
 //! The end: a task is added only by a worker to its own deque, and a worker sleeps only after it found that one empty. So
-//! if all sleep, all deques are empty and will stay so.
+//! if all sleep, all deques are empty and will stay so, also if one of them was called and is not up yet.
 //!
 //! The models at the end of this file try both under loom: `RUSTFLAGS="--cfg loom" cargo test -p narrows-flow --lib model`.
 // Deques of crossbeam-deque, whose threads do not sleep, take 0.5 to 0.9 of the time where a task does nothing, and as long
@@ -136,7 +136,7 @@ impl<T> Pool<T> {
     fn sleep(&self) -> bool {
         let mut beds = lock(&self.beds);
         beds.sleepers += 1;
-        if beds.sleepers == self.deques.len() && beds.calls == 0 {
+        if beds.sleepers == self.deques.len() {
             beds.is_over = true;
             self.call.notify_all();
         }
