@@ -421,3 +421,38 @@ fn a_future_that_panics_as_it_is_dropped_has_panicked() {
 fn a_stream_is_given_one_stop() {
     let _ = fitful(1).flow().stopping(&Stop::new()).stopping(&Stop::new());
 }
+
+#[test]
+fn an_item_whose_worker_an_executor_drops_is_not_waited_for() {
+    within("a dropped task", || {
+        for has_others in [true, false] {
+            let mut tasks: Vec<Task> = Vec::new();
+            let work = |n| async move {
+                if n == 0 {
+                    std::future::pending::<()>().await;
+                }
+                n
+            };
+            let (s, r) = unbounded();
+            (0..10).for_each(|n: u64| s.send(n).unwrap());
+            let flow = r.into_stream().flow().window(4);
+            let mut mapped = flow.map_ordered_on(|task| tasks.push(task), 2, work);
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(Pin::new(&mut mapped).poll_next(&mut cx).is_pending());
+            let (other, mut first) = (tasks.pop().unwrap(), tasks.pop().unwrap());
+            assert!(first.as_mut().poll(&mut cx).is_pending());
+            drop(first);
+            if has_others {
+                spawn(other);
+            } else {
+                drop(other);
+            }
+            let panic = catch_unwind(AssertUnwindSafe(|| block_on(next(&mut mapped)))).unwrap_err();
+            assert!(panic.downcast_ref::<&str>().unwrap().contains("dropped a worker"));
+            let made = collect(&mut mapped);
+            let summary = mapped.summary();
+            assert_eq!((summary.panicked, summary.handled), (1, made.len() as u64));
+            assert_eq!(made.len(), if has_others { 3 } else { 0 });
+        }
+    });
+}

@@ -237,9 +237,8 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// After that no more items are taken. What was taken before can still be had by polling again.
 ///
 /// # Executors that drop tasks
-/// If an executor drops all workers before they have ended, the stream ends. What they had is stuck, which shows in the
-/// [summary](MappedStream::summary); what comes behind it in order, and what was not begun, is given back by
-/// [`finish`](MappedStream::finish).
+/// If an executor drops a worker, the item that this had in hand counts as lost to a panic, and polling panics in its place. If it
+/// drops them all, the stream ends; what was not begun is given back by [`finish`](MappedStream::finish).
 ///
 /// # Cancel safety
 /// A result that was not handed out stays inside. Dropping the stream cancels the futures that are at work, at the place

@@ -119,7 +119,9 @@ where
                         (Poll::Pending, Some(dropped)) => Pin::new(dropped).poll(cx).map(|()| None),
                         (Poll::Pending, None) => Poll::Pending,
                     });
+                    let in_hand = InHand { wires: &wires, number: book.number };
                     let Some(result) = result.await else { return };
+                    mem::forget(in_hand);
                     result
                 }
             };
@@ -130,6 +132,26 @@ where
         book.panics.extend(job.panic.take().map(|panic| (book.made.len(), panic)));
         if !wires.report(&mut book, job.items.collect()) {
             return;
+        }
+    }
+}
+
+/// The one item of a worker that waits. If its executor drops the worker, that is told in the item's place: nobody waits for it
+/// in vain.
+struct InHand<'w, T, R> {
+    wires: &'w Wires<T, R>,
+    number: u64,
+}
+
+impl<T, R> Drop for InHand<'_, T, R> {
+    fn drop(&mut self) {
+        // The caller's own workers go with the stream, as do others once it is dropped.
+        if self.wires.dropped.as_ref().is_some_and(|dropped| !dropped.is_cancelled()) {
+            let panic: Payload = Box::new("an executor dropped a worker that had an item in hand");
+            let done =
+                Done { number: self.number, size: 1, made: Vec::new(), panics: vec![(0, panic)], left: Vec::new() };
+            // It has a place for each item.
+            let _ = self.wires.report.try_send(Report { done, measure: Measure { items: 0, took: Duration::ZERO } });
         }
     }
 }
