@@ -256,7 +256,8 @@ impl Gate {
     fn spill(&self, piece: &mut Piece) -> Result<(), Broken> {
         let Some(spill) = self.spill.as_ref().filter(|_| piece.bytes.len() >= LEAST_SPILLED) else { return Ok(()) };
         let state = self.lock();
-        let waits = !state.order.is_leaving(piece.first) && state.held() >= self.limits.buffer / 2;
+        let waits =
+            !state.order.is_leaving(piece.first) && state.held() + piece.bytes.len() >= self.limits.buffer / 2;
         drop(state);
         if waits {
             piece.spilled = Some(spill.put(&piece.bytes).map_err(Broken::Spill)?);
