@@ -166,6 +166,9 @@ impl Collector<'_> {
         let read_at_most = flight.handed().saturating_sub(self.life.unread_bytes());
         let needed = flight.settled().max(1);
         drop(flight);
+        if let Some(track) = &self.life.track {
+            track.answer(answers);
+        }
         if read_at_most < needed {
             return Err(Breach::BeforeReading);
         }

@@ -10,6 +10,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use std::time::Instant;
 use narrows::Receiver;
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
+use serde_json::json;
 
 use super::batch::Batch;
 use super::complaint::Complaints;
@@ -31,6 +33,7 @@ use super::roster::{Leash, Task};
 use super::spawn::{Program, cannot_start};
 use super::tag::Tag;
 use super::template::{HasNul, Template};
+use super::trace::{Lane, Outcome};
 
 /// How a process gets the records of its batch.
 #[derive(Clone, Debug)]
@@ -84,6 +87,7 @@ struct Exit {
     status: ExitStatus,
     overflowed: bool,
     late: bool,
+    output: usize,
 }
 
 impl Fate {
@@ -139,10 +143,14 @@ impl Each {
         let failure = loop {
             let last = tries >= self.farm.retries;
             emitter.hold(!last);
-            match self.attempt(batch, errors, theirs, &mut emitter) {
+            let started = Instant::now();
+            let (fate, exit) = self.attempt(batch, errors, theirs, &mut emitter);
+            let again = matches!(fate, Fate::Failed { lasting: false, .. }) && !last && !self.farm.is_draining();
+            self.trace(batch, started, tries, (&fate, exit), again);
+            match fate {
                 Fate::Answered => break None,
                 Fate::Over => return false,
-                Fate::Failed { lasting: false, .. } if !last && !self.farm.is_draining() => {
+                Fate::Failed { .. } if again => {
                     emitter.discard();
                     if !self.farm.back_off(tries) {
                         return false;
@@ -164,38 +172,37 @@ impl Each {
         true
     }
 
-    fn attempt(&self, batch: &Batch, errors: &mut Errors, theirs: &OwnedFd, emitter: &mut Emitter<'_>) -> Fate {
-        let argv = match self.argv(batch) {
-            Ok(argv) => argv,
-            Err(HasNul) => return Fate::lasting("it holds a NUL byte", NUL_HINT),
+    /// Tells the trace of a try, if there is one.
+    fn trace(&self, batch: &Batch, started: Instant, tries: u32, (fate, exit): (&Fate, Option<Exit>), again: bool) {
+        let Some(trace) = self.farm.gate.trace() else { return };
+        let outcome = match fate {
+            Fate::Answered => Outcome::Answered,
+            Fate::Failed { reason, .. } if again => Outcome::Retried(reason),
+            Fate::Failed { reason, .. } => Outcome::Failed(reason),
+            Fate::Over => return,
         };
-        let fed = matches!(self.way, Way::Stdin(_));
-        match self.farm.roster.announce(self.job, theirs) {
-            Ok(true) => {}
-            Ok(false) => return Fate::Over,
-            Err(error) => {
-                self.farm.trouble(cannot_start(self.way.path(), &error));
-                return Fate::Over;
-            }
+        let mut more = json!({ "bytes": batch.bytes.len(), "try": tries + 1 });
+        if let Some(exit) = exit {
+            more["output"] = json!(exit.output);
+            more["exit"] = json!(exit.status.code());
+            more["signal"] = json!(exit.status.signal());
         }
-        let launched = launch(&Launch {
-            path: self.way.path(),
-            argv: &argv,
-            fed,
-            terminal: self.terminal,
-            stderr: theirs.as_fd(),
-        });
-        let launched = match launched.inspect_err(|_| self.farm.roster.withdraw(self.job)) {
+        trace.work(Lane::Worker(self.job), &batch.numbers(), started..Instant::now(), outcome, more);
+    }
+
+    fn attempt(
+        &self,
+        batch: &Batch,
+        errors: &mut Errors,
+        theirs: &OwnedFd,
+        emitter: &mut Emitter<'_>,
+    ) -> (Fate, Option<Exit>) {
+        let launched = match self.launch(batch, theirs) {
             Ok(launched) => launched,
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::TOOBIG) => {
-                return Fate::lasting("it is longer than the arguments of a command may be", LONG_HINT);
-            }
-            Err(error) => {
-                self.farm.trouble(cannot_start(self.way.path(), &error));
-                return Fate::Over;
-            }
+            Err(fate) => return (fate, None),
         };
-        match self.attend(launched, batch, errors, emitter) {
+        let exit = self.attend(launched, batch, errors, emitter);
+        let fate = match exit {
             Some(Exit { overflowed: true, .. }) => {
                 emitter.discard();
                 Fate::lasting("its output is longer than --buffer", HOLD_HINT)
@@ -206,7 +213,30 @@ impl Each {
             Some(Exit { status, .. }) if status.success() => Fate::Answered,
             Some(Exit { status, .. }) => Fate::failed(status.to_string()),
             None => Fate::Over,
+        };
+        (fate, exit)
+    }
+
+    fn launch(&self, batch: &Batch, theirs: &OwnedFd) -> Result<Launched, Fate> {
+        let argv = self.argv(batch).map_err(|HasNul| Fate::lasting("it holds a NUL byte", NUL_HINT))?;
+        let fed = matches!(self.way, Way::Stdin(_));
+        match self.farm.roster.announce(self.job, theirs) {
+            Ok(true) => {}
+            Ok(false) => return Err(Fate::Over),
+            Err(error) => {
+                self.farm.trouble(cannot_start(self.way.path(), &error));
+                return Err(Fate::Over);
+            }
         }
+        let what = Launch { path: self.way.path(), argv: &argv, fed, terminal: self.terminal, stderr: theirs.as_fd() };
+        launch(&what).map_err(|error| {
+            self.farm.roster.withdraw(self.job);
+            if Errno::from_io_error(&error) == Some(Errno::TOOBIG) {
+                return Fate::lasting("it is longer than the arguments of a command may be", LONG_HINT);
+            }
+            self.farm.trouble(cannot_start(self.way.path(), &error));
+            Fate::Over
+        })
     }
 
     fn argv(&self, batch: &Batch) -> Result<Vec<OsString>, HasNul> {
@@ -243,16 +273,17 @@ impl Each {
             deadline: self.farm.timeout.map(|timeout| Instant::now() + timeout),
             late: false,
             overflowed: false,
+            output: 0,
         };
         if !execution.run(emitter) {
             // The farm ends it; its end is awaited there.
             return None;
         }
-        let (overflowed, late) = (execution.overflowed, execution.late);
+        let (overflowed, late, output) = (execution.overflowed, execution.late, execution.output);
         self.farm.roster.leave(&leash);
         let status = child.wait();
         // Someone else may have reaped it: the farm is being ended then.
-        let exit = Exit { status: status.ok()?, overflowed, late };
+        let exit = Exit { status: status.ok()?, overflowed, late, output };
         (!self.farm.is_over()).then_some(exit)
     }
 }

@@ -60,6 +60,8 @@ pub(super) struct Execution<'a> {
     pub(super) late: bool,
     /// Its output was longer than may be held, and it was ended.
     pub(super) overflowed: bool,
+    /// Bytes that it wrote.
+    pub(super) output: usize,
 }
 
 /// What there is to do.
@@ -164,11 +166,13 @@ impl Execution<'_> {
         match rustix::io::read(stdout, spare_capacity(emitter.buffer())) {
             Err(Errno::INTR | Errno::AGAIN) => {}
             Ok(0) | Err(_) => self.stdout = None,
-            Ok(_) if emitter.came() => {}
-            Ok(_) => {
-                self.overflowed = true;
-                self.stdout = None;
-                self.farm.roster.kill(&self.leash, Signal::KILL);
+            Ok(read) => {
+                self.output += read;
+                if !emitter.came() {
+                    self.overflowed = true;
+                    self.stdout = None;
+                    self.farm.roster.kill(&self.leash, Signal::KILL);
+                }
             }
         }
         true

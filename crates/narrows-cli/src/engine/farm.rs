@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use narrows::{Receiver, Sender, bounded, select, unbounded};
+use serde_json::json;
 
 use super::Plan;
 use super::batch::{Batch, Portion};
@@ -21,6 +22,7 @@ use super::output::Broken;
 use super::pace::Pace;
 use super::replies::Replies;
 use super::roster::Roster;
+use super::trace::Lane;
 use super::wakeup::Wakeup;
 
 /// So many failed records are named on stderr.
@@ -172,6 +174,10 @@ impl Farm {
     pub(super) fn skip(&self, numbers: Range<u64>, bytes: usize) {
         let records = numbers.end - numbers.start;
         self.skipped.fetch_add(records, Ordering::Relaxed);
+        if let Some(trace) = self.gate.trace() {
+            let args = json!({ "record": numbers.start + 1, "records": records });
+            trace.mark(Lane::Reader, "skipped: done before", &args);
+        }
         self.print(Piece::whole(numbers.start, records, Vec::new()), bytes);
     }
 

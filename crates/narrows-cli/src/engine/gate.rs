@@ -10,12 +10,14 @@ use std::num::NonZeroU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
+use super::event::Trouble;
 use super::ledger::Ledger;
 use super::order::{Order, Piece};
 use super::output::{Broken, Output};
 use super::pace::Pace;
 use super::spill::{Extent, Spill};
 use super::sync::{lock, wait};
+use super::trace::{Lane, Trace, timed};
 
 /// The read-ahead is never less than this many records.
 const LEAST_WINDOW: u64 = 256;
@@ -41,6 +43,7 @@ pub(super) struct Gate {
     output: Output,
     pub(super) ledger: Option<Ledger>,
     spill: Option<Spill>,
+    pub(super) trace: Option<Arc<Trace>>,
 }
 
 #[derive(Debug)]
@@ -94,6 +97,7 @@ impl Gate {
         output: Output,
         ledger: Option<Ledger>,
         spill: Option<Spill>,
+        trace: Option<Arc<Trace>>,
     ) -> Gate {
         let state = State {
             order: Order::new(limits.ordered),
@@ -110,7 +114,7 @@ impl Gate {
             printed_at: Instant::now(),
             sleepers: 0,
         };
-        Gate { state: Mutex::new(state), moved: Condvar::new(), limits, pace, output, ledger, spill }
+        Gate { state: Mutex::new(state), moved: Condvar::new(), limits, pace, output, ledger, spill, trace }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -225,7 +229,9 @@ impl Gate {
                 }
                 let taken: usize = ready.iter().map(Piece::cost).sum();
                 drop(state);
-                let mut written = self.fetch(&mut ready).and_then(|()| self.output.write(&ready));
+                let mut written = timed(self.trace(), Lane::Printer, "writes output", || {
+                    self.fetch(&mut ready).and_then(|()| self.output.write(&ready))
+                });
                 if let (Ok(()), Some(ledger)) = (&written, &self.ledger) {
                     written = ledger.printed(&ready).map_err(Broken::Log);
                 }
@@ -248,7 +254,11 @@ impl Gate {
             }
             state.printing = false;
         }
+        let held = (state.order.records(), state.order.bytes());
         self.wake(state);
+        if let Some(trace) = &self.trace {
+            trace.held(held.0, held.1);
+        }
         Ok(spent)
     }
 
@@ -256,8 +266,7 @@ impl Gate {
     fn spill(&self, piece: &mut Piece) -> Result<(), Broken> {
         let Some(spill) = self.spill.as_ref().filter(|_| piece.bytes.len() >= LEAST_SPILLED) else { return Ok(()) };
         let state = self.lock();
-        let waits =
-            !state.order.is_leaving(piece.first) && state.held() + piece.bytes.len() >= self.limits.buffer / 2;
+        let waits = !state.order.is_leaving(piece.first) && state.held() + piece.bytes.len() >= self.limits.buffer / 2;
         drop(state);
         if waits {
             piece.spilled = Some(spill.put(&piece.bytes).map_err(Broken::Spill)?);
@@ -341,6 +350,18 @@ impl Gate {
         self.limits.ordered
     }
 
+    pub(super) fn trace(&self) -> Option<&Trace> {
+        self.trace.as_deref()
+    }
+
+    /// The last that is traced; says what is wrong with the file.
+    pub(super) fn finish_trace(&self) -> Option<Trouble> {
+        let state = self.lock();
+        let (records, bytes) = (state.order.records(), state.order.bytes());
+        drop(state);
+        self.trace.as_ref()?.finish(records, bytes)
+    }
+
     pub(super) fn output(&self) -> &Output {
         &self.output
     }
@@ -370,7 +391,8 @@ mod tests {
     fn unordered_outputs_that_are_held_to_their_end_take_turns_when_they_fill_the_buffer() {
         let nowhere = std::fs::File::options().write(true).open("/dev/null").expect("it is always there");
         let limits = Limits { ordered: false, window: None, buffer: 1000, jobs: 2 };
-        let gate = Gate::new(limits, Arc::new(Pace::new(1000, false)), Output::new(OwnedFd::from(nowhere)), None, None);
+        let gate =
+            Gate::new(limits, Arc::new(Pace::new(1000, false)), Output::new(OwnedFd::from(nowhere)), None, None, None);
         gate.hold(7, 600);
         assert!(gate.may_answer(|| Some(7)) && gate.may_answer(|| Some(8)));
         gate.hold(8, 600);

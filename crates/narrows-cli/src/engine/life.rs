@@ -8,6 +8,7 @@ use narrows::{Receiver, Sender, bounded};
 
 use super::flight::Flight;
 use super::roster::Leash;
+use super::track::Track;
 
 /// No record has this number.
 const NOT_LATE: u64 = u64::MAX;
@@ -29,11 +30,17 @@ pub(super) struct Life {
     wake: Sender<()>,
     /// It was ended because the answer to this record took too long.
     late: AtomicU64,
+    pub(super) track: Option<Track>,
 }
 
 impl Life {
     /// The receiver hears that an answer came, that more is allowed, or that the worker is silent.
-    pub(super) fn new(leash: Arc<Leash>, unread: OwnedFd, stdout: OwnedFd) -> (Life, Receiver<()>) {
+    pub(super) fn new(
+        leash: Arc<Leash>,
+        unread: OwnedFd,
+        stdout: OwnedFd,
+        track: Option<Track>,
+    ) -> (Life, Receiver<()>) {
         let (wake, woken) = bounded(1);
         let flight = Mutex::new(Flight::new());
         let life = Life {
@@ -47,6 +54,7 @@ impl Life {
             full: AtomicBool::new(false),
             wake,
             late: AtomicU64::new(NOT_LATE),
+            track,
         };
         (life, woken)
     }

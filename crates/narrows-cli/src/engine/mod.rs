@@ -64,6 +64,8 @@ mod tag;
 mod template;
 mod terminal;
 mod threads;
+mod trace;
+mod track;
 mod wakeup;
 mod warden;
 mod watch;
@@ -87,6 +89,7 @@ pub(crate) use journal::{Identity, Journal, open as open_journal};
 pub(crate) use spawn::Program;
 pub(crate) use template::Template;
 pub(crate) use threads::Builtin;
+pub(crate) use trace::{TraceFile, open as open_trace};
 pub(crate) use warden::{VERB as WARDEN, keep as keep_warden};
 
 use batch::Batch;
@@ -99,6 +102,7 @@ use pace::Pace;
 use slot::Slot;
 use spill::Spill;
 use supervisor::Supervisor;
+use trace::Trace;
 
 /// Batches between reader and jobs, per job. With 1 reader and slot wake each other for every batch.
 const QUEUE: usize = 4;
@@ -166,12 +170,19 @@ pub(crate) enum Work {
 }
 
 /// Runs a farm to its end. No worker is left when it returns.
-pub(crate) fn run(plan: &Plan, input: OwnedFd, output: OwnedFd, journal: Option<Journal>) -> io::Result<Ending> {
+pub(crate) fn run(
+    plan: &Plan,
+    input: OwnedFd,
+    output: OwnedFd,
+    journal: Option<Journal>,
+    trace: Option<TraceFile>,
+) -> io::Result<Ending> {
     let pace = Arc::new(Pace::new(plan.buffer, plan.timeout.is_some()));
     let ledger = journal.map(|journal| Ledger::new(journal, plan.unit(), plan.framing));
     let spill = plan.spill.as_deref().map(Spill::new).transpose()?;
-    let gate = Gate::new(limits(plan), Arc::clone(&pace), Output::new(output), ledger, spill);
     let (events_in, events) = unbounded();
+    let trace = trace.map(|file| Trace::start(file, events_in.clone())).transpose()?.map(Arc::new);
+    let gate = Gate::new(limits(plan), Arc::clone(&pace), Output::new(output), ledger, spill, trace);
     let (over_in, over) = bounded(0);
     let parts = Parts { gate, pace, events: events_in.clone(), over };
     let farm = Arc::new(Farm::new(plan, parts)?);
@@ -187,7 +198,11 @@ pub(crate) fn run(plan: &Plan, input: OwnedFd, output: OwnedFd, journal: Option<
     start_jobs(plan, &farm, &batches)?;
     drop(batches);
     let supervisor = Supervisor { farm: &farm, events, over: over_in, jobs: plan.jobs.get(), grace: plan.grace };
-    let cause = supervisor.run();
+    let mut cause = supervisor.run();
+    let trouble = farm.gate.finish_trace();
+    if let (Cause::Done | Cause::Halted, Some(trouble)) = (&cause, trouble) {
+        cause = Cause::Trouble(trouble);
+    }
     Ok(ending(plan, &farm, cause))
 }
 
@@ -239,9 +254,9 @@ fn limits(plan: &Plan) -> Limits {
 fn start_jobs(plan: &Plan, farm: &Arc<Farm>, batches: &Receiver<Batch>) -> io::Result<()> {
     let way = match plan.work.clone() {
         Work::Builtin(builtin) => {
-            for _ in 0..plan.jobs.get() {
+            for job in 0..plan.jobs.get() {
                 let batches = batches.clone();
-                farm.start("builtin", move |farm| threads::run(farm, builtin, &batches))?;
+                farm.start("builtin", move |farm| threads::run(farm, job, builtin, &batches))?;
             }
             return Ok(());
         }

@@ -42,6 +42,8 @@ pub(super) struct Order {
     /// The next record to leave; unordered, the number that have left.
     next: u64,
     bytes: usize,
+    /// Answered in full and not left.
+    records: u64,
     held: Held,
 }
 
@@ -106,15 +108,20 @@ impl AsTheyCome {
 impl Order {
     pub(super) fn new(ordered: bool) -> Order {
         let held = if ordered { Held::Ordered(BTreeMap::new()) } else { Held::AsTheyCome(AsTheyCome::default()) };
-        Order { next: 0, bytes: 0, held }
+        Order { next: 0, bytes: 0, records: 0, held }
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
+    pub(super) fn records(&self) -> u64 {
+        self.records
+    }
+
     pub(super) fn insert(&mut self, piece: Piece) {
         self.bytes += piece.cost();
+        self.records += piece.records;
         match &mut self.held {
             Held::Ordered(map) => {
                 debug_assert!(piece.first >= self.next, "record {} has left already", piece.first);
@@ -136,6 +143,7 @@ impl Order {
         };
         self.next += piece.records;
         self.bytes -= piece.cost();
+        self.records -= piece.records;
         Some(piece)
     }
 

@@ -15,6 +15,7 @@ use super::batch::{Batch, Portion};
 use super::event::Event;
 use super::farm::Farm;
 use super::framing::Cut;
+use super::trace::{Lane, timed};
 use super::{Trouble, batch::MOST_BYTES};
 
 const READ: usize = 256 << 10;
@@ -45,14 +46,16 @@ pub(super) fn run(farm: &Farm, input: OwnedFd, batches: &Sender<Batch>) {
 impl Reader<'_> {
     fn pass_on(&mut self, batches: &Sender<Batch>) -> Result<(), Event> {
         while self.await_portion()? {
-            let Some(room) = self.farm.gate.room(self.least()) else {
+            let trace = self.farm.gate.trace();
+            let room = timed(trace, Lane::Reader, "waits for room", || self.farm.gate.room(self.least()));
+            let Some(room) = room else {
                 break;
             };
             let batch = self.cut(NonZeroUsize::try_from(room).unwrap_or(NonZeroUsize::MAX))?;
-            let sent = match &self.farm.gate.ledger {
+            let sent = timed(trace, Lane::Reader, "waits for a worker", || match &self.farm.gate.ledger {
                 Some(ledger) => ledger.sift(self.farm, batch).into_iter().all(|batch| batches.send(batch).is_ok()),
                 None => batches.send(batch).is_ok(),
-            };
+            });
             if !sent {
                 break;
             }
@@ -189,7 +192,7 @@ impl Reader<'_> {
                 PollFd::new(&self.input, PollFlags::IN),
                 PollFd::from_borrowed_fd(self.farm.stop_input.fd(), PollFlags::IN),
             ];
-            match poll(&mut ready, None) {
+            match timed(self.farm.gate.trace(), Lane::Reader, "waits for input", || poll(&mut ready, None)) {
                 Ok(_) if !ready[1].revents().is_empty() => return Ok(false),
                 Ok(_) => {}
                 Err(Errno::INTR) => continue,

@@ -11,14 +11,18 @@ use std::process::ExitStatus;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::batch::Batch;
 use super::collect::{Breach, Silence};
 use super::event::Trouble;
 use super::farm::{Farm, name_records};
 use super::flight::Remains;
+use super::life::Life;
 use super::order::Piece;
 use super::slot::Worker;
 use super::sync::lock;
+use super::trace::{Lane, Outcome};
 
 /// As many workers may die one after the other without an answer.
 const MOST_DEATHS: u32 = 3;
@@ -42,6 +46,9 @@ pub(super) fn settle(farm: &Farm, name: &str, command: &str, worker: Worker) -> 
     if farm.is_over() {
         return false;
     }
+    if let (Some(trace), Ok(status)) = (farm.gate.trace(), &status) {
+        trace.mark(Lane::Worker(life.leash.job), "ended", &json!({ "exit": status.code(), "signal": status.signal() }));
+    }
     let (tail, status) = match (silence, status) {
         (Silence::Ended { tail }, Ok(status)) => (tail, status),
         (Silence::Broken(breach), _) => {
@@ -57,6 +64,9 @@ pub(super) fn settle(farm: &Farm, name: &str, command: &str, worker: Worker) -> 
         farm.trouble(breach_of(name, command, breach));
         return false;
     }
+    if let Some(track) = &life.track {
+        track.end();
+    }
     let mut flight = lock(&life.flight);
     let (answered, asked) = (flight.answered(), flight.answered() + flight.records() as u64);
     let read = flight.written() - life.unread_bytes().min(flight.written());
@@ -67,16 +77,19 @@ pub(super) fn settle(farm: &Farm, name: &str, command: &str, worker: Worker) -> 
         // The late one was answered in the last instant: what came after it was ended without fault.
         remains.absolve();
     }
-    Estate { farm, name, command, status, timed_out, was_closed, answered, asked, read }.divide(remains)
+    Estate { farm, life: &life, name, command, status, timed_out, was_closed, answered, asked, read }.divide(remains)
 }
 
 /// The last answer lacks its delimiter: it gets one, unless the worker was cut off in mid-answer.
-fn take_last(farm: &Farm, life: &super::life::Life, mut tail: Vec<u8>, whole: bool) -> Result<(), Breach> {
+fn take_last(farm: &Farm, life: &Life, mut tail: Vec<u8>, whole: bool) -> Result<(), Breach> {
     if !whole {
         return Ok(());
     }
     let tags = lock(&life.flight).front(1, farm.framing);
     let (runs, _) = lock(&life.flight).answer(1).ok_or(Breach::MoreAnswers)?;
+    if let Some(track) = &life.track {
+        track.answer(1);
+    }
     farm.framing.seal(&mut tail);
     if !farm.replies.are_plain() {
         tail = farm.replies.dress(&tail, &tags);
@@ -98,6 +111,7 @@ fn breach_of(name: &str, command: &str, breach: Breach) -> Trouble {
 
 struct Estate<'a> {
     farm: &'a Farm,
+    life: &'a Life,
     /// As in `worker 2 (sed)`, and `sed` alone.
     name: &'a str,
     command: &'a str,
@@ -137,7 +151,12 @@ impl Estate<'_> {
 
     /// Read and not answered: each record gets a worker for itself, or has failed.
     fn decide(&self, batch: &Batch) {
-        if batch.tries < self.farm.retries && !self.farm.is_draining() {
+        let again = batch.tries < self.farm.retries && !self.farm.is_draining();
+        if let Some(track) = &self.life.track {
+            let end = self.end();
+            track.doubt(batch, if again { Outcome::Retried(&end) } else { Outcome::Failed(&end) });
+        }
+        if again {
             for number in batch.numbers() {
                 let single = batch.part(&(number..number + 1), self.farm.framing);
                 self.farm.try_again(Batch { again: true, tries: batch.tries + 1, ..single });

@@ -19,6 +19,7 @@ use narrows::{Receiver, RecvTimeoutError, TryRecvError, bounded, never, select};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
+use serde_json::json;
 
 use super::batch::Batch;
 use super::collect::{self, Silence};
@@ -27,6 +28,8 @@ use super::life::Life;
 use super::roster::{Leash, Task};
 use super::spawn::{Process, Program, cannot_start, spawn};
 use super::sync::lock;
+use super::trace::Lane;
+use super::track::Track;
 use super::{complaint, settle};
 
 #[derive(Debug)]
@@ -186,9 +189,13 @@ impl Slot {
     fn listen_to(&self, process: Process, stderr: OwnedFd) -> io::Result<Worker> {
         let Process { child, pid, exit, stdin, unread, stdout } = process;
         let leash = Arc::new(Leash { job: self.job, pid, exit });
-        let (life, woken) = Life::new(Arc::clone(&leash), unread, stdout);
+        let track = self.farm.gate.trace.as_ref().map(|trace| Track::new(Arc::clone(trace), self.job));
+        let (life, woken) = Life::new(Arc::clone(&leash), unread, stdout, track);
         let life = Arc::new(life);
         self.farm.roster.enter(&leash, Task::Life(Arc::clone(&life)));
+        if let Some(trace) = self.farm.gate.trace() {
+            trace.mark(Lane::Worker(self.job), "started", &json!({ "pid": pid.as_raw_nonzero() }));
+        }
         let collector = self.farm.start("collector", {
             let life = Arc::clone(&life);
             move |farm| collect::run(farm, &life)
@@ -217,6 +224,9 @@ impl Worker {
 
     fn hand(&self, farm: &Farm, batch: Batch) {
         let bytes = Arc::clone(&batch.bytes);
+        if let Some(track) = &self.life.track {
+            track.hand(&batch);
+        }
         lock(&self.life.flight).hand(batch);
         farm.wake_watch();
         let Some(stdin) = &self.stdin else { return };

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use narrows::Receiver;
+use serde_json::json;
 
 use super::batch::Batch;
 use super::farm::{Farm, Leaving};
@@ -10,11 +11,12 @@ use super::framing::Mark;
 use super::ledger::Fate;
 use super::order::Piece;
 use super::tag::Tag;
+use super::trace::{Lane, Outcome};
 
 /// Answers one record: appends the answer with its delimiter, or says why there is none.
 pub(crate) type Builtin = fn(record: &[u8], delimiter: u8, answer: &mut Vec<u8>) -> Result<(), String>;
 
-pub(super) fn run(farm: &Farm, builtin: Builtin, batches: &Receiver<Batch>) {
+pub(super) fn run(farm: &Farm, job: usize, builtin: Builtin, batches: &Receiver<Batch>) {
     let _leaving = Leaving(farm);
     for batch in batches {
         if farm.is_over() {
@@ -25,15 +27,22 @@ pub(super) fn run(farm: &Farm, builtin: Builtin, batches: &Receiver<Batch>) {
         }
         let begun = Instant::now();
         let mut bytes = Vec::new();
+        let mut failed = 0;
         for (record, number) in farm.framing.records(&batch.bytes).zip(batch.numbers()) {
             if let Err(reason) = answer(farm, builtin, record, &mut bytes) {
+                failed += 1;
                 if let Some(ledger) = &farm.gate.ledger {
                     ledger.note(number, &Fate { failure: Some(reason.clone()), ..Fate::default() });
                 }
                 farm.note_failure(&(number..number + 1), &format!(": {reason}"), None);
             }
         }
-        farm.pace.observe(batch.records, begun.elapsed());
+        let ended = Instant::now();
+        farm.pace.observe(batch.records, ended - begun);
+        if let Some(trace) = farm.gate.trace() {
+            let more = json!({ "bytes": batch.bytes.len(), "output": bytes.len(), "failed": failed });
+            trace.work(Lane::Worker(job), &batch.numbers(), begun..ended, Outcome::Answered, more);
+        }
         let piece = Piece::whole(batch.first, batch.records as u64, bytes);
         farm.print(piece, batch.bytes.len());
     }

@@ -132,6 +132,10 @@ pub(crate) struct FarmArgs {
     #[arg(long, requires = "log")]
     pub(super) resume: bool,
 
+    /// Write to FILE when each worker did what, in Chrome's trace format, which Perfetto shows
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
+
     /// Write a line of JSON about the run to stderr at its end
     #[arg(long)]
     pub(super) json_summary: bool,

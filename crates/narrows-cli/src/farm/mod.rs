@@ -34,6 +34,14 @@ pub(crate) fn run(args: &FarmArgs) -> anyhow::Result<ExitCode> {
     let input = own(stdin()).context("cannot use stdin")?;
     let output = own(stdout()).context("cannot use stdout")?;
     refuse_same_file(&input, &output)?;
+    let trace = match &args.trace {
+        Some(path) => {
+            let command = plan::words(args).join(" ");
+            let head = (command.as_str(), plan.jobs.get());
+            Some(engine::open_trace(path, head, [&input, &output], args.log.as_deref())?)
+        }
+        None => None,
+    };
     let journal = match &args.log {
         Some(path) => Some(engine::open_journal(path, args.resume, &plan::identity(args, &plan), &output)?),
         None => None,
@@ -43,7 +51,7 @@ pub(crate) fn run(args: &FarmArgs) -> anyhow::Result<ExitCode> {
         progress::begin(std::io::stderr().is_terminal());
     }
     let begun = Instant::now();
-    let ending = engine::run(&plan, input, output, journal).context(match &args.spill {
+    let ending = engine::run(&plan, input, output, journal, trace).context(match &args.spill {
         Some(folder) => format!("cannot start the farm with --spill {}", folder.display()),
         None => "cannot start the farm".to_owned(),
     });

@@ -103,19 +103,28 @@ fn check(args: &FarmArgs, work: &Work) -> Result<(), Trouble> {
 
 /// What a log is of: all that decides what is printed for a record.
 pub(super) fn identity(args: &FarmArgs, plan: &Plan) -> Identity {
-    let words: Vec<OsString> = match args.builtin {
-        Some(builtin) => vec!["--builtin".into(), format!("{builtin:?}").into()],
-        None => args.command.clone(),
-    };
+    let typed = typed(args);
     let shape = format!(
         "{:?} {:?} {:?} {} {} {}",
         plan.framing.mark, plan.portion, plan.reply_end, plan.tagged, args.shell, args.blocks
     );
     let length = |word: &OsString| word.len().to_string();
-    let command = words.iter().fold(Hash::of(shape.as_bytes()), |hash, word| {
+    let command = typed.iter().fold(Hash::of(shape.as_bytes()), |hash, word| {
         hash.and(length(word).as_bytes()).and(b" ").and(word.as_bytes())
     });
-    Identity { command, words: words.iter().map(|word| word.display().to_string()).collect() }
+    Identity { command, words: words(args) }
+}
+
+/// The command for people.
+pub(super) fn words(args: &FarmArgs) -> Vec<String> {
+    typed(args).iter().map(|word| word.display().to_string()).collect()
+}
+
+fn typed(args: &FarmArgs) -> Vec<OsString> {
+    match args.builtin {
+        Some(builtin) => vec!["--builtin".into(), format!("{builtin:?}").into()],
+        None => args.command.clone(),
+    }
 }
 
 /// The words as one script for sh, the records as its arguments.
