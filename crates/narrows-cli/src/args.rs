@@ -4,8 +4,9 @@ use clap::{Parser, Subcommand};
 
 /// Channels for the shell
 #[derive(Debug, Parser)]
-#[command(name = "narrows", version, about, max_term_width = 100, arg_required_else_help = true)]
-#[command(disable_help_subcommand = true)]
+#[command(name = "narrows", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true, subcommand_value_name = "VERB", subcommand_help_heading = "Verbs")]
+#[command(after_help = "narrows VERB --help says all of a verb, with examples.")]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) verb: Verb,

@@ -8,18 +8,24 @@ mod bench;
 mod engine;
 mod factor;
 mod farm;
+#[cfg(test)]
+mod pages;
 mod program;
 mod say;
+mod usage;
 mod values;
+mod variables;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use args::{Args, Verb};
+use args::Verb;
 
 fn main() -> ExitCode {
-    let outcome = match Args::parse().verb {
+    let args = match usage::parse() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    let outcome = match args.verb {
         Verb::Farm(args) => farm::run(&args),
         Verb::Warden => Ok(engine::keep_warden()),
         #[cfg(feature = "bench")]

@@ -15,7 +15,9 @@ pub(crate) fn resolve(argv: Vec<OsString>) -> Result<Program, Trouble> {
     let path = if name.as_bytes().contains(&b'/') { check(Path::new(name)) } else { search(name) };
     match path {
         Ok(path) => Ok(Program { path, argv }),
-        Err(Fault::Missing) => Err(Trouble::new(format!("{}: command not found", name.display())).code(127)),
+        Err(Fault::Missing) => Err(Trouble::new(format!("{}: command not found", name.display()))
+            .hint("it is searched in the folders of PATH; a name with a slash is a path")
+            .code(127)),
         Err(Fault::NotRunnable) => Err(Trouble::new(format!("{}: cannot be run", name.display()))
             .hint("it is a directory, or lacks the permission to execute (chmod +x)")
             .code(126)),

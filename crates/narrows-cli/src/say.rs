@@ -1,10 +1,10 @@
 //! Lines on stderr: `error:`, `note:` and `hint:`, coloured when a terminal reads them.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::engine::{Tone, Trouble};
+use crate::engine::{Tone, Trouble, advice};
 use crate::farm::progress;
 
 pub(crate) fn say(tone: Tone, text: &str) {
@@ -42,6 +42,8 @@ pub(crate) fn be_quiet(quiet: bool) {
 pub(crate) fn explain(error: &anyhow::Error) -> ExitCode {
     say(Tone::Error, &format!("{error:#}"));
     let Some(trouble) = error.downcast_ref::<Trouble>() else {
+        let system = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
+        say(Tone::Hint, system.map_or("nothing was changed", advice));
         return ExitCode::from(125);
     };
     if let Some(hint) = &trouble.hint {

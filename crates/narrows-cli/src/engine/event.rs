@@ -1,7 +1,10 @@
 //! What the threads of a farm tell its supervisor, and how a farm ends.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
+
+use rustix::io::Errno;
 
 /// An error for the user: what happened, what to try, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +20,11 @@ impl Trouble {
         Trouble { error: error.into(), hint: None, code: 125 }
     }
 
+    /// What the system refused, and what can be done about that.
+    pub(crate) fn of_system(what: impl fmt::Display, error: &io::Error) -> Trouble {
+        Trouble::new(format!("{what}: {error}")).hint(advice(error))
+    }
+
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Trouble {
         self.hint = Some(hint.into());
         self
@@ -25,6 +33,20 @@ impl Trouble {
     pub(crate) fn code(mut self, code: u8) -> Trouble {
         self.code = code;
         self
+    }
+}
+
+/// What can be done about an error of the system.
+pub(crate) fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "a file or folder on the way to it is missing",
+        io::ErrorKind::PermissionDenied => "the permissions of the file, or of its folder, forbid it",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room, or use another disk",
+        io::ErrorKind::BrokenPipe => "what should take it has ended",
+        io::ErrorKind::IsADirectory => "name a file in that folder",
+        io::ErrorKind::TimedOut => "what should take it does not",
+        _ if error.raw_os_error() == Some(Errno::MFILE.raw_os_error()) => "raise the limit (ulimit -n)",
+        _ => "the system names no other reason",
     }
 }
 

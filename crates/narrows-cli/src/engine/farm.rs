@@ -127,9 +127,9 @@ impl Farm {
             Err(broken) => {
                 self.send(match broken {
                     Broken::Closed => Event::OutputClosed,
-                    Broken::Spill(errno) => Event::Trouble(Trouble::new(format!("cannot use --spill: {errno}"))),
-                    Broken::Log(error) => Event::Trouble(Trouble::new(format!("cannot write the log: {error}"))),
-                    Broken::Failed(errno) => Event::Trouble(Trouble::new(format!("cannot write: {errno}"))),
+                    Broken::Spill(errno) => Event::Trouble(Trouble::of_system("cannot use --spill", &errno.into())),
+                    Broken::Log(error) => Event::Trouble(Trouble::of_system("cannot write the log", &error)),
+                    Broken::Failed(errno) => Event::Trouble(Trouble::of_system("cannot write", &errno.into())),
                 });
                 Vec::new()
             }
@@ -317,7 +317,10 @@ pub(super) struct Alarm<'a>(pub(super) &'a Farm);
 impl Drop for Alarm<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.trouble(Trouble::new("internal error: a thread of the farm panicked"));
+            self.0.trouble(
+                Trouble::new("internal error: a thread of the farm panicked")
+                    .hint("the lines above name the place; please report them"),
+            );
         }
     }
 }

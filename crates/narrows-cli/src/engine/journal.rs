@@ -36,14 +36,15 @@ pub(crate) struct Identity {
 
 /// Opens the log. A log that exists is gone on with if that is asked for, and never overwritten.
 pub(crate) fn open(path: &Path, resume: bool, identity: &Identity, output: &OwnedFd) -> Result<Journal, Trouble> {
-    let failed = |error: io::Error| Trouble::new(format!("cannot use the log {}: {error}", path.display()));
+    let failed = |error: io::Error| Trouble::of_system(format!("cannot use the log {}", path.display()), &error);
     let mut file =
         OpenOptions::new().read(true).append(true).create(true).truncate(false).open(path).map_err(failed)?;
     let is_file = file.metadata().map_err(failed)?.is_file();
     if is_file {
         keep_to_itself(path, &file, output)?;
     } else if resume {
-        return Err(Trouble::new(format!("{} is no file: it cannot be gone on with", path.display())).code(2));
+        let error = format!("{} is no file: it cannot be gone on with", path.display());
+        return Err(Trouble::new(error).hint("name the file that --log wrote").code(2));
     }
     let mut past = Past::default();
     if is_file {
@@ -138,7 +139,9 @@ impl Wrong {
     fn trouble(self, path: &Path, line: usize) -> Trouble {
         let path = path.display();
         match self {
-            Wrong::NotALog => Trouble::new(format!("line {line} of {path} is none of a log of narrows farm")).code(2),
+            Wrong::NotALog => Trouble::new(format!("line {line} of {path} is none of a log of narrows farm"))
+                .hint("name the file that --log wrote")
+                .code(2),
             Wrong::OtherCommand(words) => Trouble::new(format!("the log {path} is of another command: {words}"))
                 .hint("a run is resumed with the command and the options that decide what is printed")
                 .code(2),
@@ -216,6 +219,6 @@ impl Past {
         // What is written without O_APPEND goes where the last write ended, which may lie behind the cut.
         ftruncate(output, end)
             .and_then(|()| seek(output, rustix::fs::SeekFrom::Start(end)).map(drop))
-            .map_err(|errno| Trouble::new(format!("cannot cut the output file: {errno}")))
+            .map_err(|errno| Trouble::of_system("cannot cut the output file", &errno.into()))
     }
 }

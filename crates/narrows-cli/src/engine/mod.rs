@@ -81,7 +81,7 @@ use std::time::{Duration, Instant};
 use narrows::{Receiver, RecvTimeoutError, bounded, unbounded};
 
 pub(crate) use batch::Portion;
-pub(crate) use event::{Cause, Ending, PassOn, Show, Snapshot, Tell, Tone, Trouble};
+pub(crate) use event::{Cause, Ending, PassOn, Show, Snapshot, Tell, Tone, Trouble, advice};
 pub(crate) use framing::{Framing, Mark};
 pub(crate) use halt::{Halt, Limit};
 pub(crate) use hash::Hash;

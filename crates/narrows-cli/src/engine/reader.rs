@@ -210,5 +210,5 @@ impl Reader<'_> {
 }
 
 fn cannot_read(errno: Errno) -> Event {
-    Event::Trouble(Trouble::new(format!("cannot read the input: {errno}")))
+    Event::Trouble(Trouble::of_system("cannot read the input", &errno.into()))
 }

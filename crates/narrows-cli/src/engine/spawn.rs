@@ -83,7 +83,7 @@ pub(super) fn spawn(program: &Program, terminal: bool, stderr: OwnedFd) -> io::R
 /// What to tell the user.
 #[cold]
 pub(super) fn cannot_start(path: &Path, error: &io::Error) -> Trouble {
-    let trouble = Trouble::new(format!("cannot start {}: {error}", path.display()));
+    let trouble = Trouble::of_system(format!("cannot start {}", path.display()), error);
     match Errno::from_io_error(error) {
         Some(Errno::NOENT) => trouble.code(127).hint("it, or the interpreter that its first line names, is missing"),
         Some(Errno::NOEXEC) => trouble.code(126).hint("a script begins with a line such as #!/bin/sh"),

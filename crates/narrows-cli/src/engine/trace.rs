@@ -83,7 +83,7 @@ pub(crate) fn open(
     taken: [&OwnedFd; 2],
     log: Option<&Path>,
 ) -> Result<TraceFile, Trouble> {
-    let failed = |error: io::Error| Trouble::new(format!("cannot write the trace {}: {error}", path.display()));
+    let failed = |error: io::Error| Trouble::of_system(format!("cannot write the trace {}", path.display()), &error);
     let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(failed)?;
     let stat = fstat(&file).map_err(|errno| failed(errno.into()))?;
     if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
@@ -186,12 +186,13 @@ impl Trace {
 
     /// Ends the file after what has come; says what is wrong with it.
     pub(super) fn finish(&self, records: u64, bytes: usize) -> Option<Trouble> {
+        // The file may be a pipe that nobody takes from: the farm ends all the same.
+        let deadline = Instant::now() + PATIENCE;
         for point in self.points(records, bytes) {
-            // The file may be a pipe that nobody takes from: the farm ends all the same.
-            let _ = self.events.send_timeout(point.to_string(), PATIENCE);
+            let _ = self.events.send_deadline(point.to_string(), deadline);
         }
         self.events.close();
-        match self.done.recv_timeout(PATIENCE) {
+        match self.done.recv_deadline(deadline) {
             Ok(outcome) => outcome.err().map(|error| cannot_write(&error)),
             Err(_) => Some(cannot_write(&io::ErrorKind::TimedOut.into())),
         }
@@ -250,5 +251,5 @@ fn write(mut file: File, events: &Receiver<String>) -> io::Result<()> {
 
 #[cold]
 fn cannot_write(error: &io::Error) -> Trouble {
-    Trouble::new(format!("cannot write the trace: {error}"))
+    Trouble::of_system("cannot write the trace", error)
 }

@@ -77,10 +77,10 @@ fn work(args: &FarmArgs) -> Result<Work, Trouble> {
 
 fn check(args: &FarmArgs, work: &Work) -> Result<(), Trouble> {
     if args.timeout.is_some() && matches!(work, Work::Builtin(_)) {
-        return Err(usage("--timeout is for commands"));
+        return Err(usage("--timeout is for commands").hint("a builtin function ends by itself"));
     }
     if args.timeout.is_some_and(|timeout| timeout.is_zero()) {
-        return Err(usage("--timeout 0 leaves no time at all"));
+        return Err(usage("--timeout 0 leaves no time at all").hint("leave it out to wait for ever"));
     }
     if args.reply_end.is_some() && !matches!(work, Work::Live(_)) {
         return Err(usage("--reply-end is for commands that stay running")
@@ -96,7 +96,7 @@ fn check(args: &FarmArgs, work: &Work) -> Result<(), Trouble> {
             .hint("each of the lines becomes an argument in its place"));
     }
     if args.window.is_some_and(|window| window.get() < records.get() as u64) {
-        return Err(usage("--window is smaller than -n"));
+        return Err(usage("--window is smaller than -n").hint("the window is to hold the records of one process"));
     }
     Ok(())
 }

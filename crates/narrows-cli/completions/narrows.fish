@@ -1,0 +1,60 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_narrows_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_narrows_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_narrows_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_narrows_using_subcommand
+    set -l cmd (__fish_narrows_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c narrows -n "__fish_narrows_needs_command" -s h -l help -d 'Print help'
+complete -c narrows -n "__fish_narrows_needs_command" -s V -l version -d 'Print version'
+complete -c narrows -n "__fish_narrows_needs_command" -f -a "farm" -d 'Run a command on every line of stdin with several workers, answers in order'
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -s j -l jobs -d 'Copies of CMD at a time: a number, or a share of the processors' -r
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -s d -l delimiter -d 'Records end with this character: one byte, or \\t, \\0, \\n, \\r, \\xHH' -r
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l reply-end -d 'An answer is all lines of CMD up to one that says STR, which is not printed' -r
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -s n -l records -d 'Lines per process, where {} stands [default: 1]' -r
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l window -d 'Records read ahead of the oldest unprinted one [default: 8 ms of work per copy, at least 256]' -r
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l buffer -d 'Bytes held at most: lines in hand, and answers that wait for their turn' -r
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l spill -d 'Put answers that wait for their turn into an unnamed file in DIR when --buffer is half full' -r -F
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l max-record -d 'Longest line allowed, and longest answer' -r
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l retries -d 'Try a failed record so often again; a live worker\'s records in doubt one by one' -r
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l backoff -d 'Pause before the first of the retries; each is twice as long' -r
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l timeout -d 'End a process, and all that it started, that takes longer for a record (live workers get one at a time then)' -r
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l halt -d 'End early when a record fails: soon finishes what is in hand, now ends it; soon,fail=3 or now,fail=10%: when so many do' -r
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l log -d 'Write what became of each record to FILE, as JSON Lines' -r -F
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l trace -d 'Write to FILE when each worker did what, in Chrome\'s trace format, which Perfetto shows' -r -F
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l grace -d 'How long TERM and HUP let the copies finish' -r
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l stall -d 'Say which record everything waits for when nothing was printed for so long' -r
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l builtin -d 'Use a function of this program instead of a command' -r -f -a "factor\t'The prime factors of each number, as factor prints them'"
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -s u -l unordered -d 'Print answers as they come instead of in input order'
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -s 0 -l null -d 'Records end with NUL instead of newline, in input and output'
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l frame -d 'Each record and each answer follows its length in four bytes, the highest first'
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -s t -l tag -d 'Put the record and a tab before each line of its answer'
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l shell -d 'Give CMD to sh as a script; {} is safe in it, whatever the line holds'
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l blocks -d 'One process per MiB of whole lines, on its stdin; CMD may be any filter'
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l dry-run -d 'Say what would be done; read and run nothing'
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l pty -d 'Give CMD a raw terminal as stdout, for programs that buffer their output on a pipe'
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l resume -d 'Go on with the log: leave out records that it says are done, whatever their place in the input'
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l json-summary -d 'Write a line of JSON about the run to stderr at its end'
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -s p -l progress -d 'Show progress on stderr [default: on a terminal, if the output goes elsewhere]'
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -s q -l quiet -d 'No progress, notes or hints: only errors'
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -s v -l verbose -d 'Say which copy of CMD wrote a line to stderr'
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -s h -l help -d 'Print help (see more with \'--help\')'
