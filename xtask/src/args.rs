@@ -11,6 +11,8 @@ usage: cargo xtask VERB [--only LAYER[,LAYER]] [--list]
   tidy      the rules of this repository that no other tool knows
   models    loom and shuttle
   defects   plant each known defect and see that its check turns red
+  generate  the man pages and completions of the program, from its command line
+  package   a static binary of the program and a Debian package, and whether they run
   bench     Narrows and its peers side by side; `bench --help` has more
 
 --only and --list go with ci and deep. A layer whose tool is not on this machine
@@ -24,6 +26,8 @@ pub(crate) enum Verb {
     Tidy,
     Models,
     Defects,
+    Generate,
+    Package,
     Bench,
 }
 
@@ -46,6 +50,8 @@ impl Args {
             Some("tidy") => Verb::Tidy,
             Some("models") => Verb::Models,
             Some("defects") => Verb::Defects,
+            Some("generate") => Verb::Generate,
+            Some("package") => Verb::Package,
             Some("bench") => Verb::Bench,
             Some(other) => bail!("there is no verb `{other}`"),
         };

@@ -7,12 +7,14 @@ mod args;
 mod bench;
 mod checks;
 mod defects;
+mod generate;
 mod harness;
 mod instructions;
 mod layers;
 mod models;
 mod nightly;
 mod output;
+mod package;
 mod shell;
 mod tidy;
 mod workspace;
@@ -56,6 +58,8 @@ fn run(args: &Args) -> anyhow::Result<bool> {
         Verb::Deep => layers::run(&ws, Depth::Deep, &args.only),
         Verb::Tidy => layers::run(&ws, Depth::Ci, &named(&["tidy"])),
         Verb::Models => layers::run(&ws, Depth::Ci, &named(&["loom", "shuttle"])),
+        Verb::Generate => generate::run(&ws),
+        Verb::Package => package::run(&ws),
         Verb::Bench => bench::run(&ws, &args.words),
         Verb::Defects => layers::run(&ws, Depth::Deep, &named(&["defects"])),
     }
