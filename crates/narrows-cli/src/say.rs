@@ -4,6 +4,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::io::Errno;
+
 use crate::engine::{Tone, Trouble, advice};
 use crate::farm::progress;
 
@@ -38,12 +40,15 @@ pub(crate) fn be_quiet(quiet: bool) {
     QUIET.store(quiet, Ordering::Relaxed);
 }
 
-/// Prints an error in one or two lines and gives the exit code that belongs to it.
+/// Prints an error in two lines and gives the exit code that belongs to it.
 pub(crate) fn explain(error: &anyhow::Error) -> ExitCode {
     say(Tone::Error, &format!("{error:#}"));
     let Some(trouble) = error.downcast_ref::<Trouble>() else {
-        let system = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
-        say(Tone::Hint, system.map_or("nothing was changed", advice));
+        let of_system = error.chain().find_map(|cause| {
+            let errno = cause.downcast_ref::<Errno>().map(|errno| advice(&(*errno).into()));
+            errno.or(cause.downcast_ref::<io::Error>().map(advice))
+        });
+        say(Tone::Hint, of_system.unwrap_or("narrows --help says how it is used"));
         return ExitCode::from(125);
     };
     if let Some(hint) = &trouble.hint {

@@ -199,9 +199,10 @@ pub(crate) fn run(
     drop(batches);
     let supervisor = Supervisor { farm: &farm, events, over: over_in, jobs: plan.jobs.get(), grace: plan.grace };
     let mut cause = supervisor.run();
-    let trouble = farm.gate.finish_trace();
-    if let (Cause::Done | Cause::Halted, Some(trouble)) = (&cause, trouble) {
-        cause = Cause::Trouble(trouble);
+    match (&cause, farm.gate.finish_trace()) {
+        (Cause::Done | Cause::Halted, Some(trouble)) => cause = Cause::Trouble(trouble),
+        (Cause::Signal { .. }, Some(trouble)) => farm.note(&trouble.error),
+        _ => {}
     }
     Ok(ending(plan, &farm, cause))
 }
