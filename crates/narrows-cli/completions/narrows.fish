@@ -37,7 +37,7 @@ complete -c narrows -n "__fish_narrows_using_subcommand farm" -l spill -d 'Put a
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -l max-record -d 'Longest line allowed, and longest answer' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -l retries -d 'Try a failed record so often again; a live worker\'s records in doubt one by one' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -l backoff -d 'Pause before the first of the retries; each is twice as long' -r
-complete -c narrows -n "__fish_narrows_using_subcommand farm" -l timeout -d 'End a process, and all that it started, that takes longer for a record (live workers get one at a time then)' -r
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l timeout -d 'End a process, and all that it started, that takes longer for a record; live workers get one at a time then, and as long again to start' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -l halt -d 'End early when a record fails: soon finishes what is in hand, now ends it; soon,fail=3 or now,fail=10%: when so many do' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -l log -d 'Write what became of each record to FILE, as JSON Lines' -r -F
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -l trace -d 'Write to FILE when each worker did what, in Chrome\'s trace format, which Perfetto shows' -r -F
