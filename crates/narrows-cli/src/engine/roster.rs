@@ -87,7 +87,8 @@ impl Roster {
             return Ok(false);
         }
         if list.warden.is_none() {
-            list.warden = Some(Warden::start()?);
+            let failed = |error: io::Error| io::Error::new(error.kind(), format!("no warden can stand by: {error}"));
+            list.warden = Some(Warden::start().map_err(failed)?);
         }
         list.warden.iter().try_for_each(|warden| warden.expect(job, &stderr))?;
         list.announced += 1;
