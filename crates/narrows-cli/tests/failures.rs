@@ -23,6 +23,23 @@ fn a_failed_process_is_tried_again_and_only_the_last_output_counts() {
 }
 
 #[test]
+fn an_interrupt_cuts_the_pause_before_another_try_short() {
+    for command in
+        [&["sh", "-c", "echo tried >&2; exit 1", "sh", "{}"][..], &["sh", "-c", "read -r l; echo tried >&2; exit 1"]]
+    {
+        let mut running = farm(&[&["-j1", "--retries", "1", "--backoff", "1h"], command].concat()).start();
+        running.write("a\n");
+        running.await_stderr("tried");
+        running.signal(Signal::INT);
+        running.await_stderr("finishing");
+        running.await_stderr("record 1 failed");
+        let stdin = running.stdin.take();
+        running.finish().assert_signal(Signal::INT);
+        drop(stdin);
+    }
+}
+
+#[test]
 fn a_record_with_nul_is_not_tried_again() {
     let run = farm(&["--retries", "5", "--backoff", "1h", "echo", "{}"]).run(b"a\0b\n");
     run.assert_code(1).assert_stderr("record 1 failed: it holds a NUL byte");
