@@ -226,7 +226,7 @@ fn a_farm_ended_at_any_moment_leaves_no_process_and_is_resumed_exactly() {
 fn no_signal_is_lost_while_a_farm_starts() {
     let seed = dice::seed();
     let mut dice = Dice::new(seed);
-    for round in 0..deep(40, 4000) {
+    for round in 0..deep(20, 4000) {
         let (signal, moment) = (dice.pick(&[Signal::TERM, Signal::INT, Signal::HUP]), dice.below(5000));
         let mut running = farm(&["-j1", "cat"]).start();
         let stdin = running.stdin.take();

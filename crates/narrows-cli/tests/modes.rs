@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use harness::system::Folder;
-use harness::{Run, farm, marked, plain};
+use harness::{Run, farm, marked};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_narrows");
 
@@ -123,8 +123,7 @@ fn the_shell_sees_how_a_run_ended() {
 
 #[test]
 fn jobs_may_be_a_share_of_the_processors() {
-    let processors = plain(&["nproc"], b"");
-    let processors: usize = String::from_utf8_lossy(&processors).trim().parse().expect("it is a number");
+    let processors = std::thread::available_parallelism().expect("the system tells").get();
     for (jobs, expected) in [("100%", processors), ("200%", 2 * processors), ("1%", 1), ("3", 3)] {
         let run = farm(&["--dry-run", "-j", jobs, "cat"]).run(b"");
         assert!(run.assert_code(0).text().contains(&format!("jobs        {expected}\n")), "{jobs}: {}", run.text());
