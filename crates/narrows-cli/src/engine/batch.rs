@@ -34,11 +34,25 @@ impl Batch {
 
     /// Some of its records.
     pub(super) fn part(&self, numbers: &Range<u64>, framing: Framing) -> Batch {
-        let skipped = usize::try_from(numbers.start - self.first).unwrap_or(usize::MAX);
+        let (mut first, mut bytes) = (self.first, &self.bytes[..]);
+        self.next_part(numbers, &mut first, &mut bytes, framing)
+    }
+
+    /// Its records in parts, which ascend. It is gone through once.
+    pub(super) fn parts(&self, parts: impl IntoIterator<Item = Range<u64>>, framing: Framing) -> Vec<Batch> {
+        let (mut first, mut bytes) = (self.first, &self.bytes[..]);
+        parts.into_iter().map(|numbers| self.next_part(&numbers, &mut first, &mut bytes, framing)).collect()
+    }
+
+    /// Cuts the part off what is left, which begins with record `first`.
+    fn next_part(&self, numbers: &Range<u64>, first: &mut u64, bytes: &mut &[u8], framing: Framing) -> Batch {
+        let length =
+            |bytes: &[u8], records: u64| framing.length_of(bytes, usize::try_from(records).unwrap_or(usize::MAX));
+        let rest = &bytes[length(bytes, numbers.start - *first)..];
+        let (part, rest) = rest.split_at(length(rest, numbers.end - numbers.start));
+        (*first, *bytes) = (numbers.end, rest);
         let records = usize::try_from(numbers.end - numbers.start).unwrap_or(usize::MAX);
-        let rest = &self.bytes[framing.length_of(&self.bytes, skipped)..];
-        let bytes = Arc::new(rest[..framing.length_of(rest, records)].to_vec());
-        Batch { first: numbers.start, records, bytes, again: self.again, tries: self.tries }
+        Batch { first: numbers.start, records, bytes: Arc::new(part.to_vec()), again: self.again, tries: self.tries }
     }
 }
 

@@ -118,7 +118,7 @@ impl Each {
             if self.farm.is_over() {
                 return;
             }
-            if self.farm.is_wanted(&batch) && !self.answer(&batch, &mut errors, &theirs, &mut buffer) {
+            if self.farm.draining.allows(&batch) && !self.answer(&batch, &mut errors, &theirs, &mut buffer) {
                 return;
             }
         }

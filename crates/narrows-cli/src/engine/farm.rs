@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use narrows::{Receiver, Sender, bounded, select, unbounded};
+use narrows::{Receiver, Sender, select, unbounded};
 use serde_json::json;
 
 use super::Plan;
 use super::batch::{Batch, Portion};
+use super::drain::Drain;
 use super::event::{Event, PassOn, Tell, Tone, Trouble};
 use super::framing::Framing;
 use super::gate::Gate;
@@ -71,11 +72,8 @@ pub(super) struct Farm {
     pub(super) pass_on: PassOn,
     /// Nothing more comes through the channel of batches than is in it.
     input_over: AtomicBool,
-    /// The first signal came: finish what is in hand. Then this is closed; nothing is ever sent.
-    drained: (Sender<()>, Receiver<()>),
-    draining: AtomicBool,
-    /// The first record of the latest batch that a job has taken.
-    latest: AtomicU64,
+    /// After the first signal: finish what is in hand.
+    pub(super) draining: Drain,
     pub(super) tally: Tally,
     pub(super) skipped: AtomicU64,
     pub(super) retried: AtomicU64,
@@ -109,9 +107,7 @@ impl Farm {
             tell: plan.tell,
             pass_on: plan.pass_on,
             input_over: AtomicBool::new(false),
-            drained: bounded(0),
-            draining: AtomicBool::new(false),
-            latest: AtomicU64::new(0),
+            draining: Drain::new(),
             tally: Tally::new(plan.halt),
             skipped: AtomicU64::new(0),
             retried: AtomicU64::new(0),
@@ -188,7 +184,7 @@ impl Farm {
         if !pause.is_zero() {
             select! {
                 recv(self.over) -> _ => {}
-                recv(self.drained.1) -> _ => {}
+                recv(self.draining.begun()) -> _ => {}
                 default(pause) => {}
             }
         }
@@ -255,16 +251,7 @@ impl Farm {
     }
 
     pub(super) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::SeqCst)
-    }
-
-    /// Asked by a job for each batch that it takes. After the first signal only what was in hand before is finished,
-    /// and what comes before that in the input: else it could not be printed.
-    pub(super) fn is_wanted(&self, batch: &Batch) -> bool {
-        // SeqCst, all four: a job that begins a batch has told its number before it saw that nothing drains; so one
-        // that sees the draining, and then looks, knows of each batch that was begun.
-        self.latest.fetch_max(batch.first, Ordering::SeqCst);
-        batch.again || !self.is_draining() || batch.first < self.latest.load(Ordering::SeqCst)
+        self.draining.is_on()
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -280,9 +267,7 @@ impl Farm {
 
     /// The first signal came: nothing more is read, and what no worker has in hand is dropped.
     pub(super) fn drain(&self) {
-        // SeqCst: see `is_wanted`.
-        self.draining.store(true, Ordering::SeqCst);
-        self.drained.0.close();
+        self.draining.begin();
         self.gate.stop_reading();
         self.stop_input.ring();
         self.wake_feeders();

@@ -71,10 +71,10 @@ impl Ledger {
         if done.is_empty() {
             return vec![batch];
         }
-        for numbers in &done {
-            farm.skip(numbers.clone(), batch.part(numbers, self.framing).bytes.len());
+        for part in batch.parts(done, self.framing) {
+            farm.skip(part.numbers(), part.bytes.len());
         }
-        todo.iter().map(|numbers| batch.part(numbers, self.framing)).collect()
+        batch.parts(todo, self.framing)
     }
 
     /// The parts of a batch that are still to be done, and those that are done.

@@ -31,6 +31,7 @@
 mod batch;
 mod collect;
 mod complaint;
+mod drain;
 mod each;
 mod emitter;
 mod event;

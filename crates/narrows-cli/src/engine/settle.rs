@@ -157,8 +157,8 @@ impl Estate<'_> {
             track.doubt(batch, if again { Outcome::Retried(&end) } else { Outcome::Failed(&end) });
         }
         if again {
-            for number in batch.numbers() {
-                let single = batch.part(&(number..number + 1), self.farm.framing);
+            let singles = batch.numbers().map(|number| number..number + 1);
+            for single in batch.parts(singles, self.farm.framing) {
                 self.farm.try_again(Batch { again: true, tries: batch.tries + 1, ..single });
             }
             return;

@@ -140,7 +140,7 @@ impl Slot {
             let batches = if free { &self.batches } else { &no_batch };
             if free {
                 match again.try_recv().or_else(|_| self.batches.try_recv()) {
-                    Ok(batch) if self.farm.is_wanted(&batch) => return Step::Hand(batch),
+                    Ok(batch) if self.farm.draining.allows(&batch) => return Step::Hand(batch),
                     // The reader says that it is done before it lets go of the channel.
                     Ok(_) | Err(TryRecvError::Disconnected) => continue,
                     Err(TryRecvError::Empty) => {}
@@ -151,7 +151,7 @@ impl Slot {
             select! {
                 recv(alone) -> batch => if let Ok(batch) = batch { return Step::Hand(batch) },
                 recv(again) -> batch => if let Ok(batch) = batch { return Step::Hand(batch) },
-                recv(batches) -> batch => if let Ok(batch) = batch && self.farm.is_wanted(&batch) { return Step::Hand(batch) },
+                recv(batches) -> batch => if let Ok(batch) = batch && self.farm.draining.allows(&batch) { return Step::Hand(batch) },
                 recv(woken) -> _ => {}
             }
         }

@@ -22,7 +22,7 @@ pub(super) fn run(farm: &Farm, job: usize, builtin: Builtin, batches: &Receiver<
         if farm.is_over() {
             return;
         }
-        if !farm.is_wanted(&batch) {
+        if !farm.draining.allows(&batch) {
             continue;
         }
         let begun = Instant::now();
