@@ -23,8 +23,9 @@
 //! * Batches leave the reader in order and a worker answers in the order it was asked, so the oldest unprinted record
 //!   is always the oldest of some flight, or at the front of a channel while its taker is free.
 //! * The worker with the oldest unprinted record is never kept from answering; hence a full buffer is no deadlock.
-//! * Memory: `buffer`, and per job two pipes, two read buffers, one longest record and one line of stderr. An output that must be held to its
-//!   end (`--retries`, `--frame`) counts as held; the oldest one may go beyond by another `buffer`.
+//! * Memory: `buffer`, and per job two pipes, two read buffers, one longest record and one line of stderr. An output that
+//!   must be held to its end (`--retries`, `--frame`) counts as held; the oldest one, unordered any one, may go beyond by
+//!   another `buffer`. With `--spill` the questions, and what stays in memory of waiting answers, are bounded by `buffer` each.
 //! * A worker is started and reaped by the same thread, and listed in the roster in between; whatever ends the farm
 //!   ends all that are listed.
 

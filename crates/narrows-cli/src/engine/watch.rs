@@ -4,8 +4,9 @@
 //! only as much as it answers it stands still for ever, so the watch looks for a worker that
 //!   has unanswered lines, has read all it was given, has written nothing, and waits for more input,
 //! and lets it have more (`Pace::allow_beyond`); if the oldest unprinted record is with it and the window is full,
-//! the window gives way too (`Gate::stretch`). Only --buffer does not: a farm that stands still with a full buffer
-//! will never move again, and ends with a hint.
+//! the window gives way too (`Gate::stretch`); if that worker has answered nothing for a while then, the user is told
+//! once, and the farm goes on. Only --buffer does not give way: a farm that stands still with a full buffer will never
+//! move again, and ends with a hint.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

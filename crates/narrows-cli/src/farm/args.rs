@@ -124,7 +124,7 @@ pub(crate) struct FarmArgs {
     #[arg(help_heading = ORDER, long, value_name = "SIZE", default_value = "64M", value_parser = parse_size)]
     pub(super) buffer: usize,
 
-    /// Put answers that wait for their turn into an unnamed file in DIR when --buffer is half full
+    /// Put answers that wait for their turn, if not tiny, into an unnamed file in DIR when --buffer is half full
     #[arg(help_heading = ORDER, long, value_name = "DIR")]
     pub(super) spill: Option<PathBuf>,
 
