@@ -5,6 +5,7 @@
 mod args;
 #[cfg(feature = "bench")]
 mod bench;
+mod ending;
 mod engine;
 mod factor;
 mod farm;
@@ -12,6 +13,8 @@ mod farm;
 mod pages;
 mod program;
 mod say;
+mod status;
+mod stopwatch;
 mod usage;
 mod values;
 mod variables;
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
     };
     let outcome = match args.verb {
         Verb::Farm(args) => farm::run(&args),
+        Verb::Stat(args) => status::run(&args),
         Verb::Warden => Ok(engine::keep_warden()),
         #[cfg(feature = "bench")]
         Verb::Bench(args) => bench::run(&args),

@@ -23,6 +23,7 @@ use serde_json::json;
 
 use super::batch::Batch;
 use super::complaint::Complaints;
+use super::crew::Desk;
 use super::emitter::Emitter;
 use super::execution::{Errors, Execution};
 use super::farm::{Farm, Leaving};
@@ -61,7 +62,7 @@ impl Way {
 #[derive(Debug)]
 pub(super) struct Each {
     pub(super) farm: Arc<Farm>,
-    pub(super) job: usize,
+    pub(super) desk: Arc<Desk>,
     pub(super) way: Way,
     pub(super) batches: Receiver<Batch>,
     pub(super) verbose: bool,
@@ -114,11 +115,17 @@ impl Each {
             Err(error) => return self.farm.trouble(cannot_start(self.way.path(), &error)),
         };
         let mut buffer = Vec::new();
-        for batch in &self.batches {
+        while let Some(batch) = self.farm.next_batch(&self.desk, &self.batches) {
             if self.farm.is_over() {
                 return;
             }
-            if self.farm.draining.allows(&batch) && !self.answer(&batch, &mut errors, &theirs, &mut buffer) {
+            if !self.farm.draining.allows(&batch) {
+                continue;
+            }
+            self.desk.begin(Instant::now());
+            let goes_on = self.answer(&batch, &mut errors, &theirs, &mut buffer);
+            self.desk.rest(Instant::now());
+            if !goes_on {
                 return;
             }
         }
@@ -128,7 +135,7 @@ impl Each {
         let (pipe, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
         set_nonblocking(&pipe)?;
         let prefix =
-            if self.verbose { format!("worker {} ({}): ", self.job + 1, self.way.name()) } else { String::new() };
+            if self.verbose { format!("worker {} ({}): ", self.desk.job + 1, self.way.name()) } else { String::new() };
         Ok((Errors { pipe, complaints: Complaints::new(prefix, self.farm.pass_on) }, theirs))
     }
 
@@ -165,9 +172,10 @@ impl Each {
             tries += 1;
         };
         if let Some(ledger) = &self.farm.gate.ledger {
-            let (worker, attempts, took) = (Some(self.job), Some(tries + 1), Some(begun.elapsed()));
+            let (worker, attempts, took) = (Some(self.desk.job), Some(tries + 1), Some(begun.elapsed()));
             ledger.note(batch.first, &ledger::Fate { failure, worker, attempts, took });
         }
+        self.desk.answered(batch.records as u64);
         emitter.finish(batch.bytes.len());
         true
     }
@@ -187,7 +195,7 @@ impl Each {
             more["exit"] = json!(exit.status.code());
             more["signal"] = json!(exit.status.signal());
         }
-        trace.work(Lane::Worker(self.job), &batch.numbers(), started..Instant::now(), outcome, more);
+        trace.work(Lane::Worker(self.desk.job), &batch.numbers(), started..Instant::now(), outcome, more);
     }
 
     fn attempt(
@@ -220,7 +228,7 @@ impl Each {
     fn launch(&self, batch: &Batch, theirs: &OwnedFd) -> Result<Launched, Fate> {
         let argv = self.argv(batch).map_err(|HasNul| Fate::lasting("it holds a NUL byte", NUL_HINT))?;
         let fed = matches!(self.way, Way::Stdin(_));
-        match self.farm.roster.announce(self.job, theirs) {
+        match self.farm.roster.announce(self.desk.job, theirs) {
             Ok(true) => {}
             Ok(false) => return Err(Fate::Over),
             Err(error) => {
@@ -230,7 +238,7 @@ impl Each {
         }
         let what = Launch { path: self.way.path(), argv: &argv, fed, terminal: self.terminal, stderr: theirs.as_fd() };
         launch(&what).map_err(|error| {
-            self.farm.roster.withdraw(self.job);
+            self.farm.roster.withdraw(self.desk.job);
             if Errno::from_io_error(&error) == Some(Errno::TOOBIG) {
                 return Fate::lasting("it is longer than the arguments of a command may be", LONG_HINT);
             }
@@ -244,7 +252,7 @@ impl Each {
             Way::Stdin(program) => Ok(program.argv.clone()),
             Way::Arguments(template) => {
                 let records: Vec<&[u8]> = self.farm.framing.records(&batch.bytes).collect();
-                template.fill(&records, batch.first + 1, self.job + 1)
+                template.fill(&records, batch.first + 1, self.desk.job + 1)
             }
         }
     }
@@ -258,7 +266,8 @@ impl Each {
         emitter: &mut Emitter<'_>,
     ) -> Option<Exit> {
         let Launched { mut child, pid, exit, stdin, stdout } = launched;
-        let leash = Arc::new(Leash { job: self.job, pid, exit });
+        self.desk.employ(pid);
+        let leash = Arc::new(Leash { job: self.desk.job, pid, exit });
         self.farm.roster.enter(&leash, Task::Batch(batch.first));
         self.farm.wake_watch();
         let mut execution = Execution {

@@ -69,6 +69,8 @@ pub(super) enum Event {
     Signal(i32),
     /// Enough records failed.
     Halt,
+    /// There is one more job.
+    JobAdded,
     /// One of the jobs has nothing left to do.
     JobDone,
 }

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use narrows::{Receiver, Sender, select, unbounded};
+use narrows::{Receiver, Sender, never, select, unbounded};
 use serde_json::json;
 
 use super::Plan;
 use super::batch::{Batch, Portion};
+use super::crew::{Crew, Desk};
 use super::drain::Drain;
 use super::event::{Event, PassOn, Tell, Tone, Trouble};
 use super::framing::Framing;
@@ -46,6 +47,7 @@ pub(super) struct Farm {
     pub(super) gate: Gate,
     pub(super) pace: Arc<Pace>,
     pub(super) roster: Roster,
+    pub(super) crew: Crew,
     pub(super) events: Sender<Event>,
     /// Batches that a dead worker never read.
     pub(super) again: (Sender<Batch>, Receiver<Batch>),
@@ -92,6 +94,7 @@ impl Farm {
             gate,
             pace,
             roster: Roster::default(),
+            crew: Crew::new(plan.jobs.get()),
             events,
             again: unbounded(),
             alone: unbounded(),
@@ -274,8 +277,47 @@ impl Farm {
     }
 
     fn wake_feeders(&self) {
+        self.crew.ring();
         for life in self.roster.lives() {
             life.wake_feeder();
+        }
+    }
+
+    /// As many jobs as that are on duty from now on; they exist.
+    pub(super) fn want(&self, jobs: usize) {
+        self.crew.want(jobs);
+        self.wake_feeders();
+    }
+
+    /// Nothing more is read or handed over, or again.
+    pub(super) fn pause(&self, paused: bool) {
+        self.crew.pause(paused);
+        self.gate.pause(paused);
+        self.wake_feeders();
+    }
+
+    /// A farm that drains goes on to its end.
+    pub(super) fn is_paused(&self) -> bool {
+        self.crew.is_paused() && !self.is_draining()
+    }
+
+    /// Whether this job is to take batches.
+    pub(super) fn is_on_duty(&self, job: usize) -> bool {
+        job < self.crew.wanted() || self.is_input_over() || self.is_draining()
+    }
+
+    /// The next batch for a job that takes one at a time; `None` when nothing more comes.
+    pub(super) fn next_batch(&self, desk: &Desk, batches: &Receiver<Batch>) -> Option<Batch> {
+        let no_batch = never();
+        loop {
+            let takes = self.is_on_duty(desk.job) && !self.is_paused();
+            if takes && let Ok(batch) = batches.try_recv() {
+                return Some(batch);
+            }
+            select! {
+                recv(if takes { batches } else { &no_batch }) -> batch => return batch.ok(),
+                recv(desk.bell()) -> _ => {}
+            }
         }
     }
 

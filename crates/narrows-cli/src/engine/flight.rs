@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::batch::Batch;
+use super::crew::Desk;
 use super::framing::Framing;
 
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Flight {
     /// Grows with every step, so that two equal looks mean that nothing happened between them.
     steps: u64,
     busy_since: Instant,
+    /// Where the time is booked.
+    desk: Arc<Desk>,
 }
 
 #[derive(Debug)]
@@ -77,7 +80,7 @@ impl Remains {
 }
 
 impl Flight {
-    pub(super) fn new() -> Flight {
+    pub(super) fn new(desk: Arc<Desk>) -> Flight {
         Flight {
             queue: VecDeque::new(),
             records: 0,
@@ -88,6 +91,7 @@ impl Flight {
             answered: 0,
             steps: 0,
             busy_since: Instant::now(),
+            desk,
         }
     }
 
@@ -137,6 +141,7 @@ impl Flight {
     pub(super) fn hand(&mut self, batch: Batch) {
         if self.queue.is_empty() {
             self.busy_since = Instant::now();
+            self.desk.begin(self.busy_since);
         }
         self.records += batch.records;
         self.bytes += batch.bytes.len();
@@ -172,6 +177,10 @@ impl Flight {
         self.busy_since = now;
         self.answered += answers as u64;
         self.steps += 1;
+        self.desk.answered(answers as u64);
+        if self.queue.is_empty() {
+            self.desk.rest(now);
+        }
         Some((runs, took))
     }
 
@@ -201,6 +210,9 @@ impl Flight {
     /// Sorts what is left when the worker is gone and had read `read` bytes of its stdin.
     pub(super) fn remains(&mut self, read: u64, framing: Framing) -> Remains {
         let mut remains = Remains::default();
+        if !self.queue.is_empty() {
+            self.desk.rest(Instant::now());
+        }
         let mut start = self.settled;
         for Pending { batch, answered } in std::mem::take(&mut self.queue) {
             let length = batch.bytes.len();
@@ -244,7 +256,7 @@ mod tests {
     }
 
     fn flight(batches: &[(u64, &str)]) -> Flight {
-        let mut flight = Flight::new();
+        let mut flight = Flight::new(Arc::new(Desk::new(0)));
         for (first, text) in batches {
             flight.hand(batch(*first, text));
             flight.wrote(text.len());

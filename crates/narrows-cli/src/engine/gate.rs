@@ -8,8 +8,9 @@
 
 use std::num::NonZeroU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::ages::Ages;
 use super::event::Trouble;
 use super::ledger::Ledger;
 use super::order::{Order, Piece};
@@ -18,6 +19,7 @@ use super::pace::Pace;
 use super::spill::{Extent, Spill};
 use super::sync::{lock, wait};
 use super::trace::{Lane, Trace, timed};
+use crate::stopwatch::Stopwatch;
 
 /// The read-ahead is never less than this many records.
 const LEAST_WINDOW: u64 = 256;
@@ -47,6 +49,7 @@ pub(super) struct Gate {
 }
 
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 struct State {
     order: Order,
     read: u64,
@@ -66,6 +69,25 @@ struct State {
     printed_at: Instant,
     /// Threads asleep on `moved`: a wake-up for nobody is a system call for nothing.
     sleepers: usize,
+    /// Nothing more is read until the user says so.
+    paused: bool,
+    window: Option<NonZeroU64>,
+    jobs: u64,
+    waits: Waits,
+    ages: Ages,
+}
+
+/// The time that was spent waiting.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waits {
+    /// The reader, for input;
+    pub(super) input: Stopwatch,
+    /// and for room: in the window, in the buffer, among the batches.
+    pub(super) room: Stopwatch,
+    /// Writing.
+    pub(super) output: Stopwatch,
+    /// Workers that are kept from answering, all together.
+    pub(super) held: Stopwatch,
 }
 
 /// What keeps the reader from reading.
@@ -82,9 +104,24 @@ pub(super) struct View {
     pub(super) read: u64,
     pub(super) printed: u64,
     pub(super) printed_at: Instant,
+    pub(super) window: u64,
+    pub(super) held: usize,
+    pub(super) waits: Waits,
+    /// When the oldest unprinted record was read.
+    pub(super) age: Option<Duration>,
 }
 
 impl State {
+    /// Notes what the reader waits for; the clock is read when that changes.
+    fn await_room(&mut self, wait: Option<Wait>) {
+        match (self.reader_waits.is_some(), wait.is_some()) {
+            (false, true) => self.waits.room.start(Instant::now()),
+            (true, false) => self.waits.room.stop(Instant::now()),
+            _ => {}
+        }
+        self.reader_waits = wait;
+    }
+
     fn held(&self) -> usize {
         self.loose_bytes + self.order.bytes()
     }
@@ -113,6 +150,11 @@ impl Gate {
             reader_waits: None,
             printed_at: Instant::now(),
             sleepers: 0,
+            paused: false,
+            window: limits.window,
+            jobs: limits.jobs,
+            waits: Waits::default(),
+            ages: Ages::new(),
         };
         Gate { state: Mutex::new(state), moved: Condvar::new(), limits, pace, output, ledger, spill, trace }
     }
@@ -136,43 +178,80 @@ impl Gate {
         }
     }
 
-    fn window(&self) -> u64 {
-        match self.limits.window {
+    fn window(&self, state: &State) -> u64 {
+        let window = match state.window {
             Some(records) => records.get(),
-            None => self.pace.read_ahead().saturating_mul(self.limits.jobs).max(LEAST_WINDOW),
-        }
+            None => self.pace.read_ahead().saturating_mul(state.jobs).max(LEAST_WINDOW),
+        };
+        window.saturating_add(state.stretch)
+    }
+
+    /// As many jobs work from now on.
+    pub(super) fn resize(&self, window: Option<NonZeroU64>, jobs: u64) {
+        let mut state = self.lock();
+        (state.window, state.jobs) = (window, jobs);
+        self.wake(state);
+    }
+
+    /// Nothing more is read, or again.
+    pub(super) fn pause(&self, paused: bool) {
+        let mut state = self.lock();
+        state.paused = paused;
+        self.wake(state);
+    }
+
+    /// The reader is going to wait until a job takes a batch,
+    pub(super) fn begin_room_wait(&self) {
+        self.lock().waits.room.start(Instant::now());
+    }
+
+    /// and does so no longer.
+    pub(super) fn end_room_wait(&self) {
+        self.lock().waits.room.stop(Instant::now());
+    }
+
+    /// The reader is going to wait for input,
+    pub(super) fn begin_input_wait(&self) {
+        self.lock().waits.input.start(Instant::now());
+    }
+
+    /// and does so no longer.
+    pub(super) fn end_input_wait(&self) {
+        self.lock().waits.input.stop(Instant::now());
     }
 
     /// Waits until `least` records, or as many as the whole window has, may be read; says how many, `None` when reading
     /// is over.
     pub(super) fn room(&self, least: u64) -> Option<NonZeroU64> {
         let mut state = self.lock();
-        loop {
+        let room = loop {
             if !state.reading {
-                state.reader_waits = None;
-                return None;
+                break None;
             }
-            let window = self.window().saturating_add(state.stretch);
+            let window = self.window(&state);
             let room = window.saturating_sub(state.read - state.printed);
             let full = state.held() >= self.limits.buffer && state.read > state.printed;
-            match NonZeroU64::new(room) {
-                Some(room) if !full && room.get() >= least.min(window) => {
-                    state.reader_waits = None;
-                    return Some(room);
-                }
-                _ => state.reader_waits = Some(if full { Wait::Buffer } else { Wait::Window }),
-            }
+            let wait = match NonZeroU64::new(room) {
+                _ if state.paused => None,
+                Some(room) if !full && room.get() >= least.min(window) => break Some(room),
+                _ => Some(if full { Wait::Buffer } else { Wait::Window }),
+            };
+            state.await_room(wait);
             state = self.sleep(state);
-        }
+        };
+        state.await_room(None);
+        room
     }
 
     /// Counts a batch as read and gives the number of its first record.
     pub(super) fn admit(&self, records: usize, bytes: usize) -> u64 {
         let mut state = self.lock();
-        let first = state.read;
+        let (first, now) = (state.read, Instant::now());
         if first == state.printed {
-            state.printed_at = Instant::now();
+            state.printed_at = now;
         }
+        let printed = state.printed;
+        state.ages.mark(first, printed, now);
         state.read += records as u64;
         state.loose_bytes += bytes;
         first
@@ -205,7 +284,9 @@ impl Gate {
                 self.moved.notify_all();
                 continue;
             }
+            state.waits.held.start(Instant::now());
             state = self.sleep(state);
+            state.waits.held.stop(Instant::now());
         }
     }
 
@@ -228,6 +309,7 @@ impl Gate {
                     break;
                 }
                 let taken: usize = ready.iter().map(Piece::cost).sum();
+                state.waits.output.start(Instant::now());
                 drop(state);
                 let mut written = timed(self.trace(), Lane::Printer, "writes output", || {
                     self.fetch(&mut ready).and_then(|()| self.output.write(&ready))
@@ -236,6 +318,8 @@ impl Gate {
                     written = ledger.printed(&ready).map_err(Broken::Log);
                 }
                 state = self.lock();
+                let now = Instant::now();
+                state.waits.output.stop(now);
                 if let Err(broken) = written {
                     state.over = true;
                     self.wake(state);
@@ -247,7 +331,9 @@ impl Gate {
                     piece.bytes.clear();
                     spent = piece.bytes;
                 }
-                state.printed_at = Instant::now();
+                state.printed_at = now;
+                let printed = state.printed;
+                state.ages.forget_before(printed);
                 if state.sleepers > 0 {
                     self.moved.notify_all();
                 }
@@ -331,7 +417,12 @@ impl Gate {
 
     pub(super) fn view(&self) -> View {
         let state = self.lock();
+        let age = if state.read > state.printed { state.ages.oldest(Instant::now()) } else { None };
         View {
+            window: self.window(&state),
+            held: state.held(),
+            waits: state.waits,
+            age,
             reader_waits: state.reader_waits,
             read: state.read,
             printed: state.printed,

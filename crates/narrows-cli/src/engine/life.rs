@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use narrows::{Receiver, Sender, bounded};
 
+use super::crew::Desk;
 use super::flight::Flight;
 use super::roster::Leash;
 use super::track::Track;
@@ -39,10 +40,11 @@ impl Life {
         leash: Arc<Leash>,
         unread: OwnedFd,
         stdout: OwnedFd,
+        desk: Arc<Desk>,
         track: Option<Track>,
     ) -> (Life, Receiver<()>) {
         let (wake, woken) = bounded(1);
-        let flight = Mutex::new(Flight::new());
+        let flight = Mutex::new(Flight::new(desk));
         let life = Life {
             leash,
             unread,

@@ -29,9 +29,12 @@
 //! * A worker is started and reaped by the same thread, and listed in the roster in between; whatever ends the farm
 //!   ends all that are listed.
 
+mod ages;
 mod batch;
 mod collect;
 mod complaint;
+mod control;
+mod crew;
 mod drain;
 mod each;
 mod emitter;
@@ -52,6 +55,7 @@ mod output;
 mod pace;
 mod procfs;
 mod reader;
+mod recruit;
 mod replies;
 mod roster;
 mod settle;
@@ -80,9 +84,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use narrows::{Receiver, RecvTimeoutError, bounded, unbounded};
+use narrows::{RecvTimeoutError, bounded, unbounded};
 
 pub(crate) use batch::Portion;
+pub(crate) use control::Control;
+pub(crate) use crew::WorkerReport;
 pub(crate) use event::{Cause, Ending, PassOn, Show, Snapshot, Tell, Tone, Trouble, advice};
 pub(crate) use framing::{Framing, Mark};
 pub(crate) use halt::{Halt, Limit};
@@ -94,14 +100,12 @@ pub(crate) use threads::Builtin;
 pub(crate) use trace::{TraceFile, open as open_trace};
 pub(crate) use warden::{VERB as WARDEN, keep as keep_warden};
 
-use batch::Batch;
-use each::{Each, Way};
 use farm::{Farm, Parts};
 use gate::{Gate, Limits};
 use ledger::{Ledger, Unit};
 use output::Output;
 use pace::Pace;
-use slot::Slot;
+use recruit::Recruiter;
 use spill::Spill;
 use supervisor::Supervisor;
 use trace::Trace;
@@ -171,13 +175,14 @@ pub(crate) enum Work {
     Builtin(Builtin),
 }
 
-/// Runs a farm to its end. No worker is left when it returns.
+/// Runs a farm to its end. No worker is left when it returns. Who gets the control may look at it and steer it.
 pub(crate) fn run(
     plan: &Plan,
     input: OwnedFd,
     output: OwnedFd,
     journal: Option<Journal>,
     trace: Option<TraceFile>,
+    attend: impl FnOnce(Control),
 ) -> io::Result<Ending> {
     let pace = Arc::new(Pace::new(plan.buffer, plan.timeout.is_some()));
     let ledger = journal.map(|journal| Ledger::new(journal, plan.unit(), plan.framing));
@@ -197,8 +202,9 @@ pub(crate) fn run(
     if let Some((show, period)) = plan.progress {
         farm.start("progress", move |farm| show_progress(farm, show, period))?;
     }
-    start_jobs(plan, &farm, &batches)?;
-    drop(batches);
+    let recruiter = Recruiter::new(plan, Arc::clone(&farm), batches);
+    (0..plan.jobs.get()).try_for_each(|_| recruiter.start())?;
+    attend(Control::new(plan, Arc::clone(&farm), recruiter));
     let supervisor = Supervisor { farm: &farm, events, over: over_in, jobs: plan.jobs.get(), grace: plan.grace };
     let mut cause = supervisor.run();
     match (&cause, farm.gate.finish_trace()) {
@@ -244,52 +250,31 @@ fn is_orderly(cause: &Cause) -> bool {
 
 fn limits(plan: &Plan) -> Limits {
     let jobs = plan.jobs.get() as u64;
-    let window = plan.window.or(match plan.portion {
+    let window = window_of(plan.window, plan.portion, jobs);
+    Limits { ordered: plan.ordered, window, buffer: plan.buffer, jobs }
+}
+
+/// How many records may be read ahead, unless the pace decides.
+fn window_of(asked: Option<NonZeroU64>, portion: Portion, jobs: u64) -> Option<NonZeroU64> {
+    asked.or(match portion {
         Portion::Paced => None,
         Portion::Records(records) => NonZeroU64::new((8 * jobs).saturating_mul(records.get() as u64).max(256)),
         // Blocks are bounded by their bytes.
         Portion::Bytes(_) => Some(NonZeroU64::MAX),
-    });
-    Limits { ordered: plan.ordered, window, buffer: plan.buffer, jobs }
-}
-
-/// The jobs are not joined: each tells the supervisor of its end.
-fn start_jobs(plan: &Plan, farm: &Arc<Farm>, batches: &Receiver<Batch>) -> io::Result<()> {
-    let way = match plan.work.clone() {
-        Work::Builtin(builtin) => {
-            for job in 0..plan.jobs.get() {
-                let batches = batches.clone();
-                farm.start("builtin", move |farm| threads::run(farm, job, builtin, &batches))?;
-            }
-            return Ok(());
-        }
-        Work::Live(program) => {
-            for job in 0..plan.jobs.get() {
-                let (farm, program, batches) = (Arc::clone(farm), Arc::clone(&program), batches.clone());
-                let slot = Slot {
-                    farm: Arc::clone(&farm),
-                    job,
-                    program,
-                    batches,
-                    verbose: plan.verbose,
-                    terminal: plan.terminal,
-                };
-                farm.start("slot", move |_| slot.run())?;
-            }
-            return Ok(());
-        }
-        Work::Spawn(template) => Way::Arguments(template),
-        Work::Blocks(program) => Way::Stdin(program),
-    };
-    for job in 0..plan.jobs.get() {
-        let (way, batches) = (way.clone(), batches.clone());
-        let each = Each { farm: Arc::clone(farm), job, way, batches, verbose: plan.verbose, terminal: plan.terminal };
-        farm.start("each", move |_| each.run())?;
-    }
-    Ok(())
+    })
 }
 
 impl Work {
+    /// In a word.
+    pub(crate) fn mode(&self) -> &'static str {
+        match self {
+            Work::Live(_) => "live",
+            Work::Spawn(_) => "spawn",
+            Work::Blocks(_) => "block",
+            Work::Builtin(_) => "in process",
+        }
+    }
+
     fn name(&self) -> String {
         match self {
             Work::Live(program) | Work::Blocks(program) => program.name(),

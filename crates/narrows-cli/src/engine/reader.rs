@@ -6,9 +6,9 @@ use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use narrows::Sender;
+use narrows::{Sender, TrySendError};
 use rustix::buffer::spare_capacity;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::batch::{Batch, Portion};
@@ -53,14 +53,28 @@ impl Reader<'_> {
             };
             let batch = self.cut(NonZeroUsize::try_from(room).unwrap_or(NonZeroUsize::MAX))?;
             let sent = timed(trace, Lane::Reader, "waits for a worker", || match &self.farm.gate.ledger {
-                Some(ledger) => ledger.sift(self.farm, batch).into_iter().all(|batch| batches.send(batch).is_ok()),
-                None => batches.send(batch).is_ok(),
+                Some(ledger) => ledger.sift(self.farm, batch).into_iter().all(|batch| self.hand_over(batch, batches)),
+                None => self.hand_over(batch, batches),
             });
             if !sent {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// False when no job is left.
+    fn hand_over(&self, batch: Batch, batches: &Sender<Batch>) -> bool {
+        match batches.try_send(batch) {
+            Ok(()) => true,
+            Err(TrySendError::Full(batch)) => {
+                self.farm.gate.begin_room_wait();
+                let sent = batches.send(batch).is_ok();
+                self.farm.gate.end_room_wait();
+                sent
+            }
+            Err(TrySendError::Disconnected(_)) => false,
+        }
     }
 
     /// A batch of so many records is not cut smaller because there is little room.
@@ -192,7 +206,17 @@ impl Reader<'_> {
                 PollFd::new(&self.input, PollFlags::IN),
                 PollFd::from_borrowed_fd(self.farm.stop_input.fd(), PollFlags::IN),
             ];
-            match timed(self.farm.gate.trace(), Lane::Reader, "waits for input", || poll(&mut ready, None)) {
+            let outcome = match poll(&mut ready, Some(&Timespec::default())) {
+                Ok(0) => {
+                    self.farm.gate.begin_input_wait();
+                    let trace = self.farm.gate.trace();
+                    let outcome = timed(trace, Lane::Reader, "waits for input", || poll(&mut ready, None));
+                    self.farm.gate.end_input_wait();
+                    outcome
+                }
+                outcome => outcome,
+            };
+            match outcome {
                 Ok(_) if !ready[1].revents().is_empty() => return Ok(false),
                 Ok(_) => {}
                 Err(Errno::INTR) => continue,

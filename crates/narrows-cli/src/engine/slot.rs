@@ -2,7 +2,7 @@
 //! job and reaps each before it returns (see `spawn`).
 //!
 //! ```text
-//!   none --batch--> running --input over--> closing
+//!   none --batch--> running --input over--> closing        off duty (`crew`): the same, then none until it is wanted
 //!    ^                 |                       |
 //!    +----- silent ----+-------- silent -------+   what was not read goes round again
 //! ```
@@ -23,6 +23,7 @@ use serde_json::json;
 
 use super::batch::Batch;
 use super::collect::{self, Silence};
+use super::crew::Desk;
 use super::farm::{Farm, Leaving};
 use super::life::Life;
 use super::roster::{Leash, Task};
@@ -35,7 +36,7 @@ use super::{complaint, settle};
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) farm: Arc<Farm>,
-    pub(super) job: usize,
+    pub(super) desk: Arc<Desk>,
     pub(super) program: Arc<Program>,
     pub(super) batches: Receiver<Batch>,
     pub(super) verbose: bool,
@@ -58,6 +59,8 @@ enum Step {
     Hand(Batch),
     Silent,
     InputOver,
+    /// Its work is not wanted any more.
+    Leave,
 }
 
 impl Slot {
@@ -80,8 +83,8 @@ impl Slot {
                     running.hand(&self.farm, batch);
                     worker = Some(running);
                 }
-                (Step::InputOver | Step::Silent, None) => return,
-                (Step::InputOver, Some(mut running)) => {
+                (Step::InputOver | Step::Silent | Step::Leave, None) => return,
+                (Step::InputOver | Step::Leave, Some(mut running)) => {
                     running.close();
                     if !settle::settle(&self.farm, &self.name(), &self.program.name(), running) {
                         return;
@@ -116,27 +119,33 @@ impl Slot {
 
     /// As in `worker 2 (sed)`.
     fn name(&self) -> String {
-        format!("worker {} ({})", self.job + 1, self.program.name())
+        format!("worker {} ({})", self.desk.job + 1, self.program.name())
     }
 
     fn next(&self, worker: Option<&Worker>) -> Step {
-        let (no_batch, no_wake) = (never(), never());
+        let no_batch = never();
         let (again, alone) = (&self.farm.again.1, &self.farm.alone.1);
         loop {
             if worker.is_some_and(|worker| worker.life.is_silent()) {
                 return Step::Silent;
             }
+            let on_duty = self.farm.is_on_duty(self.desk.job);
+            if !on_duty && worker.is_some() {
+                return Step::Leave;
+            }
+            let takes = on_duty && !self.farm.is_paused();
             let idle = worker.is_none_or(|worker| lock(&worker.life.flight).records() == 0);
-            let alone = if idle { alone } else { &no_batch };
+            let nothing_alone = !idle || alone.is_empty();
+            let alone = if idle && takes { alone } else { &no_batch };
             if let Ok(batch) = alone.try_recv() {
                 return Step::Hand(batch);
             }
-            if self.farm.is_input_over() && self.batches.is_empty() && again.is_empty() && alone.is_empty() {
+            if self.farm.is_input_over() && self.batches.is_empty() && again.is_empty() && nothing_alone {
                 return Step::InputOver;
             }
             // A farm that drains empties the channel of what nobody has in hand yet.
-            let free = self.farm.is_draining()
-                || worker.is_none_or(|worker| worker.is_free(&self.farm) || worker.is_free_after_all(&self.farm));
+            let is_free = |worker: &Worker| worker.is_free(&self.farm) || worker.is_free_after_all(&self.farm);
+            let free = takes && (self.farm.is_draining() || worker.is_none_or(is_free));
             let batches = if free { &self.batches } else { &no_batch };
             if free {
                 match again.try_recv().or_else(|_| self.batches.try_recv()) {
@@ -147,7 +156,7 @@ impl Slot {
                 }
             }
             let again = if free { again } else { &no_batch };
-            let woken = worker.map_or(&no_wake, |worker| &worker.woken);
+            let woken = worker.map_or(self.desk.bell(), |worker| &worker.woken);
             select! {
                 recv(alone) -> batch => if let Ok(batch) = batch { return Step::Hand(batch) },
                 recv(again) -> batch => if let Ok(batch) = batch { return Step::Hand(batch) },
@@ -178,23 +187,24 @@ impl Slot {
     fn start_listed(&self) -> io::Result<Option<Worker>> {
         let (stderr, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
         let roster = &self.farm.roster;
-        if !roster.announce(self.job, &theirs)? {
+        if !roster.announce(self.desk.job, &theirs)? {
             return Ok(None);
         }
-        let process = spawn(&self.program, self.terminal, theirs).inspect_err(|_| roster.withdraw(self.job))?;
+        let process = spawn(&self.program, self.terminal, theirs).inspect_err(|_| roster.withdraw(self.desk.job))?;
         self.listen_to(process, stderr).map(Some)
     }
 
     /// Lists the worker first, so that it is ended if the rest fails.
     fn listen_to(&self, process: Process, stderr: OwnedFd) -> io::Result<Worker> {
         let Process { child, pid, exit, stdin, unread, stdout } = process;
-        let leash = Arc::new(Leash { job: self.job, pid, exit });
-        let track = self.farm.gate.trace.as_ref().map(|trace| Track::new(Arc::clone(trace), self.job));
-        let (life, woken) = Life::new(Arc::clone(&leash), unread, stdout, track);
+        let leash = Arc::new(Leash { job: self.desk.job, pid, exit });
+        let track = self.farm.gate.trace.as_ref().map(|trace| Track::new(Arc::clone(trace), self.desk.job));
+        let (life, woken) = Life::new(Arc::clone(&leash), unread, stdout, Arc::clone(&self.desk), track);
+        self.desk.employ(pid);
         let life = Arc::new(life);
         self.farm.roster.enter(&leash, Task::Life(Arc::clone(&life)));
         if let Some(trace) = self.farm.gate.trace() {
-            trace.mark(Lane::Worker(self.job), "started", &json!({ "pid": pid.as_raw_nonzero() }));
+            trace.mark(Lane::Worker(self.desk.job), "started", &json!({ "pid": pid.as_raw_nonzero() }));
         }
         let collector = self.farm.start("collector", {
             let life = Arc::clone(&life);

@@ -45,6 +45,7 @@ impl Supervisor<'_> {
                 _ => self.events.recv().ok(),
             };
             match event {
+                Some(Event::JobAdded) => jobs += 1,
                 Some(Event::JobDone) if jobs > 1 => jobs -= 1,
                 Some(Event::JobDone) => {
                     let signal = drained_for.map(|(signal, _)| Cause::Signal { signal, drained: true });

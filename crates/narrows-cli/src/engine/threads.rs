@@ -6,6 +6,7 @@ use narrows::Receiver;
 use serde_json::json;
 
 use super::batch::Batch;
+use super::crew::Desk;
 use super::farm::{Farm, Leaving};
 use super::framing::Mark;
 use super::ledger::Fate;
@@ -16,9 +17,9 @@ use super::trace::{Lane, Outcome};
 /// Answers one record: appends the answer with its delimiter, or says why there is none.
 pub(crate) type Builtin = fn(record: &[u8], delimiter: u8, answer: &mut Vec<u8>) -> Result<(), String>;
 
-pub(super) fn run(farm: &Farm, job: usize, builtin: Builtin, batches: &Receiver<Batch>) {
+pub(super) fn run(farm: &Farm, desk: &Desk, builtin: Builtin, batches: &Receiver<Batch>) {
     let _leaving = Leaving(farm);
-    for batch in batches {
+    while let Some(batch) = farm.next_batch(desk, batches) {
         if farm.is_over() {
             return;
         }
@@ -26,6 +27,7 @@ pub(super) fn run(farm: &Farm, job: usize, builtin: Builtin, batches: &Receiver<
             continue;
         }
         let begun = Instant::now();
+        desk.begin(begun);
         let mut bytes = Vec::new();
         let mut failed = 0;
         for (record, number) in farm.framing.records(&batch.bytes).zip(batch.numbers()) {
@@ -38,10 +40,12 @@ pub(super) fn run(farm: &Farm, job: usize, builtin: Builtin, batches: &Receiver<
             }
         }
         let ended = Instant::now();
+        desk.answered(batch.records as u64);
+        desk.rest(ended);
         farm.pace.observe(batch.records, ended - begun);
         if let Some(trace) = farm.gate.trace() {
             let more = json!({ "bytes": batch.bytes.len(), "output": bytes.len(), "failed": failed });
-            trace.work(Lane::Worker(job), &batch.numbers(), begun..ended, Outcome::Answered, more);
+            trace.work(Lane::Worker(desk.job), &batch.numbers(), begun..ended, Outcome::Answered, more);
         }
         let piece = Piece::whole(batch.first, batch.records as u64, bytes);
         farm.print(piece, batch.bytes.len());

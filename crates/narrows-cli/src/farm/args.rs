@@ -205,3 +205,17 @@ pub(super) enum Builtin {
     /// The prime factors of each number, as factor prints them
     Factor,
 }
+
+/// A script may be long; nobody reads it to its end as a name.
+const LONGEST_NAME: usize = 200;
+
+impl FarmArgs {
+    /// As it was typed, on one line.
+    pub(super) fn name(&self) -> String {
+        let words = match self.builtin {
+            Some(builtin) => vec!["--builtin".into(), format!("{builtin:?}").to_lowercase()],
+            None => self.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        };
+        words.join(" ").chars().take(LONGEST_NAME).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    }
+}

@@ -18,8 +18,10 @@ use anyhow::Context;
 use rustix::fs::{FileType, fstat};
 use rustix::stdio::{stdin, stdout};
 
-use crate::engine::{self, Cause, Ending, Mark, Tone, Trouble};
+use crate::ending::die_by;
+use crate::engine::{self, Cause, Control, Ending, Mark, Plan, Tone, Trouble};
 use crate::say;
+use crate::status::{self, Kind, Publication};
 
 pub(crate) use args::FarmArgs;
 
@@ -50,17 +52,44 @@ pub(crate) fn run(args: &FarmArgs) -> anyhow::Result<ExitCode> {
     if plan.progress.is_some() {
         progress::begin(std::io::stderr().is_terminal());
     }
+    let publication = publish(args.verbose);
     let begun = Instant::now();
-    let ending = engine::run(&plan, input, output, journal, trace).context(match &args.spill {
+    let attend = |control| {
+        if let Some(publication) = &publication {
+            serve(publication, args, &plan, control);
+        }
+    };
+    let ending = engine::run(&plan, input, output, journal, trace, attend).context(match &args.spill {
         Some(folder) => format!("cannot start the farm with --spill {}", folder.display()),
         None => "cannot start the farm".to_owned(),
     });
     progress::end();
+    drop(publication);
     let ending = ending?;
     if args.json_summary {
         say::line(&summary::summary(&ending, begun.elapsed()));
     }
     conclude(&ending, args.log.is_some(), plan.framing.mark)
+}
+
+/// A farm that cannot be found runs as well.
+fn publish(verbose: bool) -> Option<Publication> {
+    let publication = status::publish(Kind::Farm);
+    publication.map_err(|why| unpublished(verbose, &why)).ok()
+}
+
+fn serve(publication: &Publication, args: &FarmArgs, plan: &Plan, control: Control) {
+    let (name, mode) = (args.name(), plan.work.mode());
+    let served = publication.serve(move |question| status::farm_answer(&name, mode, &control, question));
+    if let Err(error) = served {
+        unpublished(args.verbose, &error.to_string());
+    }
+}
+
+fn unpublished(verbose: bool, why: &str) {
+    if verbose {
+        say::say(Tone::Note, &format!("top and stat will not see this farm: {why}"));
+    }
 }
 
 fn own(fd: impl AsFd) -> std::io::Result<OwnedFd> {
@@ -110,10 +139,4 @@ fn stopped(ending: &Ending, logged: bool, mark: Mark) -> String {
         (Some(record), Mark::End(0)) => format!("{place}; to go on: tail -z -n +{record} INPUT | narrows farm -0 ..."),
         _ => place,
     }
-}
-
-/// Ends as if the signal had not been caught, so that the caller sees which one it was.
-fn die_by(signal: i32) -> anyhow::Result<ExitCode> {
-    signal_hook::low_level::emulate_default_handler(signal).context("cannot end by the signal")?;
-    Ok(ExitCode::from(u8::try_from(128 + signal).unwrap_or(125)))
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod dice;
+pub(crate) mod status;
 pub(crate) mod system;
 
 use std::cell::Cell;
