@@ -15,6 +15,7 @@ mod program;
 mod say;
 mod status;
 mod stopwatch;
+mod tap;
 mod usage;
 mod values;
 mod variables;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     };
     let outcome = match args.verb {
         Verb::Farm(args) => farm::run(&args),
+        Verb::Tap(args) => tap::run(&args),
         Verb::Stat(args) => status::run(&args),
         Verb::Warden => Ok(engine::keep_warden()),
         #[cfg(feature = "bench")]

@@ -94,6 +94,7 @@ pub(crate) use framing::{Framing, Mark};
 pub(crate) use halt::{Halt, Limit};
 pub(crate) use hash::Hash;
 pub(crate) use journal::{Identity, Journal, open as open_journal};
+pub(crate) use signals::heeded as heeded_signals;
 pub(crate) use spawn::Program;
 pub(crate) use template::Template;
 pub(crate) use threads::Builtin;

@@ -12,7 +12,13 @@ use signal_hook::iterator::Signals;
 
 use super::event::Event;
 
-/// Starts the listening thread. A signal that the caller had ignored (`nohup`) stays ignored. No other thread runs yet.
+/// Those that end the program. A signal that the caller had ignored (`nohup`) stays ignored.
+pub(crate) fn heeded() -> impl Iterator<Item = i32> {
+    let ignored = ignored_mask();
+    [SIGINT, SIGTERM, SIGHUP].into_iter().filter(move |signal| ignored >> (signal - 1) & 1 == 0)
+}
+
+/// Starts the listening thread. No other thread runs yet.
 pub(super) fn listen(events: Sender<Event>) -> io::Result<()> {
     // A signal that comes while its handler is half installed would be lost: it waits outside. Without this 3 of 4,000
     // farms that were interrupted in their first 3 ms went on.
@@ -33,8 +39,7 @@ pub(super) fn listen(events: Sender<Event>) -> io::Result<()> {
 fn install() -> io::Result<Signals> {
     // Caught so that a file that may not grow (`ulimit -f`) is an error of the write, as a full disk is, and not the end.
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
-    let ignored = ignored_mask();
-    Signals::new([SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0))
+    Signals::new(heeded())
 }
 
 /// The signals that were ignored when the program started, as the kernel lists them; none where it does not.

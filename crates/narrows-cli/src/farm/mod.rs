@@ -97,7 +97,7 @@ fn own(fd: impl AsFd) -> std::io::Result<OwnedFd> {
 }
 
 /// The file would be read and overwritten at the same time.
-fn refuse_same_file(input: &OwnedFd, output: &OwnedFd) -> anyhow::Result<()> {
+pub(crate) fn refuse_same_file(input: impl AsFd, output: impl AsFd) -> anyhow::Result<()> {
     let (from, to) = (fstat(input).context("cannot use stdin")?, fstat(output).context("cannot use stdout")?);
     let is_file = FileType::from_raw_mode(from.st_mode) == FileType::RegularFile;
     if is_file && (from.st_dev, from.st_ino) == (to.st_dev, to.st_ino) {

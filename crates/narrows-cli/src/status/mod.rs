@@ -9,6 +9,7 @@
 mod args;
 mod folder;
 mod json;
+mod one;
 mod pipeline;
 mod processes;
 mod prometheus;
@@ -28,8 +29,9 @@ use anyhow::Context;
 use crate::engine::Trouble;
 
 pub(crate) use args::StatArgs;
+pub(crate) use one::{judged, seconds, tap_text};
 pub(crate) use publication::{Publication, farm_answer, publish};
-pub(crate) use sample::Kind;
+pub(crate) use sample::{Kind, Sample, nanoseconds};
 
 use args::Form;
 

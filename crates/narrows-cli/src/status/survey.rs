@@ -58,7 +58,11 @@ pub(crate) struct Stage {
 impl Stage {
     /// As in `farm ./fetch.py`.
     pub(crate) fn label(&self) -> String {
-        format!("{} {}", self.sample.kind.word(), self.sample.name)
+        let sample = &self.sample;
+        match sample.name.as_str() {
+            "" => format!("{} {}", sample.kind.word(), sample.pid),
+            name => format!("{} {name}", sample.kind.word()),
+        }
     }
 
     fn is_named(&self, name: &str) -> bool {

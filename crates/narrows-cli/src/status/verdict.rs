@@ -105,24 +105,24 @@ fn verdict(culprit: Culprit, stage: &Stage, name: Option<&String>, sentence: Str
 }
 
 fn producer(around: &Surroundings, stage: &Stage) -> Verdict {
-    let who = around.upstream.as_deref().unwrap_or("what comes");
+    let who = around.upstream.as_ref().map_or("what comes".into(), |name| format!("{name},"));
     let (label, waiting) = (stage.label(), percent(stage.shares.waiting));
-    let sentence = format!("bottleneck: {who}, before {label} (which waits for input {waiting} of the time)");
+    let sentence = format!("bottleneck: {who} before {label} (which waits for input {waiting} of the time)");
     verdict(Culprit::Producer, stage, around.upstream.as_ref(), sentence)
 }
 
 fn consumer(around: &Surroundings, stage: &Stage) -> Verdict {
-    let who = around.downstream.as_deref().unwrap_or("what comes");
+    let who = around.downstream.as_ref().map_or("what comes".into(), |name| format!("{name},"));
     let (label, blocked) = (stage.label(), percent(stage.shares.blocked));
-    let sentence = format!("bottleneck: {who}, after {label} (whose output is full {blocked} of the time)");
+    let sentence = format!("bottleneck: {who} after {label} (whose output is full {blocked} of the time)");
     verdict(Culprit::Consumer, stage, around.downstream.as_ref(), sentence)
 }
 
 fn between(above: &Stage, below: &Stage) -> Verdict {
-    let who = above.reader.as_deref().unwrap_or("what lies");
+    let who = above.reader.as_ref().map_or("what lies".into(), |name| format!("{name},"));
     let (upper, lower) = (above.label(), below.label());
     let (blocked, waiting) = (percent(above.shares.blocked), percent(below.shares.waiting));
-    let sentence = format!("bottleneck: {who}, between {upper} (blocked {blocked}) and {lower} (waiting {waiting})");
+    let sentence = format!("bottleneck: {who} between {upper} (blocked {blocked}) and {lower} (waiting {waiting})");
     verdict(Culprit::Between, above, above.reader.as_ref(), sentence)
 }
 
@@ -271,6 +271,6 @@ mod tests {
     #[test]
     fn ends_that_are_unknown_have_no_name() {
         let verdict = judge(&Surroundings::default(), &[blocked()], IDLE);
-        assert!(verdict.sentence.contains("bottleneck: what comes, after"), "{}", verdict.sentence);
+        assert!(verdict.sentence.contains("bottleneck: what comes after farm"), "{}", verdict.sentence);
     }
 }
