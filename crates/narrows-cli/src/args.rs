@@ -17,6 +17,7 @@ pub(crate) enum Verb {
     /// Run a command on every line of stdin with several workers, answers in order
     Farm(Box<crate::farm::FarmArgs>),
     Tap(crate::tap::TapArgs),
+    Top(crate::top::TopArgs),
     Stat(crate::status::StatArgs),
     /// What a farm leaves behind when it is killed is ended by this
     #[command(name = crate::engine::WARDEN, hide = true)]

@@ -16,6 +16,7 @@ mod say;
 mod status;
 mod stopwatch;
 mod tap;
+mod top;
 mod usage;
 mod values;
 mod variables;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     let outcome = match args.verb {
         Verb::Farm(args) => farm::run(&args),
         Verb::Tap(args) => tap::run(&args),
+        Verb::Top(args) => top::run(&args),
         Verb::Stat(args) => status::run(&args),
         Verb::Warden => Ok(engine::keep_warden()),
         #[cfg(feature = "bench")]

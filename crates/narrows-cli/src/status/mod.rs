@@ -31,7 +31,10 @@ use crate::engine::Trouble;
 pub(crate) use args::StatArgs;
 pub(crate) use one::{judged, seconds, tap_text};
 pub(crate) use publication::{Publication, farm_answer, publish};
-pub(crate) use sample::{Kind, Sample, nanoseconds};
+pub(crate) use sample::{Kind, Sample, Worker, nanoseconds};
+pub(crate) use survey::{Look, Stage, Survey, request};
+pub(crate) use text::{HEADINGS, NAME, cut, row};
+pub(crate) use verdict::percent;
 
 use args::Form;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::folder;
 use super::pipeline::{Chain, chains};
@@ -86,6 +86,20 @@ fn sockets() -> Vec<(String, PathBuf)> {
     let mut sockets: Vec<_> = entries.filter_map(|entry| socket(entry.path())).collect();
     sockets.sort();
     sockets
+}
+
+/// Where this process listens.
+fn socket_of(sample: &Sample) -> PathBuf {
+    folder::folder().join(format!("{}-{}.sock", sample.kind.word(), sample.pid))
+}
+
+/// Asks a running farm for something; says why it does not.
+pub(crate) fn request(sample: &Sample, question: &Value) -> Result<(), String> {
+    match ask(&socket_of(sample), question) {
+        Ok(_) => Ok(()),
+        Err(Silence::Dead) => Err("it has ended".into()),
+        Err(Silence::Mute(why)) => Err(why),
+    }
 }
 
 impl Look {

@@ -14,6 +14,8 @@ const BUSY: f64 = 0.75;
 const FEW: f64 = 0.6;
 /// A worker that uses so much of a processor computes; another waits for something else.
 const COMPUTES: f64 = 0.25;
+/// Where so many of the workers were seen running or about to, they compute.
+const RUNNABLE: f64 = 0.5;
 /// When so much of the machine is in use, more workers only share it.
 const FULL: f64 = 0.85;
 
@@ -136,7 +138,7 @@ fn farm(stage: &Stage, above: bool, machine: Machine) -> Verdict {
     let busy_workers = (shares.at_work * jobs as f64).max(1.0);
     let share = stage.cpus / machine.processors.max(1) as f64;
     // On a machine that is full a worker that would compute gets little.
-    let computes = stage.cpus.max(stage.runnable as f64) / busy_workers >= COMPUTES;
+    let computes = stage.cpus / busy_workers >= COMPUTES || stage.runnable as f64 / busy_workers >= RUNNABLE;
     let cpu = if computes { machine.cpu.max(share) } else { share };
     let waits = if above { ", everything above it waits" } else { "" };
     let advice = if computes && cpu >= FULL {
