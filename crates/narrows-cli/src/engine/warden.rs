@@ -10,10 +10,11 @@
 //! The two share a memory file with one entry per job, and a pipe whose end tells that this program is gone:
 //!
 //! ```text
-//!   0 --expect--> the stderr it will have --watch--> its process id --forget--> 0
+//!   nothing --expect--> the stderr it will have --watch--> that and its process id --forget--> nothing
 //! ```
-//! A process whose id was not listed yet when SIGKILL came is found by its stderr. The pipe's own end is closed only when
-//! that process has become the command, since until then it holds a copy.
+//! What is left is ended by its group, then looked for by its stderr: so also a process is found whose id was not listed
+//! yet when SIGKILL came. The pipe's own end is closed only when that process becomes the command, since until then it
+//! holds a copy.
 //! Invariant: a process id is listed only while its process is not reaped, so it is never another's.
 
 use std::fs;
@@ -31,9 +32,13 @@ use rustix::stdio::{stdin, stdout};
 /// The verb under which the program is its own warden.
 pub(crate) const VERB: &str = "farm-warden";
 
-const ENTRY: usize = size_of::<i64>();
+/// A number of a pipe and a process id; zero is none.
+const ENTRY: usize = 2 * FIELD;
+const FIELD: usize = size_of::<u64>();
 
-/// A process may start others while it is looked for, so it is looked for again, but not for ever.
+/// One that is just becoming another program, or being started, may be missed by a look: none was seen so often in a row.
+const EMPTY_LOOKS: usize = 3;
+/// They may start others for ever.
 const MOST_LOOKS: usize = 100;
 
 #[derive(Debug)]
@@ -56,67 +61,67 @@ impl Warden {
 
     /// A process is about to be started that writes its complaints to this pipe.
     pub(super) fn expect(&self, job: usize, stderr: impl AsFd) -> io::Result<()> {
-        let inode = fstat(stderr)?.st_ino;
-        self.write(job, i64::try_from(inode).map_or(0, |inode| -inode));
+        self.write(job * ENTRY, &[fstat(stderr)?.st_ino, 0]);
         Ok(())
     }
 
     pub(super) fn watch(&self, job: usize, pid: Pid) {
-        self.write(job, pid.as_raw_nonzero().get().into());
+        self.write(job * ENTRY + FIELD, &[pid.as_raw_nonzero().get().unsigned_abs().into()]);
     }
 
     pub(super) fn forget(&self, job: usize) {
-        self.write(job, 0);
+        self.write(job * ENTRY, &[0, 0]);
     }
 
-    fn write(&self, job: usize, entry: i64) {
-        // A memory file takes eight bytes unless memory is exhausted; then the backstop is gone, not the work.
-        let _ = pwrite(&self.list, &entry.to_ne_bytes(), (job * ENTRY) as u64);
+    fn write(&self, offset: usize, fields: &[u64]) {
+        let bytes: Vec<u8> = fields.iter().flat_map(|field| field.to_ne_bytes()).collect();
+        // A memory file takes a few bytes unless memory is exhausted; then the backstop is gone, not the work.
+        let _ = pwrite(&self.list, &bytes, offset as u64);
     }
 }
 
 /// The warden's whole life: waits for the end of the farm, then ends what is left of it.
 pub(crate) fn keep() -> ExitCode {
     while rustix::io::read(stdin(), &mut [0u8; 1][..]) == Err(Errno::INTR) {}
-    for left in listed(stdout()).unwrap_or_default() {
-        match left {
-            Left::Group(pid) => _ = kill_process_group(pid, Signal::KILL),
-            Left::Complaining(inode) => hunt(inode),
-        }
+    let left = listed(stdout()).unwrap_or_default();
+    for pid in left.iter().filter_map(|entry| entry.pid) {
+        let _ = kill_process_group(pid, Signal::KILL);
+    }
+    for entry in left {
+        hunt(entry.stderr);
     }
     ExitCode::SUCCESS
 }
 
-/// What an entry of the list says.
+/// A process that was there, or about to be, when the farm ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Left {
-    Group(Pid),
-    /// A process that was being started; its stderr is the pipe with this number.
-    Complaining(u64),
+struct Left {
+    /// The number of the pipe.
+    stderr: u64,
+    pid: Option<Pid>,
 }
 
 fn listed(list: impl AsFd) -> io::Result<Vec<Left>> {
     let mut bytes = vec![0; usize::try_from(fstat(&list)?.st_size).unwrap_or(0)];
     let length = pread(&list, &mut bytes[..], 0)?;
-    let entries = bytes[..length].chunks_exact(ENTRY);
-    let entries = entries.filter_map(|entry| entry.try_into().ok().map(i64::from_ne_bytes));
-    Ok(entries.filter_map(read_entry).collect())
+    // The last entry may lack its second field.
+    bytes.truncate(length);
+    bytes.resize(length.next_multiple_of(ENTRY), 0);
+    let fields = bytes.chunks_exact(FIELD).filter_map(|field| field.try_into().ok().map(u64::from_ne_bytes));
+    let fields: Vec<u64> = fields.collect();
+    let pid = |field: u64| i32::try_from(field).ok().filter(|pid| *pid > 1).and_then(Pid::from_raw);
+    let entries = fields.chunks_exact(2).map(|entry| Left { stderr: entry[0], pid: pid(entry[1]) });
+    Ok(entries.filter(|entry| entry.stderr != 0).collect())
 }
 
-fn read_entry(entry: i64) -> Option<Left> {
-    match entry {
-        ..0 => Some(Left::Complaining(entry.unsigned_abs())),
-        0..2 => None,
-        _ => i32::try_from(entry).ok().and_then(Pid::from_raw).map(Left::Group),
-    }
-}
-
-/// Ends all that hold this pipe, until a look finds none.
+/// Ends all that hold this pipe, until none is found.
 fn hunt(inode: u64) {
     let pipe = format!("pipe:[{inode}]");
+    let mut empty = 0;
     for _ in 0..MOST_LOOKS {
         let holders = holders(&pipe);
-        if holders.is_empty() {
+        empty = if holders.is_empty() { empty + 1 } else { 0 };
+        if empty == EMPTY_LOOKS {
             return;
         }
         for pid in holders {
@@ -153,14 +158,17 @@ mod tests {
         let warden = Warden { list, _life: memfd_create("test", MemfdFlags::CLOEXEC).expect("as above") };
         let pid = |id| Pid::from_raw(id).expect("it is not zero");
         let (_, pipe) = pipe_with(PipeFlags::CLOEXEC).expect("there are pipes");
+        let stderr = fstat(&pipe).expect("it is open").st_ino;
         assert_eq!(listed(&warden.list).ok(), Some(vec![]));
-        warden.watch(3, pid(77));
+        for job in [3, 0] {
+            warden.expect(job, &pipe).expect("a pipe has a number");
+        }
         warden.watch(0, pid(55));
-        warden.expect(1, &pipe).expect("a pipe has a number");
-        let complaining = Left::Complaining(fstat(&pipe).expect("it is open").st_ino);
-        assert_eq!(listed(&warden.list).ok(), Some(vec![Left::Group(pid(55)), complaining, Left::Group(pid(77))]));
+        let (old, new) = (Left { stderr, pid: Some(pid(55)) }, Left { stderr, pid: None });
+        assert_eq!(listed(&warden.list).ok(), Some(vec![old, new]));
+        warden.expect(0, &pipe).expect("a pipe has a number");
+        assert_eq!(listed(&warden.list).ok(), Some(vec![new, new]));
         warden.forget(3);
-        warden.forget(1);
         warden.forget(0);
         assert_eq!(listed(&warden.list).ok(), Some(vec![]));
     }
