@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask VERB [--only LAYER[,LAYER]] [--list]
-       cargo xtask bench [WORDS of the bench | --instructions [--record]]
+       cargo xtask bench [WORDS of the bench | --farm [WORDS] | --instructions [--record]]
 
   ci        every layer, in order; one that fails does not stop the next
   deep      the same layers with larger numbers, and some more; may take hours

@@ -52,7 +52,7 @@ pub(crate) struct Args {
 
 fn main() -> Result<ExitCode> {
     let args = Args::parse();
-    let rows: Vec<Row> = row::all(args.quick)?
+    let rows: Vec<Row> = row::all(args.quick)
         .into_iter()
         .filter(|row| args.only.is_empty() || args.only.iter().any(|word| row.name.contains(word.as_str())))
         .collect();
@@ -104,8 +104,9 @@ fn measure(row: Row, peers: &[Peer], rounds: u32, scratch: &Path) -> Result<Meas
         ensure!(ways.iter().any(|way| way.label == ours), "no way of {} is `{ours}`, which a goal names", row.name);
     }
     let mut found: Vec<Vec<Sample>> = ways.iter().map(|_| Vec::new()).collect();
-    let mut faults: Vec<Option<String>> =
-        ways.iter().map(|way| way.absent.as_ref().map(|why| format!("not run: {why}"))).collect();
+    let missing = row.missing();
+    let absent = |way: &Way| Some(format!("not run: {}", missing.as_ref().or(way.absent.as_ref())?));
+    let mut faults: Vec<Option<String>> = ways.iter().map(absent).collect();
     let mut ordered = vec![true; ways.len()];
     for round in 0..(rounds * row.rounds) as usize {
         for turn in 0..ways.len() {

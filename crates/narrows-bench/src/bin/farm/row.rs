@@ -1,8 +1,7 @@
 //! The rows: what is asked of every tool, and what the project promised itself of each.
 
+use std::env;
 use std::process::Command;
-
-use anyhow::Result;
 
 use crate::input::{Answer, Text};
 
@@ -105,6 +104,19 @@ impl Row {
         }
     }
 
+    /// What is to be run, in one of its forms.
+    pub(crate) fn command(&self) -> &[String] {
+        if self.filter.is_empty() { &self.each } else { &self.filter }
+    }
+
+    /// Why no tool can do it here.
+    pub(crate) fn missing(&self) -> Option<String> {
+        let program = &self.command()[0];
+        let folders = env::var_os("PATH").unwrap_or_default();
+        let found = env::split_paths(&folders).any(|folder| folder.join(program).exists());
+        (!found).then(|| format!("no {program}"))
+    }
+
     pub(crate) fn jobs(&self) -> u32 {
         self.jobs.last().copied().unwrap_or(1)
     }
@@ -125,11 +137,11 @@ const SLOW_FIRST: &str = "BEGIN { $| = 1 } select(undef, undef, undef, 1.5) if /
 const SLOW_EIGHTH: &str = "BEGIN { $| = 1 } select(undef, undef, undef, 0.008) if /^slow/";
 const COSTLY: &str = "BEGIN { $| = 1 } my $s = 0; $s += $_ * $_ for 1 .. 8000";
 const UPPER: &str = "import sys\nfor line in sys.stdin: sys.stdout.write(line.upper())";
-const UPPER_ARGUMENT: &str = "import sys\nprint(sys.argv[1].upper())";
+const UPPER_ARGUMENT: &str = "import sys\nsys.stdout.write(sys.argv[1].upper() + chr(10))";
 
-pub(crate) fn all(quick: bool) -> Result<Vec<Row>> {
+pub(crate) fn all(quick: bool) -> Vec<Row> {
     let less = |full: usize, quickly: usize| if quick { quickly } else { full };
-    let python = python()?;
+    let python = python();
     let perl = |script| ["perl", "-pe", script];
     let mut rows: Vec<Row> = starts().collect();
     rows.extend(spawns(less(2000, 1000)));
@@ -195,7 +207,7 @@ pub(crate) fn all(quick: bool) -> Result<Vec<Row>> {
         goals: vec![goal("narrows farm -j2"), goal("narrows farm -j2 --window 100000000")],
         ..Row::new("memory/slow-first", Load::Behind, Unit::Mib, less(2_000_000, 1_500_000)).stream(&perl(SLOW_FIRST))
     });
-    Ok(rows)
+    rows
 }
 
 /// Nothing to do, and next to nothing.
@@ -238,7 +250,8 @@ fn words(command: &[&str]) -> Vec<String> {
 }
 
 /// The interpreter itself: some `python3` on a path are scripts that look for it first, which no tool is to pay for.
-fn python() -> Result<String> {
+fn python() -> String {
     let found = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output();
-    Ok(String::from_utf8(found.map(|output| output.stdout).unwrap_or_default())?.trim().to_owned())
+    let path = found.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
+    if path.is_empty() { "python3".to_owned() } else { path }
 }

@@ -46,6 +46,8 @@ impl Run<'_> {
         let (temporary, errors) = (self.scratch.join(TEMPORARY), self.scratch.join("errors"));
         let mut command = Command::new(&self.argv[0]);
         command.args(&self.argv[1..]).process_group(0).env("TMPDIR", &temporary);
+        // Some tools start the user's shell for each job: here it is the one that starts fastest.
+        command.env("SHELL", "/bin/sh");
         command.stdin(File::open(&self.input)?).stdout(File::create(self.output())?).stderr(File::create(&errors)?);
         let began = Instant::now();
         let mut child = command.spawn().with_context(|| format!("{}", self.argv[0].display()))?;
