@@ -82,6 +82,14 @@ impl Harness {
         }
     }
 
+    /// The models beside the first: those of the crates above, which CI has no time to build.
+    pub(crate) fn further_models(self, depth: Depth) -> Vec<Tests> {
+        match (self, depth) {
+            (Self::Loom, Depth::Deep) => vec![Tests::all("narrows-flow", &["lib"])],
+            _ => Vec::new(),
+        }
+    }
+
     /// Why this checker cannot run on this machine, if so.
     pub(crate) fn missing(self) -> Option<String> {
         match self {

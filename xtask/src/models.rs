@@ -1,4 +1,4 @@
-//! Loom and shuttle over `crates/narrows/tests/model`, and what they counted.
+//! Loom and shuttle over `crates/narrows/tests/model` and the models beside the code, and what they counted.
 
 use anyhow::Result;
 
@@ -16,19 +16,21 @@ pub(crate) fn shuttle(ws: &Workspace, depth: Depth) -> Result<Outcome> {
 }
 
 fn run(harness: Harness, ws: &Workspace, depth: Depth) -> Result<Outcome> {
-    let tests = harness.tests();
-    let built = harness.build(ws, depth, &tests).run()?;
-    if !built.ok {
-        return Ok(Outcome::Failed("the models do not build".to_owned()));
+    let mut counted = Vec::new();
+    for tests in std::iter::once(harness.tests()).chain(harness.further_models(depth)) {
+        let built = harness.build(ws, depth, &tests).run()?;
+        if !built.ok {
+            return Ok(Outcome::Failed("the models do not build".to_owned()));
+        }
+        let done = harness.run(ws, depth, &tests).limit(depth.limit(10)).run()?;
+        if done.timed_out {
+            return Ok(Outcome::Failed("no end within its time limit".to_owned()));
+        }
+        if !done.ok {
+            return Ok(Outcome::Failed(first_failure(&done.output)));
+        }
+        counted.extend(models(&done.output));
     }
-    let done = harness.run(ws, depth, &tests).limit(depth.limit(10)).run()?;
-    if done.timed_out {
-        return Ok(Outcome::Failed("no end within its time limit".to_owned()));
-    }
-    if !done.ok {
-        return Ok(Outcome::Failed(first_failure(&done.output)));
-    }
-    let counted = models(&done.output);
     show(&counted);
     Ok(if counted.is_empty() {
         Outcome::Failed("no model said how much it explored".to_owned())

@@ -157,6 +157,8 @@ impl<T> Pool<T> {
 
 #[cfg(all(test, loom))]
 mod model {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use loom::{
         sync::{Arc, Condvar, Mutex},
         thread,
@@ -185,8 +187,18 @@ mod model {
     }
 
     /// Runs `tasks` of the first worker's deque, and what they add, by so many workers; all of `wanted` are done once.
-    fn run(workers: usize, tasks: &'static [char], task: fn(char, &Pool<char>, usize, &Done), wanted: &'static [char]) {
+    fn run(
+        name: &str,
+        workers: usize,
+        tasks: &'static [char],
+        task: fn(char, &Pool<char>, usize, &Done),
+        wanted: &'static [char],
+    ) {
+        let executions = std::sync::Arc::new(AtomicU64::new(0));
+        let counted = executions.clone();
         loom::model(move || {
+            // Relaxed: one execution after the other.
+            counted.fetch_add(1, Ordering::Relaxed);
             let pool = Arc::new(Pool::new(workers));
             let done = Arc::new(Done { tasks: Mutex::new(Vec::new()), more: Condvar::new() });
             tasks.iter().for_each(|next| pool.spawn(0, *next));
@@ -207,6 +219,7 @@ mod model {
             assert_eq!(all, wanted);
             assert!(pool.take_all().is_empty());
         });
+        println!("model {name}: {} executions", executions.load(Ordering::Relaxed));
     }
 
     #[test]
@@ -217,7 +230,7 @@ mod model {
                 done.wait_for('b');
             }
         };
-        run(2, &['a'], task, &['a', 'b']);
+        run("steal_wakes", 2, &['a'], task, &['a', 'b']);
     }
 
     #[test]
@@ -228,7 +241,7 @@ mod model {
             'b' => done.wait_for('c'),
             _ => {}
         };
-        run(3, &['b', 'c', 'd'], task, &['b', 'c', 'd']);
+        run("steal_loot", 3, &['b', 'c', 'd'], task, &['b', 'c', 'd']);
     }
 
     #[test]
@@ -239,6 +252,6 @@ mod model {
                 pool.spawn(who, 'c');
             }
         };
-        run(2, &['a'], task, &['a', 'b', 'c']);
+        run("steal_ends", 2, &['a'], task, &['a', 'b', 'c']);
     }
 }
