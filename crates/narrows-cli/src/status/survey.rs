@@ -1,7 +1,7 @@
 //! All farms and taps of this user, asked twice: their shares, their order, what each pipeline waits for.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -80,7 +80,15 @@ fn sockets() -> Vec<(String, PathBuf)> {
     }
     let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
     let socket = |path: PathBuf| {
-        let name = path.file_name()?.to_str()?.strip_suffix(".sock")?.to_owned();
+        let file = path.file_name()?.to_str()?;
+        if let Some((_, pid)) = file.strip_suffix(".new").and_then(|name| name.split_once('-')) {
+            // It was killed before its socket had a name.
+            if !Path::new("/proc").join(pid).exists() {
+                let _ = fs::remove_file(&path);
+            }
+            return None;
+        }
+        let name = file.strip_suffix(".sock")?.to_owned();
         Some((name, path))
     };
     let mut sockets: Vec<_> = entries.filter_map(|entry| socket(entry.path())).collect();
