@@ -27,13 +27,16 @@ end
 complete -c narrows -n "__fish_narrows_needs_command" -s h -l help -d 'Print help'
 complete -c narrows -n "__fish_narrows_needs_command" -s V -l version -d 'Print version'
 complete -c narrows -n "__fish_narrows_needs_command" -f -a "farm" -d 'Run a command on every line of stdin with several workers, answers in order'
+complete -c narrows -n "__fish_narrows_needs_command" -f -a "tap" -d 'Sit in a pipeline and measure it: bytes pass unchanged'
+complete -c narrows -n "__fish_narrows_needs_command" -f -a "top" -d 'Watch the farms and taps of this user, and what they wait for'
+complete -c narrows -n "__fish_narrows_needs_command" -f -a "stat" -d 'Say once what the farms and taps of this user do, and what they wait for'
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -s j -l jobs -d 'Copies of CMD at a time: a number, or a share of the processors' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -s d -l delimiter -d 'Records end with this character: one byte, or \\t, \\0, \\n, \\r, \\xHH' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -l reply-end -d 'An answer is all lines of CMD up to one that says STR, which is not printed' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -s n -l records -d 'Lines per process, where {} stands [default: 1]' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -l window -d 'Records read ahead of the oldest unprinted one [default: 8 ms of work per copy, at least 256]' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -l buffer -d 'Bytes held at most: lines in hand, and answers that wait for their turn' -r
-complete -c narrows -n "__fish_narrows_using_subcommand farm" -l spill -d 'Put answers that wait for their turn into an unnamed file in DIR when --buffer is half full' -r -F
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l spill -d 'Put answers that wait for their turn, if not tiny, into an unnamed file in DIR when --buffer is half full' -r -F
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -l max-record -d 'Longest line allowed, and longest answer' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -l retries -d 'Try a failed record so often again; a live worker\'s records in doubt one by one' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -l backoff -d 'Pause before the first of the retries; each is twice as long' -r
@@ -58,3 +61,16 @@ complete -c narrows -n "__fish_narrows_using_subcommand farm" -s p -l progress -
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -s q -l quiet -d 'No progress, notes or hints: only errors'
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -s v -l verbose -d 'Say which copy of CMD wrote a line to stderr'
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c narrows -n "__fish_narrows_using_subcommand tap" -l name -d 'What top, stat and the summary call it' -r
+complete -c narrows -n "__fish_narrows_using_subcommand tap" -s l -l lines -d 'Count lines too; the bytes are copied then, where else the kernel moves them'
+complete -c narrows -n "__fish_narrows_using_subcommand tap" -s q -l quiet -d 'No summary at the end'
+complete -c narrows -n "__fish_narrows_using_subcommand tap" -l json -d 'The summary as a line of JSON'
+complete -c narrows -n "__fish_narrows_using_subcommand tap" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c narrows -n "__fish_narrows_using_subcommand top" -l svg -d 'Draw one picture into FILE, and end' -r -F
+complete -c narrows -n "__fish_narrows_using_subcommand top" -l width -d 'How wide such a picture is' -r
+complete -c narrows -n "__fish_narrows_using_subcommand top" -l once -d 'Print one picture as text, and end'
+complete -c narrows -n "__fish_narrows_using_subcommand top" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c narrows -n "__fish_narrows_using_subcommand stat" -l interval -d 'Over how long the shares and rates are taken' -r
+complete -c narrows -n "__fish_narrows_using_subcommand stat" -l json -d 'Write JSON'
+complete -c narrows -n "__fish_narrows_using_subcommand stat" -l prometheus -d 'Write the text format of Prometheus'
+complete -c narrows -n "__fish_narrows_using_subcommand stat" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -15,8 +15,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context;
-use rustix::fs::{FileType, fstat};
+use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::stdio::{stdin, stdout};
+use rustix::termios::isatty;
 
 use crate::ending::die_by;
 use crate::engine::{self, Cause, Control, Ending, Mark, Plan, Tone, Trouble};
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &FarmArgs) -> anyhow::Result<ExitCode> {
         describe::print(&plan).context("cannot write")?;
         return Ok(ExitCode::SUCCESS);
     }
-    let input = own(stdin()).context("cannot use stdin")?;
+    let input = own_input().context("cannot use stdin")?;
     let output = own(stdout()).context("cannot use stdout")?;
     refuse_same_file(&input, &output)?;
     let trace = match &args.trace {
@@ -94,6 +95,19 @@ fn unpublished(verbose: bool, why: &str) {
 
 fn own(fd: impl AsFd) -> std::io::Result<OwnedFd> {
     fd.as_fd().try_clone_to_owned()
+}
+
+/// A pipe or a terminal is opened once more, so that a read never blocks: what made it ready may be gone again, to another
+/// reader of the pipe, or thrown away by a Ctrl-C on the terminal. Other programs that have it open see no change.
+fn own_input() -> std::io::Result<OwnedFd> {
+    let input = own(stdin())?;
+    let kind = FileType::from_raw_mode(fstat(&input)?.st_mode);
+    if kind == FileType::Fifo || isatty(&input) {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        // Where that cannot be, as without /proc, it is read as it came.
+        return Ok(open("/proc/self/fd/0", flags, Mode::empty()).unwrap_or(input));
+    }
+    Ok(input)
 }
 
 /// The file would be read and overwritten at the same time.

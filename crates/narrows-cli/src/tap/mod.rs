@@ -31,7 +31,7 @@ use pump::End;
 
 const EXAMPLES: &str = "\
 Examples:
-  seq 1000000 | narrows tap | gzip > out     at its end: was it seq or gzip that the other waited for?
+  seq 1000000 | narrows tap | gzip > out     at its end: who waited for whom?
   cat log | narrows tap --name in | narrows farm ./parse.py | narrows tap --name out > parsed
   narrows top                                while that runs
 
