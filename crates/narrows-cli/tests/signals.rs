@@ -48,7 +48,10 @@ fn how_to_go_on_fits_the_records() {
         let mut answer = [0; 2];
         running.stdout.as_mut().expect("it is open").read_exact(&mut answer).expect("an answer comes");
         running.signal(Signal::INT);
+        // The input does not end meanwhile.
+        let stdin = running.stdin.take();
         let run = running.finish();
+        drop(stdin);
         assert_eq!(run.stderr.contains("to go on"), hint.is_some(), "{}", run.stderr);
         run.assert_stderr("stopped before record 2").assert_stderr(hint.unwrap_or(""));
     }

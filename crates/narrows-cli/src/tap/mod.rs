@@ -32,7 +32,7 @@ use pump::End;
 const EXAMPLES: &str = "\
 Examples:
   seq 1000000 | narrows tap | gzip > out     at its end: who waited for whom?
-  cat log | narrows tap --name in | narrows farm ./parse.py | narrows tap --name out > parsed
+  cat log | narrows tap --name in | narrows farm ./parse.py > parsed
   narrows top                                while that runs
 
 Exit status: 0 at the end of the input, 125 when it cannot read or write, 128 + N ended by signal N.";

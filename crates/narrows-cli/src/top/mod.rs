@@ -88,8 +88,14 @@ fn hear_signals() -> std::io::Result<Arc<AtomicI32>> {
     let mut signals = Signals::new(heeded_signals())?;
     let heard = Arc::clone(&came);
     std::thread::Builder::new().name("signals".into()).spawn(move || {
-        // Relaxed: the number is all there is to know.
-        signals.forever().for_each(|signal| heard.store(signal, Ordering::Relaxed));
+        for signal in signals.forever() {
+            // Relaxed: the number is all there is to know.
+            heard.store(signal, Ordering::Relaxed);
+            // A read of a terminal that is gone, or was emptied meanwhile, may never return.
+            std::thread::sleep(2 * PERIOD);
+            ratatui::restore();
+            let _ = die_by(signal);
+        }
     })?;
     Ok(came)
 }
