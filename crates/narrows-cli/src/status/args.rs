@@ -7,19 +7,26 @@ use clap::Args;
 use crate::values::parse_time;
 
 const EXAMPLES: &str = "\
-Examples:
-  narrows stat                    every farm and tap of this user, and what each pipeline waits for
-  narrows stat 4711               the pipeline that process 4711 is in
-  narrows stat --json fetch.py    the pipeline of a farm that runs fetch.py, for a program
-  narrows stat --prometheus > narrows.prom.$$ && mv narrows.prom.$$ narrows.prom
+What it says:
+  Three shares of the time of each stage sum to 100 %: busy, blocked (its
+  output is full), waiting (its input is empty). They are taken over
+  --interval. Farms and taps are found by their sockets in $NARROWS_DIR,
+  else $XDG_RUNTIME_DIR/narrows, else /tmp/narrows-UID.
 
-Three shares of the time of each stage sum to 100 %: busy, blocked (its output is full), waiting (its input is empty).
-They are taken over --interval. Farms and taps are found by their sockets in $NARROWS_DIR, else \
-$XDG_RUNTIME_DIR/narrows, else /tmp/narrows-UID.";
+Exit status:
+  0        said
+  2        wrong usage, or no such stage
+  125      it cannot look or write
+
+Examples:
+  narrows stat                    every farm and tap of this user
+  narrows stat 4711               the pipeline that process 4711 is in
+  narrows stat --json fetch.py    the pipeline of a farm that runs fetch.py
+  narrows stat --prometheus > n.prom.$$ && mv n.prom.$$ n.prom";
 
 /// Say once what the farms and taps of this user do, and what they wait for
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct StatArgs {
     /// Write JSON
     #[arg(long, conflicts_with = "prometheus")]

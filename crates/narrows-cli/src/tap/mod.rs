@@ -30,16 +30,20 @@ use meter::Meter;
 use pump::End;
 
 const EXAMPLES: &str = "\
-Examples:
-  seq 1000000 | narrows tap | gzip > out     at its end: who waited for whom?
-  cat log | narrows tap --name in | narrows farm ./parse.py > parsed
-  narrows top                                while that runs
+Exit status:
+  0        the input has ended
+  2        wrong usage
+  125      it cannot read or write
+  128 + N  ended by signal N
 
-Exit status: 0 at the end of the input, 125 when it cannot read or write, 128 + N ended by signal N.";
+Examples:
+  seq 1000000 | narrows tap | gzip > out      at its end: who waited for whom?
+  cat log | narrows tap --name in | narrows farm ./parse.py > parsed
+  narrows top                                 while that runs";
 
 /// Sit in a pipeline and measure it: bytes pass unchanged
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct TapArgs {
     /// What top, stat and the summary call it
     #[arg(long, value_name = "NAME", default_value = "")]

@@ -30,15 +30,20 @@ use view::View;
 const KEYS: &str = "\
 Keys:
   up, down   select a stage
-  + -        one worker more or less for the selected farm; what the last one has in hand it finishes
+  + -        one worker more or less for the selected farm; what the last
+             one has in hand it finishes
   space      pause the selected farm, or let it go on
   q          quit; also Ctrl-C
 
-What is shown, and where farms and taps are looked for, is explained by narrows stat --help.";
+What is shown, and where farms and taps are looked for, narrows stat --help
+says.
+
+Examples:
+  narrows top                     while farms run in other terminals";
 
 /// Watch the farms and taps of this user, and what they wait for
 #[derive(Debug, Args)]
-#[command(after_help = KEYS)]
+#[command(after_long_help = KEYS)]
 pub(crate) struct TopArgs {
     /// Print one picture as text, and end
     #[arg(long, hide = true)]
