@@ -15,7 +15,8 @@ What it says:
 
 Exit status:
   0        said
-  2        wrong usage, or no such stage
+  1        no such stage
+  2        wrong usage
   125      it cannot look or write
 
 Examples:

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 use rustix::net::sockopt::socket_peercred;
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 const ASK_WITHIN: Duration = Duration::from_millis(500);
 /// An answer takes microseconds, unless the machine has much else to do or the process is stopped.
 const ANSWER_WITHIN: Duration = Duration::from_millis(1500);
+const AFTER_AN_ERROR: Duration = Duration::from_millis(20);
 const LONGEST_QUESTION: u64 = 4096;
 const LONGEST_ANSWER: u64 = 16 << 20;
 
@@ -28,8 +30,11 @@ pub(super) enum Silence {
 /// Answers one question after the other, for ever.
 pub(super) fn serve(listener: &UnixListener, answer: impl Fn(&Value) -> Result<Value, String>) {
     for stream in listener.incoming() {
-        // A client that went away, or too many open files: the next one may have more luck.
-        let Ok(stream) = stream else { continue };
+        let Ok(stream) = stream else {
+            // A client that went away, or too many open files: the next one may have more luck, in a while.
+            thread::sleep(AFTER_AN_ERROR);
+            continue;
+        };
         let _ = attend(stream, &answer);
     }
 }
