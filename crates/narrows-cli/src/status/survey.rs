@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use narrows_flow::IntoFlow;
 use serde_json::{Value, json};
 
 use super::folder;
@@ -13,6 +14,9 @@ use super::sample::Sample;
 use super::shares::{self, Shares};
 use super::socket::{Silence, ask};
 use super::verdict::{Machine, Surroundings, Verdict, judge};
+
+/// So many are asked at a time: one that is stopped, and answers nothing, keeps nobody from asking the others.
+const ASKERS: usize = 8;
 
 /// One look at everything.
 #[derive(Debug)]
@@ -113,8 +117,14 @@ pub(crate) fn request(sample: &Sample, question: &Value) -> Result<(), String> {
 impl Look {
     pub(crate) fn take() -> Look {
         let (mut samples, mut mute) = (Vec::new(), Vec::new());
-        for (name, path) in sockets() {
-            match ask(&path, &json!({ "ask": "stat" })).map(serde_json::from_value::<Sample>) {
+        let sockets = sockets();
+        let askers = sockets.len().clamp(1, ASKERS);
+        let asked = sockets.flow().portion(1).map_ordered(askers, |(name, path)| {
+            let answer = ask(&path, &json!({ "ask": "stat" })).map(serde_json::from_value::<Sample>);
+            (name, path, answer)
+        });
+        for (name, path, answer) in asked {
+            match answer {
                 Ok(Ok(sample)) => samples.push(sample),
                 Ok(Err(error)) => mute.push(format!("{name}: {error}")),
                 Err(Silence::Mute(why)) => mute.push(format!("{name}: {why}")),
