@@ -117,8 +117,7 @@ impl Round {
             let run = self.end_by(signal, time > 0);
             run.assert_signal(signal);
             let _ = fs::remove_file(self.path("hang"));
-            // A block's output leaves as it comes: one that is ended by force may have printed a part of a line, as its last.
-            self.may_be_cut |= signal == Signal::KILL || self.what.contains("--blocks");
+            self.may_be_cut |= signal == Signal::KILL;
             self.check(&run);
         }
         if self.logged {

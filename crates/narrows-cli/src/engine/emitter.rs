@@ -6,6 +6,7 @@ use std::mem;
 use std::ops::Range;
 
 use super::farm::Farm;
+use super::framing::Mark;
 use super::order::Piece;
 use super::tag::Tag;
 
@@ -60,7 +61,22 @@ impl<'a> Emitter<'a> {
 
     /// Whether something should leave soon.
     pub(super) fn waits(&self) -> bool {
-        !self.holds && !self.buffer.is_empty()
+        self.ripe() > 0
+    }
+
+    /// So many bytes may leave. Unordered only whole lines do, if none is very long: what follows the output of a process
+    /// that was ended by force is another's.
+    fn ripe(&self) -> usize {
+        let length = self.buffer.len();
+        match self.farm.framing.mark {
+            _ if self.holds => 0,
+            Mark::End(end) if !self.farm.gate.is_ordered() => match memchr::memrchr(end, self.buffer) {
+                Some(last) => last + 1,
+                None if length >= LARGE => length,
+                None => 0,
+            },
+            _ => length,
+        }
     }
 
     /// Output has come; false if more is held than may be.
@@ -78,8 +94,11 @@ impl<'a> Emitter<'a> {
 
     /// What has come leaves as a part.
     pub(super) fn flush(&mut self) {
-        if self.waits() {
+        let ripe = self.ripe();
+        if ripe > 0 {
+            let rest = self.buffer.split_off(ripe);
             self.leave(0, 0);
+            self.buffer.extend_from_slice(&rest);
         }
     }
 
