@@ -1,0 +1,2 @@
+//! Channels between processes of one host, in shared memory.
+#![deny(unsafe_code)]
