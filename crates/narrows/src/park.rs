@@ -34,6 +34,15 @@ pub fn set_sleep_hook(hook: Option<fn()>) -> Option<fn()> {
     BEFORE_SLEEP.with(|cell| cell.replace(hook))
 }
 
+/// Runs the hook of this thread, if one is set: for crates whose operations sleep otherwise than on a channel of this one.
+///
+/// **Unstable**, as [`set_sleep_hook`] is.
+pub fn before_sleep() {
+    if let Some(hook) = BEFORE_SLEEP.with(Cell::get) {
+        hook();
+    }
+}
+
 /// Sleeps until `done` or the deadline, after a short spin and the hook.
 pub(crate) fn sleep(done: impl Fn() -> bool, deadline: Deadline) {
     // A peer that is on its way claims us without a system call on either side.
@@ -46,9 +55,7 @@ pub(crate) fn sleep(done: impl Fn() -> bool, deadline: Deadline) {
             break;
         }
     }
-    if let Some(hook) = BEFORE_SLEEP.with(Cell::get) {
-        hook();
-    }
+    before_sleep();
     sleep_plainly(done, deadline);
 }
 

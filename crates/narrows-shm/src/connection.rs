@@ -1,0 +1,335 @@
+//! A segment that this process takes part in: its entry in the table, what it has seen so far, its threads and tasks that wait.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use crate::{
+    bell::{Bell, Woken},
+    error::OpenError,
+    fault::Fault,
+    layout::{BellName, Field, Kind, Layout, Seldom},
+    members::{self, Role, boot_nanos},
+    process::{self, Identity},
+    queue::{self, word::{Owner, Position}},
+    reactor::Station,
+    watcher,
+};
+
+/// So long a sleep may be, since a wake-up may have died with who got it. The watcher notices a death much sooner.
+const LONGEST_SLEEP: Duration = Duration::from_millis(500);
+/// The same where there are participants that cannot be watched from here.
+const LONGEST_BLIND_SLEEP: Duration = Duration::from_millis(5);
+
+/// Looks before a sleep: with pauses between them, then giving way to other threads.
+// 40 pauses of about 40 cycles are half of what a sleep and a wake-up cost.
+const PAUSES: u32 = 40;
+const YIELDS: u32 = 16;
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that can be left half done is under these locks.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    layout: Arc<Layout>,
+    me: Owner,
+    this: Weak<Connection>,
+    /// One thread at a time looks for the dead.
+    sweeping: Mutex<()>,
+    /// Handles of each role.
+    handles: Mutex<[usize; 2]>,
+    /// The count of rescues up to which there is nothing to find.
+    seen_rescues: AtomicU64,
+    /// Where blocks were free last.
+    block_hint: AtomicU32,
+    /// The version of the table up to which everybody in it is watched.
+    watched: AtomicU64,
+    is_blind: std::sync::atomic::AtomicBool,
+    followed: Mutex<HashSet<Owner>>,
+    stations: [Station; 3],
+}
+
+fn recover(layout: &Layout, gone: Owner) {
+    match layout.shape().kind {
+        Kind::Queue => queue::recover(layout, gone),
+        Kind::Broadcast | Kind::Calls => {}
+    }
+}
+
+/// Whether nothing is left in it that anybody could want.
+fn is_idle(layout: &Layout) -> bool {
+    match layout.shape().kind {
+        Kind::Queue => !queue::has_any(layout),
+        Kind::Broadcast | Kind::Calls => true,
+    }
+}
+
+/// Puts right what the dead have left, from outside: how many they were.
+pub(crate) fn sweep(layout: &Layout) -> Result<usize, OpenError> {
+    Ok(members::sweep(layout, None, &Mutex::new(()), |gone| recover(layout, gone))?)
+}
+
+/// Takes the name away if nobody is there and nothing is left: whether it did.
+pub(crate) fn remove_if_idle(layout: &Layout) -> Result<bool, OpenError> {
+    Ok(members::remove_if_idle(layout, || is_idle(layout))?)
+}
+
+impl Connection {
+    /// Joins.
+    pub(crate) fn new(layout: Arc<Layout>) -> Result<Arc<Connection>, OpenError> {
+        let me = members::join(&layout, |gone| recover(&layout, gone))?;
+        Ok(Arc::new_cyclic(|this| Connection {
+            layout,
+            me,
+            this: this.clone(),
+            sweeping: Mutex::new(()),
+            handles: Mutex::new([0; 2]),
+            seen_rescues: AtomicU64::new(0),
+            block_hint: AtomicU32::new(0),
+            watched: AtomicU64::new(u64::MAX),
+            is_blind: false.into(),
+            followed: Mutex::default(),
+            stations: Default::default(),
+        }))
+    }
+
+    #[inline]
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    pub(crate) fn shared_layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    #[inline]
+    pub(crate) fn me(&self) -> Owner {
+        self.me
+    }
+
+    pub(crate) fn this(&self) -> Weak<Connection> {
+        self.this.clone()
+    }
+
+    pub(crate) fn station(&self, name: BellName) -> &Station {
+        &self.stations[name as usize]
+    }
+
+    #[inline]
+    pub(crate) fn bell(&self, name: BellName) -> Bell<'_> {
+        Bell::new(self.layout.bell(name))
+    }
+
+    pub(crate) fn block_hint(&self) -> u32 {
+        self.block_hint.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_block_hint(&self, block: u32) {
+        self.block_hint.store(block, Ordering::Relaxed);
+    }
+
+    /// Whether the segment may be used at all.
+    #[inline]
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        if process::forked() { Err(Fault::Forked) } else { Ok(()) }
+    }
+
+    /// Whether what was done was done in the segment, and not in what took the place of a file that was cut off.
+    #[inline]
+    pub(crate) fn check_damage(&self) -> Result<(), Fault> {
+        if self.layout.segment().is_damaged() {
+            return Err(Fault::Corrupt("its file was cut off"));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(crate) fn count(&self, field: Field) {
+        self.layout.participant(self.me.index(), field).count(1);
+    }
+
+    /// Looks for messages that were given back, if there may be some.
+    #[inline]
+    pub(crate) fn look_for_rescued(&self, look: impl FnOnce(&mut u64) -> Option<Position>) -> Option<Position> {
+        if !self.may_be_rescued() {
+            return None;
+        }
+        let mut seen = self.seen_rescues.load(Ordering::Relaxed);
+        let found = look(&mut seen);
+        // Relaxed: what it says was seen by this thread; another that has seen less looks once more than it need.
+        self.seen_rescues.store(seen, Ordering::Relaxed);
+        found
+    }
+
+    #[inline]
+    pub(crate) fn may_be_rescued(&self) -> bool {
+        // Relaxed: a guess; `claim_rescued` reads it again.
+        self.layout.seldom(Seldom::Rescues).load(crate::sync::Ordering::Relaxed)
+            != self.seen_rescues.load(Ordering::Relaxed)
+    }
+
+    /// One more handle of this role. The first takes on the role.
+    pub(crate) fn add_handle(&self, role: Role) {
+        let mut handles = lock(&self.handles);
+        let count = &mut handles[role as usize - 1];
+        *count += 1;
+        if *count == 1 {
+            members::set_role(&self.layout, self.me, role, true);
+        }
+    }
+
+    /// One handle of this role less. The last gives it up.
+    pub(crate) fn drop_handle(&self, role: Role) {
+        let mut handles = lock(&self.handles);
+        let count = &mut handles[role as usize - 1];
+        *count -= 1;
+        if *count == 0 && self.check().is_ok() {
+            members::set_role(&self.layout, self.me, role, false);
+        }
+    }
+
+    /// Puts right what the dead have left: how many they were.
+    pub(crate) fn sweep(&self) -> usize {
+        if self.check().is_err() {
+            return 0;
+        }
+        // What the system refuses now, it is asked again with the next sleep.
+        members::sweep(&self.layout, Some(self.me), &self.sweeping, |gone| recover(&self.layout, gone)).unwrap_or(0)
+    }
+
+    /// Has all who have joined since watched.
+    pub(crate) fn watch_peers(&self) {
+        let status = self.layout.status();
+        // Relaxed: to look twice is harmless.
+        if self.watched.load(Ordering::Relaxed) == status {
+            return;
+        }
+        let mut followed = lock(&self.followed);
+        let members: Vec<_> = self.layout.members().collect();
+        followed.retain(|owner| members.iter().any(|entry| entry.owner == *owner));
+        let own = Identity::current().ok();
+        let (mut is_blind, mut is_any_dead) = (false, false);
+        for entry in members {
+            if own == Some(entry.identity) || followed.contains(&entry.owner) {
+                continue;
+            }
+            match entry.identity.watch() {
+                Ok(Some(process)) if watcher::follow(process, &self.this) => {
+                    followed.insert(entry.owner);
+                }
+                _ if entry.identity.is_alive() == Some(false) => is_any_dead = true,
+                _ => is_blind = true,
+            }
+        }
+        self.is_blind.store(is_blind, Ordering::Relaxed);
+        self.watched.store(status, Ordering::Relaxed);
+        drop(followed);
+        if is_any_dead {
+            self.sweep();
+        }
+    }
+
+    pub(crate) fn longest_sleep(&self) -> Duration {
+        if self.is_blind.load(Ordering::Relaxed) { LONGEST_BLIND_SLEEP } else { LONGEST_SLEEP }
+    }
+
+    /// Attempts until it succeeds, or `None` once the deadline has passed; sleeps on the bell in between.
+    pub(crate) fn wait<R>(
+        &self,
+        name: BellName,
+        deadline: Option<Instant>,
+        mut attempt: impl FnMut() -> Option<R>,
+    ) -> Option<R> {
+        if let Some(done) = attempt() {
+            return Some(done);
+        }
+        let has_passed = |now: Instant| deadline.is_some_and(|deadline| deadline <= now);
+        if deadline.is_some() && has_passed(Instant::now()) {
+            return None;
+        }
+        for turn in 0..PAUSES + YIELDS {
+            if turn < PAUSES { std::hint::spin_loop() } else { std::thread::yield_now() }
+            if let Some(done) = attempt() {
+                return Some(done);
+            }
+        }
+        self.sleep(name, deadline, attempt)
+    }
+
+    #[cold]
+    fn sleep<R>(
+        &self,
+        name: BellName,
+        deadline: Option<Instant>,
+        mut attempt: impl FnMut() -> Option<R>,
+    ) -> Option<R> {
+        let bell = self.bell(name);
+        let _blocked = Blocked::new(self, name);
+        loop {
+            let prepared = bell.prepare();
+            self.watch_peers();
+            if let Some(done) = attempt() {
+                return Some(done);
+            }
+            let mut time = self.longest_sleep();
+            if let Some(deadline) = deadline {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return None;
+                }
+                time = time.min(left);
+            }
+            narrows::park::before_sleep();
+            if bell.sleep(prepared, time) == Woken::TimeIsUp && time == self.longest_sleep() {
+                self.sweep();
+            }
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        watcher::forget_dropped();
+        if self.check().is_err() {
+            return;
+        }
+        members::leave(&self.layout, self.me, |gone| recover(&self.layout, gone));
+        if self.layout.shape().flags & crate::options::KEEPS == 0 {
+            // Whoever fails to remove it leaves it to `sweep` from outside, and to the next who opens it.
+            let _ = remove_if_idle(&self.layout);
+        }
+    }
+}
+
+/// Says in the table that a thread waits, and for how long it did.
+struct Blocked<'a> {
+    connection: &'a Connection,
+    field: Field,
+    since: u64,
+}
+
+impl<'a> Blocked<'a> {
+    fn new(connection: &'a Connection, name: BellName) -> Blocked<'a> {
+        let field = if name == BellName::Items { Field::BlockedReceiving } else { Field::BlockedSending };
+        let since = boot_nanos();
+        let word = connection.layout.participant(connection.me.index(), Field::Since);
+        word.store(since, crate::sync::Ordering::Relaxed);
+        Blocked { connection, field, since }
+    }
+}
+
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        let word = |field| self.connection.layout.participant(self.connection.me.index(), field);
+        word(Field::Since).store(0, crate::sync::Ordering::Relaxed);
+        word(self.field).count(boot_nanos().saturating_sub(self.since));
+    }
+}

@@ -1,0 +1,521 @@
+//! The queue: each message to one receiver. Puts messages into slots and blocks, and takes them out; never waits.
+//!
+//! ```text
+//! send     blocks, if it is long: claim, copy    place: claim, copy if it is short, commit     ring
+//! receive  message: claim    blocks: make them ours    copy    commit    free the blocks       ring
+//! ```
+//! Whoever dies before a commit has done nothing: a send is no message, a receive leaves it to others. The blocks of a message
+//! change hands before its slot is free again, so they are found by the slot or by the owner, whoever dies where.
+
+pub(crate) mod ring;
+pub(crate) mod word;
+
+#[cfg(all(test, loom))]
+mod model;
+
+use std::hint;
+
+use self::{
+    ring::{NoMessage, NoPlace, Ring, Words},
+    word::{Owner, Position, SlotWord, State},
+};
+use crate::{
+    bell::Bell,
+    connection::Connection,
+    fault::Fault,
+    layout::{BellName, Field, Layout, Often, Seldom},
+    members::{CLOSED, HAD_RECEIVERS, HAD_SENDERS, HAS_RECEIVERS, HAS_SENDERS},
+    options::{ENDS_WITH_RECEIVERS, ENDS_WITH_SENDERS},
+    pool::{self, Blocks, Run},
+    sync::{Ordering, Word},
+};
+
+impl Words for Layout {
+    #[inline]
+    fn slots(&self) -> u32 {
+        self.shape().slots
+    }
+    #[inline]
+    fn slot(&self, index: u32) -> &Word {
+        self.slot(index)
+    }
+    #[inline]
+    fn head(&self) -> &Word {
+        self.often(Often::Head)
+    }
+    #[inline]
+    fn tail(&self) -> &Word {
+        self.often(Often::Tail)
+    }
+    fn rescues(&self) -> &Word {
+        self.seldom(Seldom::Rescues)
+    }
+    #[inline]
+    fn limit(&self) -> &Word {
+        self.seldom(Seldom::Limit)
+    }
+    #[inline]
+    fn is_closed(&self) -> bool {
+        self.status() & CLOSED != 0
+    }
+}
+
+impl Blocks for Layout {
+    fn blocks(&self) -> u32 {
+        self.shape().blocks
+    }
+    fn block(&self, index: u32) -> &Word {
+        self.block(index)
+    }
+}
+
+/// Why nothing was sent.
+#[derive(Debug)]
+pub(crate) enum NotSent {
+    Full,
+    Disconnected,
+    Fault(Fault),
+}
+
+/// Why nothing was received.
+#[derive(Debug)]
+pub(crate) enum NotReceived {
+    Empty,
+    Disconnected,
+    Fault(Fault),
+}
+
+/// So often somebody who is in the middle of a step is looked for again before we say that there is nothing. It takes him a few
+/// nanoseconds, unless he was stopped.
+const LOOKS_AT_BUSY: u32 = 64;
+
+/// Instead of blocks: the message lies in its slot.
+const IN_SLOT: u32 = u32::MAX;
+
+fn lengths(len: usize, first: u32) -> u64 {
+    u64::from(u32::try_from(len).expect("checked against the longest")) << 32 | u64::from(first)
+}
+
+/// A message on its way in: what it has got hold of so far.
+#[derive(Debug)]
+pub(crate) struct Outgoing<'a> {
+    connection: &'a Connection,
+    run: Option<Run>,
+    /// It is in its blocks already.
+    is_written: bool,
+    is_wanting: bool,
+}
+
+impl<'a> Outgoing<'a> {
+    pub(crate) fn new(connection: &'a Connection) -> Outgoing<'a> {
+        Outgoing { connection, run: None, is_written: false, is_wanting: false }
+    }
+
+    /// Gets hold of blocks for so many bytes: where they are to be written, by who then says
+    /// [`written`](Self::set_written).
+    pub(crate) fn blocks(&mut self, len: usize) -> Result<*mut u8, NotSent> {
+        let layout = self.connection.layout();
+        if self.run.is_none() {
+            self.run = Some(self.claim_blocks(layout.blocks_for(len))?);
+        }
+        let first = self.run.map_or(0, |run| run.first);
+        Ok(layout.block_bytes(first, len))
+    }
+
+    pub(crate) fn set_written(&mut self) {
+        self.is_written = true;
+    }
+
+    fn claim_blocks(&mut self, count: u32) -> Result<Run, NotSent> {
+        let (layout, me) = (self.connection.layout(), self.connection.me());
+        // Relaxed: a courtesy, which may come late.
+        let wanted = layout.seldom(Seldom::Wanted).load(Ordering::Relaxed);
+        if wanted != 0 && wanted != crate::members::wanted_by(me) {
+            return Err(NotSent::Full);
+        }
+        let run = pool::claim(layout, me, count, self.connection.block_hint()).ok_or(NotSent::Full)?;
+        self.connection.set_block_hint(run.first);
+        self.want(false);
+        Ok(run)
+    }
+
+    /// Asks the others to leave the blocks to us for once, or no more.
+    pub(crate) fn want(&mut self, is_wanting: bool) {
+        let wanted = self.connection.layout().seldom(Seldom::Wanted);
+        let mine = crate::members::wanted_by(self.connection.me());
+        if is_wanting && !self.is_wanting && self.run.is_none() {
+            self.is_wanting = wanted.change(0, mine).is_ok();
+        } else if !is_wanting && self.is_wanting {
+            self.is_wanting = false;
+            let _ = wanted.change(mine, 0);
+            Bell::new(self.connection.layout().bell(BellName::Places)).ring_all();
+        }
+    }
+
+    /// Sends `bytes`, or those that were written into blocks, if there is a place. Where it now lies.
+    #[inline]
+    pub(crate) fn attempt(&mut self, bytes: Bytes<'_>) -> Result<Position, NotSent> {
+        let connection = self.connection;
+        let layout = connection.layout();
+        connection.check().map_err(NotSent::Fault)?;
+        let len = bytes.len();
+        if len > layout.shape().max_len as usize {
+            return Err(NotSent::Fault(Fault::TooLong { len, max: layout.shape().max_len as usize }));
+        }
+        if connection.is_ended_for_senders() {
+            return Err(NotSent::Disconnected);
+        }
+        let is_short = len <= layout.shape().inline as usize && self.run.is_none() && !bytes.needs_blocks;
+        if !is_short && !self.is_written {
+            let into = self.blocks(len)?;
+            bytes.copy_to(into);
+            self.is_written = true;
+        }
+        let at = self.claim_place()?;
+        if is_short {
+            bytes.copy_to(layout.slot_bytes(at.slot()));
+        }
+        let first = self.run.map_or(IN_SLOT, |run| run.first);
+        // Relaxed: published with the slot.
+        layout.slot_lengths(at.slot()).store(lengths(len, first), Ordering::Relaxed);
+        let committed = connection.ring().commit_place(at);
+        // The message's now.
+        self.run = None;
+        committed.map_err(|_| NotSent::Fault(Fault::Corrupt("a slot was changed while it was written")))?;
+        connection.check_damage().map_err(NotSent::Fault)?;
+        connection.count(Field::Sent);
+        connection.after_send();
+        Ok(at)
+    }
+
+    fn claim_place(&self) -> Result<Position, NotSent> {
+        let ring = self.connection.ring();
+        for _ in 0..LOOKS_AT_BUSY {
+            match ring.claim_place() {
+                Ok(at) => return Ok(at),
+                Err(NoPlace::Full) => return Err(NotSent::Full),
+                Err(NoPlace::Closed) => return Err(NotSent::Disconnected),
+                Err(NoPlace::Corrupt) => {
+                    return Err(NotSent::Fault(Fault::Corrupt("a slot says what no slot can")));
+                }
+                Err(NoPlace::Busy) => hint::spin_loop(),
+            }
+        }
+        Err(NotSent::Full)
+    }
+}
+
+impl Drop for Outgoing<'_> {
+    fn drop(&mut self) {
+        self.want(false);
+        if let Some(run) = self.run.take() {
+            pool::release(self.connection.layout(), run);
+            Bell::new(self.connection.layout().bell(BellName::Places)).ring_all();
+        }
+    }
+}
+
+/// The bytes of a message, wherever they are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bytes<'a> {
+    bytes: &'a [u8],
+    /// They are to lie on the boundary of a page.
+    needs_blocks: bool,
+    /// They have been written into the blocks already, so many.
+    written: Option<usize>,
+}
+
+impl<'a> Bytes<'a> {
+    pub(crate) fn new(bytes: &'a [u8], needs_blocks: bool) -> Bytes<'a> {
+        Bytes { bytes, needs_blocks, written: None }
+    }
+
+    pub(crate) fn written(len: usize) -> Bytes<'static> {
+        Bytes { bytes: &[], needs_blocks: true, written: Some(len) }
+    }
+
+    fn len(&self) -> usize {
+        self.written.unwrap_or(self.bytes.len())
+    }
+
+    #[inline]
+    fn copy_to(self, into: *mut u8) {
+        // SAFETY: `into` is where a slot's or a run's bytes lie; it has room for `len`, as was checked against `inline` or as the
+        // run was claimed for. Nobody else touches it: the slot's word, or the block's, says that it is ours.
+        unsafe { into.copy_from_nonoverlapping(self.bytes.as_ptr(), self.bytes.len()) };
+    }
+}
+
+/// A message that we have claimed: to be [finished](Connection::finish) or [given back](Connection::give_back).
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    pub(crate) at: Position,
+    bytes: *const u8,
+    len: usize,
+    run: Option<Run>,
+}
+
+// SAFETY: it points to memory that is shared by processes and is ours as long as the claim is, in whatever thread.
+unsafe impl Send for Claimed {}
+// SAFETY: as above; shared, it is only read.
+unsafe impl Sync for Claimed {}
+
+impl Claimed {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Where it lies: `len` bytes that stay as they are until the claim ends.
+    pub(crate) fn bytes(&self) -> *const u8 {
+        self.bytes
+    }
+
+    #[inline]
+    pub(crate) fn copy_to(&self, into: &mut [std::mem::MaybeUninit<u8>]) {
+        assert_eq!(into.len(), self.len, "room for the whole message");
+        // SAFETY: there are `len` bytes, as was checked against the segment when it was claimed; `into` is as long and is not in
+        // the segment. If another process writes there against the rules, some bytes are copied, whichever.
+        unsafe { into.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(self.bytes, self.len) };
+    }
+
+    pub(crate) fn append_to(&self, bytes: &mut Vec<u8>) {
+        bytes.reserve(self.len);
+        self.copy_to(&mut bytes.spare_capacity_mut()[..self.len]);
+        // SAFETY: `copy_to` has written so many behind those that were there.
+        unsafe { bytes.set_len(bytes.len() + self.len) };
+    }
+}
+
+impl Connection {
+    #[inline]
+    fn ring(&self) -> Ring<'_, Layout> {
+        Ring::new(self.layout(), self.me())
+    }
+
+    /// Claims a message.
+    #[inline]
+    pub(crate) fn claim(&self) -> Result<Claimed, NotReceived> {
+        self.check().map_err(NotReceived::Fault)?;
+        if let Some(at) = self.claim_rescued() {
+            return self.open(at);
+        }
+        match self.ring().claim_message() {
+            Ok(at) => self.open(at),
+            Err(why) => self.claim_slowly(why),
+        }
+    }
+
+    fn claim_rescued(&self) -> Option<Position> {
+        self.look_for_rescued(|seen| self.ring().claim_rescued(seen))
+    }
+
+    #[cold]
+    fn claim_slowly(&self, mut why: NoMessage) -> Result<Claimed, NotReceived> {
+        for _ in 0..LOOKS_AT_BUSY {
+            // Asked before we look again: who has left by now has sent before.
+            let is_ended = why == NoMessage::Closed || self.is_ended_for_receivers();
+            if why == NoMessage::Empty && !is_ended {
+                self.check_damage().map_err(NotReceived::Fault)?;
+                return Err(NotReceived::Empty);
+            }
+            hint::spin_loop();
+            if let Some(at) = self.claim_rescued() {
+                return self.open(at);
+            }
+            why = match self.ring().claim_message() {
+                Ok(at) => return self.open(at),
+                Err(NoMessage::Corrupt) => {
+                    return Err(NotReceived::Fault(Fault::Corrupt("a slot says what no slot can")));
+                }
+                Err(NoMessage::Empty | NoMessage::Closed) if is_ended && !self.ring().has_any() => {
+                    self.check_damage().map_err(NotReceived::Fault)?;
+                    return Err(NotReceived::Disconnected);
+                }
+                Err(why) => why,
+            };
+        }
+        Err(NotReceived::Empty)
+    }
+
+    /// What lies in a slot that we have claimed.
+    #[inline]
+    fn open(&self, at: Position) -> Result<Claimed, NotReceived> {
+        let layout = self.layout();
+        // Relaxed: published with the slot.
+        let word = layout.slot_lengths(at.slot()).load(Ordering::Relaxed);
+        let len = usize::try_from(word >> 32).unwrap_or(usize::MAX);
+        let first = u32::try_from(word & u64::from(u32::MAX)).unwrap_or(IN_SLOT);
+        if first == IN_SLOT && len <= layout.shape().inline as usize {
+            return Ok(Claimed { at, bytes: layout.slot_bytes(at.slot()), len, run: None });
+        }
+        let run = Run { first, count: layout.blocks_for(len) };
+        let is_good = first != IN_SLOT
+            && len <= layout.shape().max_len as usize
+            && pool::adopt(layout, self.me(), run);
+        if !is_good {
+            // Nobody else could make more of it; the channel goes on without it.
+            let _ = self.ring().commit_message(at);
+            return Err(NotReceived::Fault(Fault::Corrupt("a message has no room where it is said to lie")));
+        }
+        Ok(Claimed { at, bytes: layout.block_bytes(first, len), len, run: Some(run) })
+    }
+
+    /// Keeps a claimed message for longer.
+    pub(crate) fn hold(&self, claimed: &Claimed) -> bool {
+        self.ring().hold(claimed.at)
+    }
+
+    /// A claimed message has been taken out.
+    #[inline]
+    pub(crate) fn finish(&self, claimed: &Claimed) -> Result<(), Fault> {
+        let committed = self.ring().commit_message(claimed.at);
+        committed.map_err(|_| Fault::Corrupt("a slot was changed while it was read"))?;
+        if let Some(run) = claimed.run {
+            pool::release(self.layout(), run);
+        }
+        self.check_damage()?;
+        self.count(Field::Received);
+        self.after_receive();
+        Ok(())
+    }
+
+    /// A claimed message is left to others.
+    pub(crate) fn give_back(&self, claimed: &Claimed) {
+        if self.check().is_err() {
+            return;
+        }
+        if let Some(run) = claimed.run {
+            pool::keep(self.layout(), self.me(), run);
+        }
+        if self.ring().give_back(claimed.at).is_ok() {
+            self.count(Field::GivenBack);
+            self.layout().ring_all();
+        }
+    }
+
+    /// Takes a message of ours back that nobody has claimed.
+    pub(crate) fn withdraw(&self, at: Position) -> bool {
+        let layout = self.layout();
+        // Relaxed: if the message is still there, it is what we have written.
+        let word = layout.slot_lengths(at.slot()).load(Ordering::Relaxed);
+        if !self.ring().withdraw(at) {
+            return false;
+        }
+        let first = u32::try_from(word & u64::from(u32::MAX)).unwrap_or(IN_SLOT);
+        let run = Run { first, count: layout.blocks_for(usize::try_from(word >> 32).unwrap_or(usize::MAX)) };
+        if first != IN_SLOT && pool::adopt(layout, self.me(), run) {
+            pool::release(layout, run);
+        }
+        layout.ring_all();
+        true
+    }
+
+    pub(crate) fn was_received(&self, at: Position) -> bool {
+        self.ring().was_received(at)
+    }
+
+    #[inline]
+    fn after_send(&self) {
+        let (items, places) = (self.bell(BellName::Items), self.bell(BellName::Places));
+        items.ring();
+        // The ring that woke us may have been for two places.
+        if places.has_sleepers() && self.ring().may_send() {
+            places.ring();
+        }
+    }
+
+    #[inline]
+    fn after_receive(&self) {
+        let (items, places, received) =
+            (self.bell(BellName::Items), self.bell(BellName::Places), self.bell(BellName::Received));
+        if self.layout().shape().blocks == 0 {
+            places.ring();
+        } else {
+            // One may wait for few blocks and another for many, and who is woken may be the wrong one.
+            places.ring_all();
+        }
+        received.ring_all();
+        if items.has_sleepers() {
+            if self.is_ended_for_receivers() {
+                // They wait for what we had to come back.
+                items.ring_all();
+            } else if self.ring().may_receive() {
+                items.ring();
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_ended_for_senders(&self) -> bool {
+        let status = self.layout().status();
+        status & CLOSED != 0
+            || self.layout().shape().flags & ENDS_WITH_RECEIVERS != 0
+                && status & (HAD_RECEIVERS | HAS_RECEIVERS) == HAD_RECEIVERS
+    }
+
+    /// No message will come any more, but those that are there.
+    pub(crate) fn is_ended_for_receivers(&self) -> bool {
+        let status = self.layout().status();
+        status & CLOSED != 0
+            || self.layout().shape().flags & ENDS_WITH_SENDERS != 0
+                && status & (HAD_SENDERS | HAS_SENDERS) == HAD_SENDERS
+    }
+
+    pub(crate) fn may_receive(&self) -> bool {
+        self.ring().may_receive() || self.is_ended_for_receivers() || self.may_be_rescued() || self.check().is_err()
+    }
+
+    pub(crate) fn may_send(&self) -> bool {
+        self.ring().may_send() || self.is_ended_for_senders() || self.check().is_err()
+    }
+}
+
+/// How many messages there are.
+pub(crate) fn len(layout: &Layout) -> u32 {
+    Ring::new(layout, Owner::new(0, 0)).len()
+}
+
+/// Whether there is a message, or one may come back.
+pub(crate) fn has_any(layout: &Layout) -> bool {
+    Ring::new(layout, Owner::new(0, 0)).has_any()
+}
+
+/// Puts right what `gone` has left. May be done again.
+pub(crate) fn recover(layout: &Layout, gone: Owner) {
+    let ring = Ring::new(layout, gone);
+    // In this order: the blocks of a message that was given back are nobody's.
+    for slot in 0..layout.shape().slots {
+        keep_blocks(layout, slot, gone);
+    }
+    for slot in 0..layout.shape().slots {
+        ring.recover(slot, gone);
+    }
+    pool::release_all(layout, gone);
+    ring.announce_rescue();
+}
+
+/// The blocks of the message in this slot stay, whoever owned them.
+fn keep_blocks(layout: &Layout, slot: u32, gone: Owner) {
+    // A message changes its state a few times at most before it is gone.
+    for _ in 0..1000 {
+        // Acquire: pairs with the commit; the lengths are then those of this lap.
+        let word = layout.slot(slot).load(Ordering::Acquire);
+        let holds = matches!(
+            SlotWord::from_bits(word).state(),
+            Some(State::Full | State::Returned | State::Reading | State::Leased)
+        );
+        if !holds {
+            return;
+        }
+        let lengths = layout.slot_lengths(slot).load(Ordering::Acquire);
+        if layout.slot(slot).load(Ordering::Acquire) != word {
+            continue;
+        }
+        let first = u32::try_from(lengths & u64::from(u32::MAX)).unwrap_or(IN_SLOT);
+        if first != IN_SLOT {
+            let len = usize::try_from(lengths >> 32).unwrap_or(usize::MAX);
+            pool::keep(layout, gone, Run { first, count: layout.blocks_for(len) });
+        }
+        return;
+    }
+}
