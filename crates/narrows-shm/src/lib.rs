@@ -3,6 +3,8 @@
 #![allow(dead_code, unused_imports)] // the protocol, which is about to stand on these modules, calls them
 
 mod error;
+#[allow(unsafe_code, reason = "a signal handler, and the pages that it replaces")]
+mod guard;
 #[allow(unsafe_code, reason = "one system call that neither std nor rustix has")]
 mod locks;
 mod process;
