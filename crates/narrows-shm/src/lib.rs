@@ -8,6 +8,7 @@ mod guard;
 #[allow(unsafe_code, reason = "one system call that neither std nor rustix has")]
 mod locks;
 mod process;
+mod segment;
 #[cfg(test)]
 #[allow(unsafe_code, reason = "what a test does to a whole process")]
 mod trial;
