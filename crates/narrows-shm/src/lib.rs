@@ -5,6 +5,7 @@
 mod error;
 #[allow(unsafe_code, reason = "a signal handler, and the pages that it replaces")]
 mod guard;
+mod hand;
 #[allow(unsafe_code, reason = "one system call that neither std nor rustix has")]
 mod locks;
 mod process;
