@@ -11,6 +11,7 @@
 mod handler;
 mod table;
 
+use std::io;
 use std::ops::Range;
 
 use crate::OpenError;
@@ -28,9 +29,10 @@ impl Guard {
     /// The process guards as many ranges as it can, or the handler cannot be installed.
     pub(crate) fn register(range: Range<usize>) -> Result<Self, OpenError> {
         handler::install()?;
-        let entry = table::TABLE.claim(range).ok_or(OpenError::Unsupported(
-            "fewer of them that are open at once (this process has 256 named ones; drop some)",
-        ))?;
+        let entry = table::TABLE.claim(range).ok_or_else(|| {
+            let told = format!("this process has {} channels open and can guard no more: drop some", table::ENTRIES);
+            io::Error::new(io::ErrorKind::QuotaExceeded, told)
+        })?;
         Ok(Self { entry })
     }
 

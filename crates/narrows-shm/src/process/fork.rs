@@ -16,7 +16,7 @@ static PAGE: AtomicPtr<AtomicU8> = AtomicPtr::new(ptr::null_mut());
 /// Where the kernel knows no such page: the pid of the first who asked, else 0.
 static FIRST: AtomicU32 = AtomicU32::new(0);
 
-/// A length of which every page size is a divisor or a multiple; the kernel rounds up.
+/// The kernel rounds up to pages.
 const LENGTH: usize = 4096;
 
 /// Whether this process is a child of `fork`, without `exec`, of the process that first asked.
@@ -70,6 +70,8 @@ fn wiped_page() -> Option<*mut AtomicU8> {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     use super::*;
     use crate::process::Identity;
     use crate::trial;
@@ -79,7 +81,8 @@ mod tests {
         // SAFETY: the child calls `child` and leaves.
         match unsafe { libc::fork() } {
             0 => {
-                let code = child();
+                // A panic must not get back into the tests, which would then run on twice.
+                let code = catch_unwind(AssertUnwindSafe(&child)).unwrap_or(101);
                 // SAFETY: ends the child at once.
                 unsafe { libc::_exit(code) }
             }

@@ -82,7 +82,8 @@ impl Identity {
         let Some(pid) = self.pid() else { return Ok(None) };
         let file = match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(file) => file,
-            Err(Errno::SRCH) if self.is_alive().is_some() => return Ok(None),
+            // Also where the pid is by now that of a thread of another process, which has no such file.
+            Err(_) if self.is_alive() == Some(false) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         // Asked after the file is open: if the process has this identity now, the file is of it and of no later one.

@@ -47,7 +47,7 @@ impl Unnamed {
             }
             // As file systems and kernels without it answer.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Self::with_temporary_name(folder),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(in_folder(folder, error)),
         }
     }
 
@@ -59,7 +59,7 @@ impl Unnamed {
             let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::RDWR | OFlags::CLOEXEC;
             let file = match open(&path, flags, OURS_ALONE) {
                 Err(Errno::EXIST) => continue,
-                file => file?,
+                file => file.map_err(|error| in_folder(folder, error))?,
             };
             let unnamed = Self { file, temporary: Some(path) };
             fchmod(&unnamed.file, OURS_ALONE)?;
@@ -149,21 +149,18 @@ fn sweep(path: &Path) -> Result<bool, OpenError> {
 
 /// Opens a file if it is one that nobody else can have made, read or changed; gives its size too.
 pub(super) fn open_checked(path: &Path) -> Result<(OwnedFd, i64), OpenError> {
-    // Without waiting for the other end of a pipe, should it be one.
+    // Looked at before it is opened, because to open a device can do something; and again after, because it may have been
+    // replaced between the two.
+    check(path, &statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).map_err(missing)?)?;
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = match open(path, flags, Mode::empty()) {
-        Ok(file) => file,
-        Err(Errno::NOENT) => return Err(OpenError::NotFound),
-        Err(error) => {
-            // Why it cannot be opened is told by what it is.
-            let stat = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).map_err(|_| error)?;
-            check(path, &stat)?;
-            return Err(error.into());
-        }
-    };
+    let file = open(path, flags, Mode::empty()).map_err(missing)?;
     let stat = fstat(&file)?;
     check(path, &stat)?;
     Ok((file, stat.st_size))
+}
+
+fn missing(error: Errno) -> OpenError {
+    if error == Errno::NOENT { OpenError::NotFound } else { error.into() }
 }
 
 fn check(path: &Path, stat: &Stat) -> Result<(), OpenError> {
@@ -195,11 +192,20 @@ pub(super) fn reopen(file: BorrowedFd<'_>) -> Result<OwnedFd, OpenError> {
 }
 
 fn proc_path(file: BorrowedFd<'_>) -> String {
-    format!("/proc/self/fd/{}", file.as_raw_fd())
+    // Of this thread: a thread may have left the table of files that it shared with the others.
+    format!("/proc/thread-self/fd/{}", file.as_raw_fd())
 }
 
 fn has_proc() -> bool {
     File::open("/proc/self/stat").is_ok()
+}
+
+/// Names the folder where that says more than the error does.
+fn in_folder(folder: &Path, error: Errno) -> OpenError {
+    match OpenError::from(error) {
+        OpenError::Io(error) => io::Error::new(error.kind(), format!("{}: {error}", folder.display())).into(),
+        other => other,
+    }
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -13,7 +13,7 @@ use crate::guard::Guard;
 pub(super) struct Memory {
     base: NonNull<u8>,
     len: usize,
-    /// `None` if the file cannot be shortened.
+    /// `None` if no page of the file can go missing.
     guard: Option<Guard>,
 }
 
@@ -23,14 +23,14 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    pub(super) fn map(file: BorrowedFd<'_>, len: usize, can_shrink: bool) -> Result<Self, OpenError> {
+    pub(super) fn map(file: BorrowedFd<'_>, len: usize, is_guarded: bool) -> Result<Self, OpenError> {
         // SAFETY: a new mapping at an address that the kernel chooses.
         let base =
             unsafe { mmap(ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, file, 0) }?;
         let base = NonNull::new(base.cast()).ok_or_else(|| io::Error::other("mapped at address 0"))?;
         // From here on it is unmapped on the way out.
         let mut memory = Self { base, len, guard: None };
-        if can_shrink {
+        if is_guarded {
             let start = base.as_ptr().expose_provenance();
             memory.guard = Some(Guard::register(start..start + len)?);
         }

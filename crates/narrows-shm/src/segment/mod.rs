@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 
 use rustix::fs::{
-    AtFlags, CWD, FallocateFlags, FileType, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat,
-    fstatvfs, memfd_create, statat, unlink,
+    AtFlags, CWD, FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat, fstatvfs,
+    memfd_create, statat, unlink,
 };
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
@@ -108,18 +108,17 @@ impl Segment {
     /// `Corrupt` if it is not such a file. An error of the system.
     #[allow(clippy::needless_pass_by_value)] // what was handed over is closed; its locks are the giver's
     pub(crate) fn adopt(file: OwnedFd) -> Result<Self, OpenError> {
-        let stat = fstat(&file)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(OpenError::Corrupt("what was handed over is no file of memory"));
-        }
-        // Sealed first, then measured: the size is final.
+        // Before anything else is asked of it: what is no memory belongs to a file system, which could keep us waiting. And
+        // sealed first, then measured: the size is final.
         match fcntl_get_seals(&file) {
             Ok(seals) if seals.contains(SealFlags::SHRINK | SealFlags::GROW) => {}
-            Ok(_) | Err(Errno::INVAL) => return Err(OpenError::Corrupt("the file that was handed over is not sealed")),
-            Err(error) => return Err(error.into()),
+            Ok(_) => return Err(OpenError::Corrupt("the file that was handed over is not sealed")),
+            Err(_) => return Err(OpenError::Corrupt("what was handed over is no file of memory")),
         }
         let own = file::reopen(file.as_fd())?;
-        Self::map_whole(own, false)
+        let size = whole_size(fstat(&own)?.st_size)?;
+        // Guarded although it is sealed: another user's may lie on huge pages, of which the system can run out.
+        Self::map(own, size, true)
     }
 
     /// The same file, opened once more: locks that are taken through it are not ours.
@@ -147,7 +146,8 @@ impl Segment {
         self.file.as_fd()
     }
 
-    /// Whether the file was shortened, and the missing part was accessed here: what was read from it are zeros.
+    /// Whether the file was shortened, and the missing part was accessed here: what was read from it are zeros. A part that
+    /// came back before that reads zeros too, and is not told.
     #[inline]
     pub(crate) fn is_damaged(&self) -> bool {
         self.memory.is_damaged()
@@ -177,14 +177,9 @@ impl Segment {
         }
     }
 
-    fn map_whole(file: OwnedFd, can_shrink: bool) -> Result<Self, OpenError> {
-        let size = whole_size(fstat(&file)?.st_size)?;
-        Self::map(file, size, can_shrink)
-    }
-
-    fn map(file: OwnedFd, len: usize, can_shrink: bool) -> Result<Self, OpenError> {
+    fn map(file: OwnedFd, len: usize, is_guarded: bool) -> Result<Self, OpenError> {
         let inode = Inode::of(&fstat(&file)?);
-        Ok(Self { memory: Memory::map(file.as_fd(), len, can_shrink)?, file, path: None, inode })
+        Ok(Self { memory: Memory::map(file.as_fd(), len, is_guarded)?, file, path: None, inode })
     }
 }
 
