@@ -14,7 +14,7 @@ use std::sync::atomic::{
 };
 
 /// More channels than a process has open at once; the handler looks at each.
-pub(super) const ENTRIES: usize = 256;
+pub(super) const ENTRIES: usize = 512;
 
 const FREE: u64 = 0;
 const CHANGING: u64 = 1;

@@ -118,6 +118,7 @@ mod tests {
     use std::io::Write;
 
     use rustix::io::{FdFlags, fcntl_getfd};
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     use super::*;
     use crate::trial::{self, Scratch};
@@ -196,6 +197,12 @@ mod tests {
             drop(b);
             assert_eq!(trial::open_files(), before, "round {round}");
         }
+        let (a, b) = pair();
+        send_fd(&a, &a, b"x").unwrap();
+        let full = Rlimit { current: Some(3), ..getrlimit(Resource::Nofile) };
+        setrlimit(Resource::Nofile, full).unwrap();
+        let told = recv_fd(&b, 1).unwrap_err().to_string();
+        assert!(told.contains("too many"), "{told}");
     }
 
     #[test]

@@ -9,54 +9,55 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use crate::OpenError;
 use crate::guard::Guard;
 
+/// A file, mapped whole. Guarded even if it is sealed: whoever else may write it can punch holes into it, and a system can
+/// run out of pages to fill them.
 #[derive(Debug)]
 pub(super) struct Memory {
-    base: NonNull<u8>,
-    len: usize,
-    /// `None` if no page of the file can go missing.
-    guard: Option<Guard>,
+    /// Dropped first: an address that is not mapped any more, or by another, is not ours to mend.
+    guard: Guard,
+    mapping: Mapping,
 }
 
-// SAFETY: a Memory gives out its address and length and accesses nothing; it is unmapped by whoever drops it.
-unsafe impl Send for Memory {}
+#[derive(Debug)]
+struct Mapping {
+    base: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: it gives out its address and length and accesses nothing; it is unmapped by whoever drops it.
+unsafe impl Send for Mapping {}
 // SAFETY: as above; through `&` nothing changes.
-unsafe impl Sync for Memory {}
+unsafe impl Sync for Mapping {}
 
 impl Memory {
-    pub(super) fn map(file: BorrowedFd<'_>, len: usize, is_guarded: bool) -> Result<Self, OpenError> {
+    pub(super) fn map(file: BorrowedFd<'_>, len: usize) -> Result<Self, OpenError> {
+        let access = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a new mapping at an address that the kernel chooses.
-        let base =
-            unsafe { mmap(ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, file, 0) }?;
+        let base = unsafe { mmap(ptr::null_mut(), len, access, MapFlags::SHARED, file, 0) }?;
         let base = NonNull::new(base.cast()).ok_or_else(|| io::Error::other("mapped at address 0"))?;
-        // From here on it is unmapped on the way out.
-        let mut memory = Self { base, len, guard: None };
-        if is_guarded {
-            let start = base.as_ptr().expose_provenance();
-            memory.guard = Some(Guard::register(start..start + len)?);
-        }
-        Ok(memory)
+        let mapping = Mapping { base, len };
+        let start = base.as_ptr().expose_provenance();
+        Ok(Self { guard: Guard::register(start..start + len)?, mapping })
     }
 
     #[inline]
     pub(super) fn base(&self) -> NonNull<u8> {
-        self.base
+        self.mapping.base
     }
 
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.mapping.len
     }
 
     #[inline]
     pub(super) fn is_damaged(&self) -> bool {
-        self.guard.as_ref().is_some_and(Guard::is_damaged)
+        self.guard.is_damaged()
     }
 }
 
-impl Drop for Memory {
+impl Drop for Mapping {
     fn drop(&mut self) {
-        // First: an address that is not mapped, or by another, is not ours to mend.
-        self.guard = None;
         // SAFETY: mapped by `map` with this length, and nobody has a borrow of the owner any more.
         let _ = unsafe { munmap(self.base.as_ptr().cast(), self.len) };
     }

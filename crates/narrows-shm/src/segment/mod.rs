@@ -65,7 +65,7 @@ impl Segment {
         let unnamed = file::Unnamed::beside(path)?;
         let file = unnamed.file().try_clone_to_owned()?;
         allocate(&file, len)?;
-        let mut segment = Self::map(file, len, true)?;
+        let mut segment = Self::map(file, len)?;
         init(&segment);
         unnamed.publish(path)?;
         segment.path = Some(path.to_owned());
@@ -79,7 +79,7 @@ impl Segment {
     /// the system.
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
         let (file, size) = file::open_checked(path)?;
-        let mut segment = Self::map(file, whole_size(size)?, true)?;
+        let mut segment = Self::map(file, whole_size(size)?)?;
         segment.path = Some(path.to_owned());
         Ok(segment)
     }
@@ -97,7 +97,7 @@ impl Segment {
         };
         allocate(&file, len)?;
         fcntl_add_seals(&file, SEALS)?;
-        let segment = Self::map(file, len, false)?;
+        let segment = Self::map(file, len)?;
         init(&segment);
         Ok(segment)
     }
@@ -117,8 +117,7 @@ impl Segment {
         }
         let own = file::reopen(file.as_fd())?;
         let size = whole_size(fstat(&own)?.st_size)?;
-        // Guarded although it is sealed: another user's may lie on huge pages, of which the system can run out.
-        Self::map(own, size, true)
+        Self::map(own, size)
     }
 
     /// The same file, opened once more: locks that are taken through it are not ours.
@@ -146,8 +145,8 @@ impl Segment {
         self.file.as_fd()
     }
 
-    /// Whether the file was shortened, and the missing part was accessed here: what was read from it are zeros. A part that
-    /// came back before that reads zeros too, and is not told.
+    /// Whether a part of the file was missing when it was accessed here; zeros took its place. A part that came back before
+    /// that reads zeros too, and is not told.
     #[inline]
     pub(crate) fn is_damaged(&self) -> bool {
         self.memory.is_damaged()
@@ -177,9 +176,9 @@ impl Segment {
         }
     }
 
-    fn map(file: OwnedFd, len: usize, is_guarded: bool) -> Result<Self, OpenError> {
+    fn map(file: OwnedFd, len: usize) -> Result<Self, OpenError> {
         let inode = Inode::of(&fstat(&file)?);
-        Ok(Self { memory: Memory::map(file.as_fd(), len, is_guarded)?, file, path: None, inode })
+        Ok(Self { memory: Memory::map(file.as_fd(), len)?, file, path: None, inode })
     }
 }
 

@@ -167,7 +167,7 @@ fn one_that_is_half_built_is_never_seen() {
                 let file = unnamed.file().try_clone_to_owned().unwrap();
                 let len = memory::whole_pages(5000).unwrap();
                 allocate(&file, len).unwrap();
-                let segment = Segment::map(file, len, true).unwrap();
+                let segment = Segment::map(file, len).unwrap();
                 sevens(&segment);
                 unnamed.publish(&path).unwrap();
                 segment
@@ -356,6 +356,45 @@ fn mount_small(folder: &Path) -> bool {
             && libc::mount(c"none".as_ptr(), c"/".as_ptr(), std::ptr::null(), private, std::ptr::null()) == 0
             && libc::mount(c"none".as_ptr(), folder.as_ptr(), c"tmpfs".as_ptr(), 0, c"size=256k".as_ptr().cast()) == 0
     }
+}
+
+/// Killed wherever it was, by both ways of making: what has the name is whole, and a sweep takes the rest.
+#[test]
+fn a_maker_that_is_killed_leaves_no_half_and_nothing_that_stays() {
+    let name = "segment::tests::a_maker_that_is_killed_leaves_no_half_and_nothing_that_stays";
+    if let Some(folder) = trial::role() {
+        let path = Path::new(&folder).join("a");
+        std::io::Write::write_all(&mut std::io::stderr(), b"!").unwrap();
+        loop {
+            drop(Segment::create(&path, 5000, |fresh| fresh.word(600).store(7, Relaxed)));
+            let _ = unlink(&path);
+            file::Unnamed::with_temporary_name(Path::new(&folder)).unwrap().publish(&path).unwrap();
+            let _ = unlink(&path);
+        }
+    }
+    let scratch = Scratch::new();
+    let mut left = 0;
+    for round in 0..40 {
+        let mut maker = trial::again(name, scratch.to_str().unwrap())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Read::read_exact(maker.stderr.as_mut().unwrap(), &mut [0]).unwrap();
+        (0..round * 50).for_each(|_| drop(sweep_temporaries(&scratch)));
+        maker.kill().unwrap();
+        maker.wait().unwrap();
+        left += sweep_temporaries(&scratch).unwrap();
+        match Segment::open(&scratch.join("a")) {
+            Ok(segment) => assert_eq!(segment.word(600).load(Relaxed), 7),
+            // The second way makes an empty one.
+            Err(OpenError::NotFound | OpenError::Corrupt(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+        let _ = unlink(scratch.join("a"));
+        assert_eq!(entries(&scratch), 0, "round {round}");
+    }
+    eprintln!("{left} temporaries were left by 40 that were killed");
 }
 
 /// In a process of its own, where nothing else is open and one thread may become somebody else.
