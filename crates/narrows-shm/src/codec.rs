@@ -131,7 +131,7 @@ impl<T: Serialize + DeserializeOwned> Sealed<T> for Postcard {
     }
 
     fn take(claimed: &Claimed) -> Result<Vec<u8>, Fault> {
-        let mut bytes = SCRATCH.take();
+        let mut bytes: Vec<u8> = SCRATCH.take();
         bytes.clear();
         bytes.reserve(claimed.len());
         claimed.append_to(&mut bytes);
@@ -147,7 +147,8 @@ impl<T: Serialize + DeserializeOwned> Sealed<T> for Postcard {
     }
 
     fn hold(claimed: &Claimed) -> Result<Decoded<T>, Fault> {
-        Self::decode(Self::take(claimed)?).map(Decoded)
+        let bytes = <Self as Sealed<T>>::take(claimed)?;
+        <Self as Sealed<T>>::decode(bytes).map(Decoded)
     }
 }
 

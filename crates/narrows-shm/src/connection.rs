@@ -221,12 +221,13 @@ impl Connection {
             if own == Some(entry.identity) || followed.contains(&entry.owner) {
                 continue;
             }
-            match entry.identity.watch() {
-                Ok(Some(process)) if watcher::follow(process, &self.this) => {
-                    followed.insert(entry.owner);
-                }
-                _ if entry.identity.is_alive() == Some(false) => is_any_dead = true,
-                _ => is_blind = true,
+            let process = entry.identity.watch().ok().flatten();
+            if process.is_some_and(|process| watcher::follow(process, &self.this)) {
+                followed.insert(entry.owner);
+            } else if entry.identity.is_alive() == Some(false) {
+                is_any_dead = true;
+            } else {
+                is_blind = true;
             }
         }
         self.is_blind.store(is_blind, Ordering::Relaxed);

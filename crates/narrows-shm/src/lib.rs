@@ -1,17 +1,71 @@
-//! Channels between processes of one host, in shared memory.
+//! Channels between processes of one host, in shared memory: named, typed, bounded, with many senders and many receivers, each message
+//! for one of them; and whoever is killed, at whatever instruction, loses no message that was sent, tears none and leaves nobody stuck.
+//!
+//! ```
+//! # let folder = std::env::temp_dir().join(format!("narrows-doc-lib-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder).unwrap();
+//! # let jobs = folder.join("jobs");
+//! # let jobs = jobs.to_str().unwrap();
+//! use narrows_shm::options;
+//!
+//! // In one program; the first comer makes the channel.
+//! let sender = options().sender::<String>(jobs)?;
+//! sender.send("resize 1.png".into()).unwrap();
+//!
+//! // In another.
+//! let receiver = options().receiver::<String>(jobs)?;
+//! assert_eq!(receiver.recv().unwrap(), "resize 1.png");
+//! # Ok::<(), narrows_shm::OpenError>(())
+//! ```
+//!
+//! # Unsafe code
+//!
+//! Modules that may use `unsafe`: `guard` and `locks` (system calls), `layout` (words and bytes of the segment, by offsets that
+//! were checked), `queue`, `codec` and `lease` (messages that lie there, by the right that a word gives).
 #![deny(unsafe_code)]
-#![allow(dead_code, unused_imports)] // the protocol, which is about to stand on these modules, calls them
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("narrows-shm needs Linux: futexes on shared memory, locks of open files, process file descriptors");
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("narrows-shm needs a processor of 64 bits");
+
+mod bell;
+mod channel;
+#[allow(unsafe_code)] // messages that lie in shared memory
+mod codec;
+mod connection;
 mod error;
-#[allow(unsafe_code, reason = "a signal handler, and the pages that it replaces")]
+mod fault;
+#[allow(unsafe_code)] // a signal handler, and the pages that it replaces
 mod guard;
 mod hand;
-#[allow(unsafe_code, reason = "one system call that neither std nor rustix has")]
+#[allow(unsafe_code)] // words and bytes of a segment, by offsets that were checked
+mod layout;
+#[allow(unsafe_code)] // messages that lie in shared memory
+mod lease;
+#[allow(unsafe_code)] // one system call that neither std nor rustix has
 mod locks;
+mod members;
+mod options;
+mod pool;
 mod process;
+#[allow(unsafe_code)] // bytes of messages, which a word says are ours
+mod queue;
+mod reactor;
+mod receiver;
 mod segment;
+mod sender;
+mod sync;
 #[cfg(test)]
-#[allow(unsafe_code, reason = "what a test does to a whole process")]
+#[allow(unsafe_code)] // what a test does to a whole process
 mod trial;
+mod watcher;
 
+pub use channel::{Channel, Inspection, Participant, inspect, names};
+pub use codec::{Bytes, Codec, Plain, Postcard};
 pub use error::{FileProperty, OpenError};
+pub use fault::{Fault, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
+pub use lease::{Lease, Loan};
+pub use options::{Options, options};
+pub use receiver::Receiver;
+pub use sender::{SendArm, Sender};

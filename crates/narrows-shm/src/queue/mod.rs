@@ -103,12 +103,14 @@ pub(crate) struct Outgoing<'a> {
     run: Option<Run>,
     /// It is in its blocks already.
     is_written: bool,
+    /// The last attempt failed for want of blocks.
+    lacks_blocks: bool,
     is_wanting: bool,
 }
 
 impl<'a> Outgoing<'a> {
     pub(crate) fn new(connection: &'a Connection) -> Outgoing<'a> {
-        Outgoing { connection, run: None, is_written: false, is_wanting: false }
+        Outgoing { connection, run: None, is_written: false, lacks_blocks: false, is_wanting: false }
     }
 
     /// Gets hold of blocks for so many bytes: where they are to be written, by who then says
@@ -116,7 +118,9 @@ impl<'a> Outgoing<'a> {
     pub(crate) fn blocks(&mut self, len: usize) -> Result<*mut u8, NotSent> {
         let layout = self.connection.layout();
         if self.run.is_none() {
-            self.run = Some(self.claim_blocks(layout.blocks_for(len))?);
+            let run = self.claim_blocks(layout.blocks_for(len));
+            self.lacks_blocks = run.is_err();
+            self.run = Some(run?);
         }
         let first = self.run.map_or(0, |run| run.first);
         Ok(layout.block_bytes(first, len))
@@ -139,8 +143,15 @@ impl<'a> Outgoing<'a> {
         Ok(run)
     }
 
+    /// The same if it is time to ask.
+    pub(crate) fn want_if(&mut self, is_time: bool) {
+        if is_time && self.lacks_blocks {
+            self.want(true);
+        }
+    }
+
     /// Asks the others to leave the blocks to us for once, or no more.
-    pub(crate) fn want(&mut self, is_wanting: bool) {
+    fn want(&mut self, is_wanting: bool) {
         let wanted = self.connection.layout().seldom(Seldom::Wanted);
         let mine = crate::members::wanted_by(self.connection.me());
         if is_wanting && !self.is_wanting && self.run.is_none() {
@@ -358,6 +369,15 @@ impl Connection {
             return Err(NotReceived::Fault(Fault::Corrupt("a message has no room where it is said to lie")));
         }
         Ok(Claimed { at, bytes: layout.block_bytes(first, len), len, run: Some(run) })
+    }
+
+    /// The message that we claimed at `at` some time ago.
+    pub(crate) fn reopen(&self, at: Position) -> Result<Claimed, Fault> {
+        self.check()?;
+        self.open(at).map_err(|why| match why {
+            NotReceived::Fault(fault) => fault,
+            NotReceived::Empty | NotReceived::Disconnected => Fault::Corrupt("a claimed message is gone"),
+        })
     }
 
     /// Keeps a claimed message for longer.

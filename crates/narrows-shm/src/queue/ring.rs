@@ -80,10 +80,15 @@ impl<'a, W: Words> Ring<'a, W> {
         self.words.slot(at.slot()).change(from.bits(), to.bits()).is_ok()
     }
 
-    /// The slot is ahead of `at`: the position after the last that is known to be done with.
-    fn catch_up(&self, at: Position, word: SlotWord, state: State) -> Position {
-        let passed = if state == State::Empty { word.lap().wrapping_sub(1) } else { word.lap() };
-        Position::new(passed, at.slot()).next(self.words.slots())
+    /// The slot is ahead of `at`: the position after the last that senders have claimed there.
+    fn after_sent(&self, at: Position, word: SlotWord, state: State) -> Position {
+        let sent = if state == State::Empty { word.lap().wrapping_sub(1) } else { word.lap() };
+        Position::new(sent, at.slot()).next(self.words.slots())
+    }
+
+    /// The slot is ahead of `at`: the position after the last that receivers are done with there.
+    fn after_received(&self, at: Position, word: SlotWord) -> Position {
+        Position::new(word.lap().wrapping_sub(1), at.slot()).next(self.words.slots())
     }
 
     /// Claims the next place. It is then [committed](Self::commit_place).
@@ -110,7 +115,7 @@ impl<'a, W: Words> Ring<'a, W> {
                 }
                 (0 | -1, State::Closed) => return Err(NoPlace::Closed),
                 (0, _) => at = at.next(slots),
-                (1.., state) => at = self.catch_up(at, word, state),
+                (1.., state) => at = self.after_sent(at, word, state),
                 // The lap before is still there.
                 (-1, State::Full | State::Returned | State::Leased) => return Err(NoPlace::Full),
                 (-1, State::Reading | State::Writing) => return Err(NoPlace::Busy),
@@ -169,7 +174,7 @@ impl<'a, W: Words> Ring<'a, W> {
                 (0, State::Reading | State::Leased) => at = at.next(slots),
                 (0, State::Tomb) => self.clear_tomb(at, word),
                 (0 | -1, State::Closed) => return Err(NoMessage::Closed),
-                (1.., state) => at = self.catch_up(at, word, state),
+                (1.., _) => at = self.after_received(at, word),
                 // The lap before is still being read, or was given back: no sender has come so far.
                 (-1, State::Returned | State::Reading | State::Leased | State::Tomb) => return Err(NoMessage::Empty),
                 _ => return Err(NoMessage::Corrupt),
@@ -280,7 +285,7 @@ impl<'a, W: Words> Ring<'a, W> {
         let mut at = Position::from_hint(self.words.head().load(Ordering::Relaxed), slots);
         for _ in 0..self.patience() {
             match self.look(at) {
-                (word, Some(state), 1..) => at = self.catch_up(at, word, state),
+                (word, Some(_), 1..) => at = self.after_received(at, word),
                 (_, Some(State::Reading | State::Leased), 0) => at = at.next(slots),
                 _ => break,
             }
@@ -294,7 +299,7 @@ impl<'a, W: Words> Ring<'a, W> {
         let mut at = Position::from_hint(self.words.tail().load(Ordering::Relaxed), slots);
         for _ in 0..self.patience() {
             match self.look(at) {
-                (word, Some(state), 1..) => at = self.catch_up(at, word, state),
+                (word, Some(state), 1..) => at = self.after_sent(at, word, state),
                 (_, Some(State::Empty | State::Closed), _) | (_, None, _) => break,
                 (_, Some(_), 0) => at = at.next(slots),
                 _ => break,
@@ -316,7 +321,7 @@ impl<'a, W: Words> Ring<'a, W> {
         let mut at = Position::from_hint(self.words.head().load(Ordering::Relaxed), slots);
         for _ in 0..self.patience() {
             match self.look(at) {
-                (word, Some(state), 1..) => at = self.catch_up(at, word, state),
+                (word, Some(_), 1..) => at = self.after_received(at, word),
                 (_, Some(State::Reading | State::Leased), 0) => at = at.next(slots),
                 (_, Some(State::Full | State::Returned | State::Tomb | State::Closed), 0) => return true,
                 _ => return self.words.is_closed(),

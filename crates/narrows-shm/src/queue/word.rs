@@ -96,6 +96,11 @@ impl Position {
         if position.slot() < slots { position } else { Position::new(position.lap(), 0) }
     }
 
+    /// From what [`bits`](Self::bits) gave.
+    pub(crate) fn from_bits(bits: u64) -> Position {
+        Position(bits)
+    }
+
     pub(crate) fn bits(self) -> u64 {
         self.0
     }
