@@ -64,8 +64,8 @@ impl Segment {
         }
         let unnamed = file::Unnamed::beside(path)?;
         let file = unnamed.file().try_clone_to_owned()?;
-        allocate(&file, len)?;
         let mut segment = Self::map(file, len)?;
+        allocate(segment.file(), len)?;
         init(&segment);
         unnamed.publish(path)?;
         segment.path = Some(path.to_owned());
@@ -95,9 +95,9 @@ impl Segment {
             Err(Errno::INVAL) => memfd_create("narrows", flags)?, // before Linux 6.3
             made => made?,
         };
-        allocate(&file, len)?;
-        fcntl_add_seals(&file, SEALS)?;
         let segment = Self::map(file, len)?;
+        allocate(segment.file(), len)?;
+        fcntl_add_seals(segment.file(), SEALS)?;
         init(&segment);
         Ok(segment)
     }
@@ -194,8 +194,9 @@ fn whole_size(size: i64) -> Result<usize, OpenError> {
     if size != 0 && memory::whole_pages(size)? == size { Ok(size) } else { Err(wrong) }
 }
 
-/// Gives the file its length with a page behind every byte: a full file system is an error here and no signal later.
-fn allocate(file: &OwnedFd, len: usize) -> Result<(), OpenError> {
+/// Gives the file its length with a page behind every byte: a full file system is an error here and no signal later. It is
+/// mapped before, so a length that no process can map has failed already and takes no page from anybody.
+fn allocate(file: BorrowedFd<'_>, len: usize) -> Result<(), OpenError> {
     /// Small enough to be done between two signals: one that arrives undoes the step, which is then taken again.
     const STEP: u64 = 16 << 20;
     let len = len as u64;
@@ -220,7 +221,7 @@ fn allocate(file: &OwnedFd, len: usize) -> Result<(), OpenError> {
 }
 
 /// How many bytes can be had at most; in a file system of memory without a bound, all there is.
-fn room(file: &OwnedFd) -> Result<u64, OpenError> {
+fn room(file: BorrowedFd<'_>) -> Result<u64, OpenError> {
     let system = fstatvfs(file)?;
     if system.f_blocks == 0 { memory::installed() } else { Ok(system.f_bavail.saturating_mul(system.f_frsize)) }
 }

@@ -134,6 +134,19 @@ fn a_size_that_cannot_be_is_corrupt() {
     assert_eq!(entries(&scratch), 1);
 }
 
+/// Not tried with more than there is: a mistake would take the memory of the whole machine.
+#[test]
+fn there_is_room_for_no_more_than_the_memory_there_is() {
+    let unbounded = memfd_create("test", MemfdFlags::CLOEXEC).unwrap();
+    let installed = memory::installed().unwrap();
+    assert!(installed > 1 << 20);
+    assert_eq!(room(unbounded.as_fd()).unwrap(), installed);
+    let scratch = Scratch::new();
+    let system = rustix::fs::statvfs(&*scratch).unwrap();
+    let file = File::create_new(scratch.join("a")).unwrap();
+    assert!(room(file.as_fd()).unwrap() <= system.f_blocks * system.f_frsize);
+}
+
 /// Of both ways of making: a reader that opens all the while sees nothing, or the whole.
 #[test]
 fn one_that_is_half_built_is_never_seen() {
@@ -166,8 +179,8 @@ fn one_that_is_half_built_is_never_seen() {
                 let unnamed = file::Unnamed::with_temporary_name(&scratch).unwrap();
                 let file = unnamed.file().try_clone_to_owned().unwrap();
                 let len = memory::whole_pages(5000).unwrap();
-                allocate(&file, len).unwrap();
                 let segment = Segment::map(file, len).unwrap();
+                allocate(segment.file(), len).unwrap();
                 sevens(&segment);
                 unnamed.publish(&path).unwrap();
                 segment
@@ -294,7 +307,7 @@ fn what_is_handed_over_must_be_sealed_memory() {
     let scratch = Scratch::new();
     let named = make(&scratch.join("a"));
     let unsealed = memfd_create("test", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
-    allocate(&unsealed, 65536).unwrap();
+    allocate(unsealed.as_fd(), 65536).unwrap();
     let empty = memfd_create("test", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
     fcntl_add_seals(&empty, SEALS).unwrap();
     let pipe = rustix::pipe::pipe().unwrap().0;
@@ -439,7 +452,7 @@ fn no_file_stays_open_whatever_fails() {
         assert!(Segment::create(&path, 1, |_| {}).is_err());
         assert!(Segment::open(&wrong).is_err());
         assert!(Segment::open(&scratch).is_err());
-        assert!(Segment::create(&scratch.join("big"), 1 << 45, |_| {}).is_err());
+        assert!(Segment::create(&scratch.join("big"), 1 << 60, |_| {}).is_err());
         assert!(Segment::adopt(made.hand_out().unwrap()).is_err());
         let anonymous = Segment::anonymous(1, |_| {}).unwrap();
         drop(Segment::adopt(anonymous.hand_out().unwrap()).unwrap());
