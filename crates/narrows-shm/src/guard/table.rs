@@ -145,14 +145,14 @@ mod tests {
         assert!(!table.is_damaged(again));
     }
 
-    /// Ranges that lie apart, claimed in turn by one entry: a mixture of two would hold the address between them.
+    /// Ranges that lie apart, claimed in turn by one entry: a mixture of two would hold what lies between them.
     #[test]
     fn a_reader_never_mixes_the_bounds_of_two_claims() {
         let table = table();
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                for _ in 0..20_000 {
+                for _ in 0..200_000 {
                     for range in [10..20, 30..40] {
                         let entry = table.claim(range).unwrap();
                         table.release(entry);
@@ -161,7 +161,8 @@ mod tests {
                 done.store(true, Relaxed);
             });
             while !done.load(Relaxed) {
-                assert_eq!(table.damage(25), None);
+                let range = table.entries[0].range();
+                assert!(range.is_none() || range == Some(10..20) || range == Some(30..40), "{range:?}");
             }
         });
     }

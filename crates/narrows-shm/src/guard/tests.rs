@@ -3,6 +3,7 @@
 
 use std::ffi::{c_int, c_void};
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -68,6 +69,17 @@ fn a_truncation_is_survived_and_noticed() {
     mapped.file.set_len(0).unwrap();
     mapped.write(0, 1);
     assert_eq!(mapped.read(0), 1);
+}
+
+#[test]
+fn what_lies_behind_a_lost_page_is_lost_with_it() {
+    let mapped = mapped();
+    let _guard = mapped.guard();
+    mapped.file.set_len(65536).unwrap();
+    assert_eq!(mapped.read(65536), 0);
+    mapped.file.write_all_at(&[7], 0).unwrap();
+    mapped.file.write_all_at(&[7], LENGTH as u64 - 1).unwrap();
+    assert_eq!((mapped.read(0), mapped.read(LENGTH - 1)), (7, 0));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use std::env;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -22,7 +22,6 @@ const FIRST: RawFd = 3;
 /// # Errors
 /// There are no files left.
 pub(crate) fn inherit(file: OwnedFd, command: &mut Command, var: &str) -> io::Result<()> {
-    use std::os::fd::AsRawFd;
     let file = if file.as_raw_fd() < FIRST { fcntl_dupfd_cloexec(&file, FIRST)? } else { file };
     let stat = fstat(&file)?;
     command.env(var, format!("{}:{}:{}", file.as_raw_fd(), stat.st_dev, stat.st_ino));
@@ -37,28 +36,31 @@ pub(crate) fn inherit(file: OwnedFd, command: &mut Command, var: &str) -> io::Re
 /// # Errors
 /// There is no such variable, it names no file that was left open for us, or it was taken before.
 pub(crate) fn inherited(var: &str) -> io::Result<OwnedFd> {
+    let error = |(kind, what): (io::ErrorKind, &str)| io::Error::new(kind, format!("{var}: {what}"));
+    let unset = (io::ErrorKind::NotFound, "is not set, or is no text; no channel was handed over in it");
+    let value = env::var(var).map_err(|_| error(unset))?;
+    take(&value).map_err(error)
+}
+
+fn take(value: &str) -> Result<OwnedFd, (io::ErrorKind, &'static str)> {
     /// The numbers that were taken. What the parent left open it left open once, so none is taken twice.
     static TAKEN: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
 
-    let error = |kind, what: &str| io::Error::new(kind, format!("{var}: {what}"));
-    let stale = || error(io::ErrorKind::NotFound, "the file that it names was not left open for this process");
-    let value =
-        env::var(var).map_err(|_| error(io::ErrorKind::NotFound, "is not set; no channel was handed over in it"))?;
-    let (number, device, inode) =
-        parse(&value).ok_or_else(|| error(io::ErrorKind::InvalidInput, "is not NUMBER:DEVICE:INODE"))?;
+    let (number, device, inode) = parse(value).ok_or((io::ErrorKind::InvalidInput, "is not NUMBER:DEVICE:INODE"))?;
     let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
     if taken.contains(&number) {
-        return Err(error(io::ErrorKind::AlreadyExists, "was taken already, and a file has one owner"));
+        return Err((io::ErrorKind::AlreadyExists, "was taken already, and a file has one owner"));
     }
+    let stale = (io::ErrorKind::NotFound, "the file that it names was not left open for this process");
     // SAFETY: only asked what it is; a number that is no open file is answered with an error.
     let file = unsafe { BorrowedFd::borrow_raw(number) };
-    let flags = fcntl_getfd(file).map_err(|_| stale())?;
-    let stat = fstat(file.as_fd()).map_err(|_| stale())?;
+    let flags = fcntl_getfd(file).map_err(|_| stale)?;
+    let stat = fstat(file).map_err(|_| stale)?;
     // What came through `exec` has no CLOEXEC; what this process itself opened has.
     if flags.contains(FdFlags::CLOEXEC) || (stat.st_dev, stat.st_ino) != (device, inode) {
-        return Err(stale());
+        return Err(stale);
     }
-    fcntl_setfd(file, flags | FdFlags::CLOEXEC)?;
+    fcntl_setfd(file, flags | FdFlags::CLOEXEC).map_err(|_| stale)?;
     taken.push(number);
     // SAFETY: it is the open file that the parent left for this variable, nothing else in this process has opened it,
     // and it is taken once.
@@ -121,6 +123,25 @@ mod tests {
             other.env(key, value.unwrap());
         }
         trial::passes(other);
+    }
+
+    /// In a process of its own: one that starts another meanwhile would leave it the open file.
+    #[test]
+    fn a_file_of_this_process_or_another_behind_the_number_is_not_taken() {
+        let name = "hand::child::tests::a_file_of_this_process_or_another_behind_the_number_is_not_taken";
+        if trial::role().is_none() {
+            return trial::passes(trial::again(name, "child"));
+        }
+        let file = File::open("/proc/self/exe").unwrap();
+        let stat = fstat(&file).unwrap();
+        let named = |device, inode| format!("{}:{device}:{inode}", file.as_raw_fd());
+        let refused = |value: String| take(&value).unwrap_err().0 == io::ErrorKind::NotFound;
+        assert!(refused(named(stat.st_dev, stat.st_ino)), "opened here");
+        fcntl_setfd(&file, FdFlags::empty()).unwrap();
+        assert!(refused(named(stat.st_dev, stat.st_ino + 1)) && refused(named(stat.st_dev + 1, stat.st_ino)));
+        let taken = take(&named(stat.st_dev, stat.st_ino)).unwrap();
+        assert_eq!(taken.as_raw_fd(), file.as_raw_fd());
+        std::mem::forget(file); // the same number, and it has one owner now
     }
 
     #[test]

@@ -134,7 +134,7 @@ pub(crate) fn sweep_temporaries(folder: &Path) -> io::Result<usize> {
 }
 
 /// Whoever has the lock decides: the maker holds it until the file has its name or the maker is dead.
-fn sweep(path: &Path) -> Result<bool, OpenError> {
+pub(super) fn sweep(path: &Path) -> Result<bool, OpenError> {
     let (file, _) = open_checked(path)?;
     if !locks::try_lock(&file, MAKER)? {
         return Ok(false);
