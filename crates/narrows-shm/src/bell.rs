@@ -53,11 +53,6 @@ impl<'a> Bell<'a> {
         system::sleep(self.0, prepared, time)
     }
 
-    /// The word, for who sleeps on several.
-    pub(crate) fn word(self) -> &'a Word32 {
-        self.0
-    }
-
     /// Whether anybody may sleep; after a fence.
     #[inline]
     pub(crate) fn has_sleepers(self) -> bool {

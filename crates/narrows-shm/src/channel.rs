@@ -4,8 +4,9 @@ use std::{
     fmt,
     io,
     marker::PhantomData,
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::net::UnixStream},
     path::{Path, PathBuf},
+    process::Command,
     sync::Arc,
     time::Duration,
 };
@@ -14,6 +15,7 @@ use crate::{
     codec::{Codec, Postcard},
     connection::{self, Connection},
     error::OpenError,
+    hand,
     layout::{Field, Layout, Seldom},
     members::{CLOSED, REMOVED, Role, boot_nanos},
     pool,
@@ -50,13 +52,57 @@ impl<T, C: Codec<T>> Channel<T, C> {
         Inspection(self.connection.shared_layout().clone())
     }
 
-    /// The open file of this channel, for who is to [take part](crate::Options::adopt).
+    /// The open file of a channel without a name, for who is to [take part](crate::Options::adopt).
     ///
     /// # Errors
-    /// The system has refused.
+    /// The channel has a name, by which others find it; or the system has refused.
     pub fn hand_out(&self) -> io::Result<OwnedFd> {
-        self.connection.layout().segment().hand_out()
+        let segment = self.connection.layout().segment();
+        if segment.path().is_some() {
+            let told = "the channel has a name: others find it by that, and only one without a name is handed out";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, told));
+        }
+        segment.hand_out()
     }
+
+    /// Hands a channel without a name to the child that this command starts, which finds it in the environment variable
+    /// `variable`, by [`inherited`](crate::Options::inherited). No other child gets it.
+    ///
+    /// # Errors
+    /// As [`hand_out`](Channel::hand_out).
+    pub fn pass_to_child(&self, command: &mut Command, variable: &str) -> io::Result<()> {
+        hand::inherit(self.hand_out()?, command, variable)
+    }
+
+    /// Hands a channel without a name to the peer of this socket, also that of another user, who takes it by
+    /// [`received`](crate::Options::received). The socket must block.
+    ///
+    /// # Errors
+    /// As [`hand_out`](Channel::hand_out), or the socket fails.
+    pub fn send_over(&self, socket: &UnixStream) -> io::Result<()> {
+        hand::send_fd(socket, self.hand_out()?, TAG)
+    }
+}
+
+/// What goes over the socket with the file.
+const TAG: &[u8] = b"narrows channel";
+
+/// Takes the file of a channel from a socket.
+pub(crate) fn received(socket: &UnixStream) -> io::Result<OwnedFd> {
+    let (file, tag) = hand::recv_fd(socket, TAG.len())?;
+    if tag != TAG {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "what came over the socket is no channel"));
+    }
+    Ok(file)
+}
+
+/// Who is at the other end of a socket: the process and the user, as the system knows them. To be asked before a channel is handed
+/// out or taken.
+///
+/// # Errors
+/// The system has refused.
+pub fn peer(socket: &UnixStream) -> io::Result<(u32, u32)> {
+    hand::peer(socket)
 }
 
 impl<T, C> fmt::Debug for Channel<T, C> {

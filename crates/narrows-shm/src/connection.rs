@@ -41,6 +41,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) struct Connection {
     layout: Arc<Layout>,
     me: Owner,
+    /// The process that joined; a fork of it has not.
+    pid: u32,
     this: Weak<Connection>,
     /// One thread at a time looks for the dead.
     sweeping: Mutex<()>,
@@ -89,6 +91,7 @@ impl Connection {
         Ok(Arc::new_cyclic(|this| Connection {
             layout,
             me,
+            pid: process::own_pid(),
             this: this.clone(),
             sweeping: Mutex::new(()),
             handles: Mutex::new([0; 2]),
@@ -139,7 +142,7 @@ impl Connection {
     /// Whether the segment may be used at all.
     #[inline]
     pub(crate) fn check(&self) -> Result<(), Fault> {
-        if process::forked() { Err(Fault::Forked) } else { Ok(()) }
+        if process::own_pid() == self.pid { Ok(()) } else { Err(Fault::Forked) }
     }
 
     /// Whether what was done was done in the segment, and not in what took the place of a file that was cut off.

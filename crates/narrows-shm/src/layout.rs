@@ -81,7 +81,6 @@ pub(crate) enum Seldom {
     Limit = 1,
     Rescues = 2,
     Wanted = 3,
-    Made = 4,
 }
 
 /// Words that change with every message, far from each other.

@@ -1,12 +1,18 @@
 //! What is decided when a channel is made, and how one is found.
 
-use std::{marker::PhantomData, os::fd::OwnedFd, path::Path, sync::Arc};
+use std::{
+    marker::PhantomData,
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    path::Path,
+    sync::Arc,
+};
 
 use crate::{
-    channel::Channel,
+    channel::{self, Channel},
     codec::{Bytes, Codec, Plain, Postcard},
     connection::{self, Connection},
     error::OpenError,
+    hand,
     layout::{Kind, Layout, PAGE, SLOT_HEAD, Shape},
     members::REMOVED,
     receiver::Receiver,
@@ -318,5 +324,27 @@ impl<C> Options<C> {
         C: Codec<T>,
     {
         self.take_part(Segment::adopt(file)?)
+    }
+
+    /// Takes part in the channel that the parent of this process has [passed](Channel::pass_to_child) to it; once.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn inherited<T>(&self, variable: &str) -> Result<Channel<T, C>, OpenError>
+    where
+        C: Codec<T>,
+    {
+        self.adopt(hand::inherited(variable)?)
+    }
+
+    /// Takes part in a channel that comes over this socket, [sent](Channel::send_over) by its peer. The socket must block.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn received<T>(&self, socket: &UnixStream) -> Result<Channel<T, C>, OpenError>
+    where
+        C: Codec<T>,
+    {
+        self.adopt(channel::received(socket)?)
     }
 }

@@ -9,7 +9,8 @@ use std::{
 
 use narrows::{
     Select, SelectedOperation,
-    arm::{Arm, Look, Seat, Ticket, Token, Who},
+    arm::{Arm, Entry, Look, Seat, Ticket, Token, Who},
+    internal::{End, Itself, RecvEnd, SelectArm},
 };
 
 use crate::{
@@ -278,6 +279,30 @@ impl<T, C: Codec<T>> Arm for Receiver<T, C> {
         {
             self.connection.give_back(&claimed);
         }
+    }
+}
+
+/// In [`select!`](narrows::select), `recv(receiver)` gives what [`recv`](Receiver::recv) would.
+impl<T, C: Codec<T>> End for Receiver<T, C> {
+    fn entry(&self) -> Entry<'_> {
+        Entry::of(self)
+    }
+}
+
+impl<T, C: Codec<T>> RecvEnd for Receiver<T, C> {
+    type Message = T;
+    type Error = RecvError;
+
+    fn complete(&self, operation: SelectedOperation<'_>) -> Result<T, RecvError> {
+        self.complete(operation)
+    }
+}
+
+impl<T, C: Codec<T>> SelectArm<Itself> for Receiver<T, C> {
+    type End = Receiver<T, C>;
+
+    fn select_arm(&self) -> Option<&Self> {
+        Some(self)
     }
 }
 

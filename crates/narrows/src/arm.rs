@@ -206,7 +206,12 @@ pub struct Entry<'a> {
     pub(crate) target: Option<Target>,
 }
 
-impl Entry<'_> {
+impl<'a> Entry<'a> {
+    /// An arm that completes itself.
+    pub fn of(arm: &'a (dyn Arm + Send + Sync)) -> Entry<'a> {
+        Entry { arm, target: None }
+    }
+
     pub(crate) fn attempt(&self, who: Who<'_>, lightly: bool) -> Option<Token> {
         if lightly { self.arm.attempt_lightly(who) } else { self.arm.attempt(who) }
     }

@@ -1,58 +1,62 @@
-//! Whether this process is a fork of the one that first asked.
+//! Which process this is, at the cost of a load: handles made before a `fork` are not the child's, and those it makes are.
 //!
-//! One byte on a page of its own, which the kernel gives to a child of `fork` as zeros (`MADV_WIPEONFORK`): the question
-//! costs a load. A program that was started by `exec` has no such page and asks for the first time.
+//! The pid on a page of its own, which the kernel gives to a child of `fork` as zeros (`MADV_WIPEONFORK`); whoever finds zeros
+//! writes it there. A program that was started by `exec` has no such page and asks for the first time.
 
 use std::ptr;
 use std::sync::atomic::{
-    AtomicPtr, AtomicU8, AtomicU32,
-    Ordering::{AcqRel, Acquire, Relaxed, Release},
+    AtomicPtr, AtomicU32,
+    Ordering::{AcqRel, Acquire, Relaxed},
 };
 
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
 /// The page, or null as long as nobody has asked or where there is none. Once set it stays.
-static PAGE: AtomicPtr<AtomicU8> = AtomicPtr::new(ptr::null_mut());
-/// Where the kernel knows no such page: the pid of the first who asked, else 0.
-static FIRST: AtomicU32 = AtomicU32::new(0);
+static PAGE: AtomicPtr<AtomicU32> = AtomicPtr::new(ptr::null_mut());
 
 /// The kernel rounds up to pages.
 const LENGTH: usize = 4096;
 
-/// Whether this process is a child of `fork`, without `exec`, of the process that first asked.
+/// The pid of this process, also after a fork.
 #[inline]
-pub(crate) fn forked() -> bool {
-    // Acquire: pairs with the exchange in `ask_first`, so that the 1 that was written before it is seen.
+pub(crate) fn own_pid() -> u32 {
+    // Acquire: pairs with the exchange in `ask`, so that the page is seen as it was made.
     let page = PAGE.load(Acquire);
-    if page.is_null() {
-        return ask_first();
+    if !page.is_null() {
+        // SAFETY: a page that was published is never unmapped.
+        // Relaxed: the kernel wipes it before a child runs, and whoever writes writes the same.
+        let pid = unsafe { (*page).load(Relaxed) };
+        if pid != 0 {
+            return pid;
+        }
     }
-    // SAFETY: a page that was published is never unmapped.
-    // Relaxed: the kernel writes the byte, before the child runs.
-    unsafe { (*page).load(Relaxed) == 0 }
+    ask()
 }
 
 #[cold]
-fn ask_first() -> bool {
+fn ask() -> u32 {
     let me = std::process::id();
-    // Acquire: pairs with the Release below; whoever sees the pid is either its process or a fork of it.
-    let first = FIRST.load(Acquire);
-    if first != 0 {
-        return first != me;
+    // Acquire: as in `own_pid`.
+    let mut page = PAGE.load(Acquire);
+    if page.is_null() {
+        // Where the kernel knows no such page, the system is asked each time.
+        let Some(new) = wiped_page() else { return me };
+        // AcqRel: pairs with the Acquire in `own_pid`.
+        page = match PAGE.compare_exchange(ptr::null_mut(), new, AcqRel, Acquire) {
+            Ok(_) => new,
+            Err(winner) => {
+                // SAFETY: mapped above and shown to nobody.
+                let _ = unsafe { munmap(new.cast(), LENGTH) };
+                winner
+            }
+        };
     }
-    let Some(page) = wiped_page() else {
-        // Release: pairs with the Acquire above. A loser of a race between threads finds its own pid.
-        return FIRST.compare_exchange(0, me, Release, Acquire).is_err_and(|first| first != me);
-    };
-    // AcqRel: pairs with the Acquire in `forked`; the loser of a race sees what the winner wrote.
-    if PAGE.compare_exchange(ptr::null_mut(), page, AcqRel, Acquire).is_err() {
-        // SAFETY: mapped above and shown to nobody.
-        let _ = unsafe { munmap(page.cast(), LENGTH) };
-    }
-    false
+    // SAFETY: as in `own_pid`. Relaxed: likewise.
+    unsafe { (*page).store(me, Relaxed) };
+    me
 }
 
-fn wiped_page() -> Option<*mut AtomicU8> {
+fn wiped_page() -> Option<*mut AtomicU32> {
     // SAFETY: a new mapping at an address that the kernel chooses.
     let page =
         unsafe { mmap_anonymous(ptr::null_mut(), LENGTH, ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE).ok()? };
@@ -62,10 +66,7 @@ fn wiped_page() -> Option<*mut AtomicU8> {
         let _ = unsafe { munmap(page, LENGTH) };
         return None;
     }
-    let byte = page.cast::<AtomicU8>();
-    // SAFETY: in the mapping, which can be written; one byte has no alignment. Relaxed: published by the exchange.
-    unsafe { (*byte).store(1, Relaxed) };
-    Some(byte)
+    Some(page.cast())
 }
 
 #[cfg(test)]
@@ -98,11 +99,13 @@ mod tests {
     }
 
     #[test]
-    fn a_fork_knows_that_it_is_one_and_its_parent_that_it_is_none() {
-        assert!(!forked());
-        assert_eq!(in_a_fork(|| i32::from(forked())), 1);
-        assert_eq!(in_a_fork(|| in_a_fork(|| i32::from(forked()))), 1, "a fork of a fork");
-        assert!(!forked());
+    fn a_fork_is_another_process_and_so_is_its_fork() {
+        let parent = own_pid();
+        assert_eq!(parent, std::process::id());
+        let is_new = |parent: u32| i32::from(own_pid() == std::process::id() && own_pid() != parent);
+        assert_eq!(in_a_fork(|| is_new(parent)), 1);
+        assert_eq!(in_a_fork(|| in_a_fork(|| is_new(parent))), 1, "a fork of a fork");
+        assert_eq!(own_pid(), parent);
     }
 
     /// In a process of its own, where no other thread holds the allocator's lock during the fork.

@@ -16,7 +16,7 @@ use std::{fs, io};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, getpid, pidfd_open, test_kill_process};
 
-pub(crate) use fork::forked;
+pub(crate) use fork::own_pid;
 use stat::Stat;
 
 /// A process, this one or another, living or dead.
@@ -36,11 +36,9 @@ impl Identity {
     /// `/proc` is missing or is that of another pid namespace.
     pub(crate) fn current() -> io::Result<Self> {
         static FIRST: OnceLock<Identity> = OnceLock::new();
-        if forked() {
-            return Self::read();
-        }
         match FIRST.get() {
-            Some(identity) => Ok(*identity),
+            Some(identity) if identity.pid == own_pid() => Ok(*identity),
+            Some(_) => Self::read(),
             None => Self::read().map(|identity| *FIRST.get_or_init(|| identity)),
         }
     }

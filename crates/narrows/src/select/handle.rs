@@ -25,7 +25,7 @@ pub trait SelectArm<How> {
     fn select_arm(&self) -> Option<&Self::End>;
 }
 
-/// A sender, a receiver of any kind, or an `Event`.
+/// A sender, a receiver of any kind, or an `Event`; also one of another crate, which makes its entry by [`Entry::of`].
 pub trait End {
     /// The arm that this end is.
     fn entry(&self) -> Entry<'_>;
@@ -87,13 +87,16 @@ impl<T> End for fan_in::Receiver<T> {
 pub trait RecvEnd: End {
     /// What it receives.
     type Message;
+    /// What it says instead.
+    type Error;
 
     /// Completes the operation that was chosen.
-    fn complete(&self, operation: SelectedOperation<'_>) -> Result<Self::Message, RecvError>;
+    fn complete(&self, operation: SelectedOperation<'_>) -> Result<Self::Message, Self::Error>;
 }
 
 impl<T> RecvEnd for Receiver<T> {
     type Message = T;
+    type Error = RecvError;
 
     #[inline(always)]
     fn complete(&self, operation: SelectedOperation<'_>) -> Result<T, RecvError> {
@@ -103,6 +106,7 @@ impl<T> RecvEnd for Receiver<T> {
 
 impl<T> RecvEnd for oneshot::Receiver<T> {
     type Message = T;
+    type Error = RecvError;
 
     fn complete(&self, operation: SelectedOperation<'_>) -> Result<T, RecvError> {
         operation.finish();
@@ -113,6 +117,7 @@ impl<T> RecvEnd for oneshot::Receiver<T> {
 
 impl RecvEnd for Event<'_> {
     type Message = ();
+    type Error = RecvError;
 
     fn complete(&self, operation: SelectedOperation<'_>) -> Result<(), RecvError> {
         operation.finish();
@@ -122,6 +127,7 @@ impl RecvEnd for Event<'_> {
 
 impl<T> RecvEnd for watch::Receiver<T> {
     type Message = ();
+    type Error = RecvError;
 
     fn complete(&self, operation: SelectedOperation<'_>) -> Result<(), RecvError> {
         operation.finish();
@@ -135,6 +141,7 @@ impl<T> RecvEnd for watch::Receiver<T> {
 
 impl<T: Clone> RecvEnd for broadcast::Receiver<T> {
     type Message = T;
+    type Error = RecvError;
 
     fn complete(&self, operation: SelectedOperation<'_>) -> Result<T, RecvError> {
         match operation.finish() {
@@ -146,6 +153,7 @@ impl<T: Clone> RecvEnd for broadcast::Receiver<T> {
 
 impl<T> RecvEnd for priority::Receiver<T> {
     type Message = T;
+    type Error = RecvError;
 
     fn complete(&self, operation: SelectedOperation<'_>) -> Result<T, RecvError> {
         self.recv_selected(operation)
@@ -154,6 +162,7 @@ impl<T> RecvEnd for priority::Receiver<T> {
 
 impl<T> RecvEnd for fan_in::Receiver<T> {
     type Message = T;
+    type Error = RecvError;
 
     fn complete(&self, operation: SelectedOperation<'_>) -> Result<T, RecvError> {
         self.recv_selected(operation)
@@ -262,7 +271,7 @@ pub fn receiver<How, A: SelectArm<How, End: RecvEnd> + ?Sized>(named: &A) -> Opt
 pub fn received<E: RecvEnd>(
     operation: Option<SelectedOperation<'_>>,
     receiver: Option<&E>,
-) -> Result<E::Message, RecvError> {
+) -> Result<E::Message, E::Error> {
     present(receiver).complete(present(operation))
 }
 
