@@ -78,9 +78,13 @@ pub(crate) mod sealed {
         fn fixed_len() -> Option<usize> {
             None
         }
-        /// Whether messages need an alignment that only blocks have.
+        /// How messages are to be aligned.
+        fn align() -> usize {
+            1
+        }
+        /// Whether that is an alignment that only blocks have.
         fn needs_blocks() -> bool {
-            false
+            Self::align() > super::ALIGN
         }
         /// Encodes, and hands the bytes on.
         fn encode<R>(message: &T, with: impl FnOnce(&[u8]) -> R) -> Result<R, Fault>;
@@ -172,8 +176,8 @@ impl<T: FromBytes + IntoBytes + Immutable + KnownLayout> Sealed<T> for Plain {
         Some(size_of::<T>())
     }
 
-    fn needs_blocks() -> bool {
-        align_of::<T>() > ALIGN
+    fn align() -> usize {
+        align_of::<T>()
     }
 
     #[inline]

@@ -301,10 +301,11 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        watcher::forget_dropped();
+        // In a fork nothing is ours, nor are the threads.
         if self.check().is_err() {
             return;
         }
+        watcher::forget_dropped();
         members::leave(&self.layout, self.me, |gone| recover(&self.layout, gone));
         if self.layout.shape().flags & crate::options::KEEPS == 0 {
             // Whoever fails to remove it leaves it to `sweep` from outside, and to the next who opens it.

@@ -142,9 +142,10 @@ impl<T: FromBytes + IntoBytes + Immutable + KnownLayout> Sender<T, Plain> {
                 other => Some(other),
             }
         });
-        let memory = memory.unwrap_or(Err(NotSent::Full))?;
+        let message = memory.unwrap_or(Err(NotSent::Full))?.cast::<T>();
+        assert!(message.is_aligned(), "blocks of plain data lie on boundaries of pages");
         outgoing.set_written();
-        Ok(Loan { connection, room: Room::Shared(outgoing, memory.cast()) })
+        Ok(Loan { connection, room: Room::Shared(outgoing, message) })
     }
 }
 

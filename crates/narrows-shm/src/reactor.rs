@@ -18,6 +18,7 @@ use rustix::{
 use crate::{
     connection::{Connection, lock},
     layout::{BellName, Layout},
+    process::own_pid,
 };
 
 /// The kernel lets one thread wait for 128 words; one of them is ours.
@@ -112,7 +113,7 @@ impl Connection {
 
 /// Has the bell looked after. False if no thread can be had.
 fn arm(armed: Armed) -> bool {
-    let pid = std::process::id();
+    let pid = own_pid();
     let mut reactors = lock(&REACTORS);
     reactors.retain(|reactor| reactor.pid == pid);
     for reactor in &*reactors {

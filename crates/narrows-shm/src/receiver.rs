@@ -197,12 +197,21 @@ impl<T, C: Codec<T>> Receiver<T, C> {
         })
     }
 
-    /// Messages one after the other, until the channel is empty and has ended.
+    /// Messages one after the other, until the channel is empty and has ended, or is of no further use.
     pub fn iter(&self) -> impl Iterator<Item = Result<T, Fault>> {
-        std::iter::from_fn(|| match self.recv() {
-            Ok(message) => Some(Ok(message)),
-            Err(RecvError::Disconnected) => None,
-            Err(RecvError::Fault(fault)) => Some(Err(fault)),
+        let mut is_over = false;
+        std::iter::from_fn(move || {
+            if is_over {
+                return None;
+            }
+            match self.recv() {
+                Ok(message) => Some(Ok(message)),
+                Err(RecvError::Disconnected) => None,
+                Err(RecvError::Fault(fault)) => {
+                    is_over = !matches!(fault, Fault::Decode(_));
+                    Some(Err(fault))
+                }
+            }
         })
     }
 

@@ -8,7 +8,10 @@ use std::{
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
-use crate::connection::{Connection, lock};
+use crate::{
+    connection::{Connection, lock},
+    process::own_pid,
+};
 
 #[derive(Debug)]
 struct Watched {
@@ -38,14 +41,14 @@ pub(crate) fn follow(process: OwnedFd, connection: &Weak<Connection>) -> bool {
 /// A connection is gone: what was watched for it need not be any more.
 pub(crate) fn forget_dropped() {
     let running = lock(&WATCHER).clone();
-    if let Some(watcher) = running.filter(|watcher| watcher.pid == std::process::id()) {
+    if let Some(watcher) = running.filter(|watcher| watcher.pid == own_pid()) {
         watcher.wake();
     }
 }
 
 fn running() -> Option<Arc<Watcher>> {
     let mut running = lock(&WATCHER);
-    let pid = std::process::id();
+    let pid = own_pid();
     if let Some(watcher) = running.as_ref().filter(|watcher| watcher.pid == pid) {
         return Some(watcher.clone());
     }

@@ -13,7 +13,10 @@ pub(crate) mod word;
 #[cfg(all(test, loom))]
 mod model;
 
-use std::hint;
+use std::{
+    hint,
+    time::{Duration, Instant},
+};
 
 use self::{
     ring::{NoMessage, NoPlace, Ring, Words},
@@ -89,6 +92,9 @@ pub(crate) enum NotReceived {
 /// nanoseconds, unless he was stopped.
 const LOOKS_AT_BUSY: u32 = 64;
 
+/// So long one sender leaves free blocks to another that needs more of them in a row.
+const LONGEST_COURTESY: Duration = Duration::from_millis(100);
+
 /// Instead of blocks: the message lies in its slot.
 const IN_SLOT: u32 = u32::MAX;
 
@@ -106,11 +112,20 @@ pub(crate) struct Outgoing<'a> {
     /// The last attempt failed for want of blocks.
     lacks_blocks: bool,
     is_wanting: bool,
+    /// Since when we leave blocks to somebody who asks for them.
+    courteous_since: Option<Instant>,
 }
 
 impl<'a> Outgoing<'a> {
     pub(crate) fn new(connection: &'a Connection) -> Outgoing<'a> {
-        Outgoing { connection, run: None, is_written: false, lacks_blocks: false, is_wanting: false }
+        Outgoing {
+            connection,
+            run: None,
+            is_written: false,
+            lacks_blocks: false,
+            is_wanting: false,
+            courteous_since: None,
+        }
     }
 
     /// Gets hold of blocks for so many bytes: where they are to be written, by who then says
@@ -135,7 +150,11 @@ impl<'a> Outgoing<'a> {
         // Relaxed: a courtesy, which may come late.
         let wanted = layout.seldom(Seldom::Wanted).load(Ordering::Relaxed);
         if wanted != 0 && wanted != crate::members::wanted_by(me) {
-            return Err(NotSent::Full);
+            // Not for ever: who asks may have been stopped.
+            let since = *self.courteous_since.get_or_insert_with(Instant::now);
+            if since.elapsed() < LONGEST_COURTESY {
+                return Err(NotSent::Full);
+            }
         }
         let run = pool::claim(layout, me, count, self.connection.block_hint()).ok_or(NotSent::Full)?;
         self.connection.set_block_hint(run.first);
