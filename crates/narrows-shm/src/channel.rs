@@ -1,8 +1,7 @@
 //! A channel that this process takes part in, before it is said what for; and what can be seen and done from outside.
 
 use std::{
-    fmt,
-    io,
+    fmt, io,
     marker::PhantomData,
     os::{fd::OwnedFd, unix::net::UnixStream},
     path::{Path, PathBuf},
@@ -18,8 +17,7 @@ use crate::{
     hand,
     layout::{Field, Layout, Seldom},
     members::{CLOSED, REMOVED, Role, boot_nanos},
-    pool,
-    queue,
+    pool, queue,
     receiver::Receiver,
     segment::{Segment, path_of},
     sender::Sender,

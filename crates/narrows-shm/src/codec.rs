@@ -192,9 +192,8 @@ impl<T: FromBytes + IntoBytes + Immutable + KnownLayout> Sealed<T> for Plain {
         }
         let mut message = MaybeUninit::<T>::uninit();
         // SAFETY: these are the bytes of `message`, all of them; uninitialized ones are allowed here.
-        let bytes = unsafe {
-            std::slice::from_raw_parts_mut(message.as_mut_ptr().cast::<MaybeUninit<u8>>(), size_of::<T>())
-        };
+        let bytes =
+            unsafe { std::slice::from_raw_parts_mut(message.as_mut_ptr().cast::<MaybeUninit<u8>>(), size_of::<T>()) };
         claimed.copy_to(bytes);
         // SAFETY: every byte was written, and any bytes are a `T`.
         Ok(unsafe { message.assume_init() })

@@ -16,7 +16,10 @@ use crate::{
     layout::{BellName, Field, Kind, Layout, Seldom},
     members::{self, Role, boot_nanos},
     process::{self, Identity},
-    queue::{self, word::{Owner, Position}},
+    queue::{
+        self,
+        word::{Owner, Position},
+    },
     reactor::Station,
     watcher,
 };
@@ -260,7 +263,11 @@ impl Connection {
             return None;
         }
         for turn in 0..PAUSES + YIELDS {
-            if turn < PAUSES { std::hint::spin_loop() } else { std::thread::yield_now() }
+            if turn < PAUSES {
+                std::hint::spin_loop();
+            } else {
+                std::thread::yield_now();
+            }
             if let Some(done) = attempt() {
                 return Some(done);
             }
@@ -269,12 +276,7 @@ impl Connection {
     }
 
     #[cold]
-    fn sleep<R>(
-        &self,
-        name: BellName,
-        deadline: Option<Instant>,
-        mut attempt: impl FnMut() -> Option<R>,
-    ) -> Option<R> {
+    fn sleep<R>(&self, name: BellName, deadline: Option<Instant>, mut attempt: impl FnMut() -> Option<R>) -> Option<R> {
         let bell = self.bell(name);
         let _blocked = Blocked::new(self, name);
         loop {

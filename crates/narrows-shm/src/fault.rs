@@ -119,7 +119,9 @@ impl<T> TrySendError<T> {
     /// The message that was not sent.
     pub fn into_inner(self) -> T {
         match self {
-            TrySendError::Full(message) | TrySendError::Disconnected(message) | TrySendError::Fault(message, _) => message,
+            TrySendError::Full(message) | TrySendError::Disconnected(message) | TrySendError::Fault(message, _) => {
+                message
+            }
         }
     }
 

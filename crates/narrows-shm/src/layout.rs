@@ -170,7 +170,9 @@ impl Shape {
         if self.participants == 0 || self.participants > MAX_PARTICIPANTS {
             return Err("its number of participants is none");
         }
-        if self.max_len > self.inline && !(has_room && self.block_len > 0 && self.block_len as usize % ALIGN == 0) {
+        if self.max_len > self.inline
+            && !(has_room && self.block_len > 0 && (self.block_len as usize).is_multiple_of(ALIGN))
+        {
             return Err("its longest message has no room");
         }
         self.plan().ok_or("its sizes are none")
@@ -276,8 +278,9 @@ impl Layout {
     }
 
     #[inline]
+    #[allow(clippy::cast_ptr_alignment, reason = "every part is aligned, as the segment is")]
     fn word(&self, offset: usize) -> &Word {
-        debug_assert!(offset % 8 == 0 && offset + 8 <= self.segment.len());
+        debug_assert!(offset.is_multiple_of(8) && offset + 8 <= self.segment.len());
         // SAFETY: every caller takes the offset from the plan, whose parts lie inside, and an index below the number of those
         // parts; they are aligned, as the segment is. All access to words of the segment is atomic.
         unsafe { &*self.segment.base().as_ptr().add(offset).cast::<Word>() }
@@ -294,6 +297,7 @@ impl Layout {
     }
 
     #[inline]
+    #[allow(clippy::cast_ptr_alignment, reason = "as in `word`")]
     pub(crate) fn bell(&self, name: BellName) -> &Word32 {
         // SAFETY: as in `word`: it lies in the first page.
         unsafe { &*self.segment.base().as_ptr().add(640 + 128 * name as usize).cast::<Word32>() }

@@ -156,9 +156,7 @@ impl<T: IntoBytes + Immutable> Loan<'_, T> {
     /// If the channel is closed.
     pub fn send(mut self) -> Result<(), SendError<()>> {
         let sent = match &mut self.room {
-            Room::Shared(outgoing, _) => {
-                self.connection.send_outgoing(outgoing, Bytes::written(size_of::<T>()), None)
-            }
+            Room::Shared(outgoing, _) => self.connection.send_outgoing(outgoing, Bytes::written(size_of::<T>()), None),
             Room::Own(message) => self.connection.send_bytes(Bytes::new(message.as_bytes(), false), None),
         };
         match sent {

@@ -31,25 +31,25 @@ compile_error!("narrows-shm needs a processor of 64 bits");
 
 mod bell;
 mod channel;
-#[allow(unsafe_code)] // messages that lie in shared memory
+#[allow(unsafe_code, reason = "messages that lie in shared memory")]
 mod codec;
 mod connection;
 mod error;
 mod fault;
-#[allow(unsafe_code)] // a signal handler, and the pages that it replaces
+#[allow(unsafe_code, reason = "a signal handler, and the pages that it replaces")]
 mod guard;
 mod hand;
-#[allow(unsafe_code)] // words and bytes of a segment, by offsets that were checked
+#[allow(unsafe_code, reason = "words and bytes of a segment, by offsets that were checked")]
 mod layout;
-#[allow(unsafe_code)] // messages that lie in shared memory
+#[allow(unsafe_code, reason = "messages that lie in shared memory")]
 mod lease;
-#[allow(unsafe_code)] // one system call that neither std nor rustix has
+#[allow(unsafe_code, reason = "one system call that neither std nor rustix has")]
 mod locks;
 mod members;
 mod options;
 mod pool;
 mod process;
-#[allow(unsafe_code)] // bytes of messages, which a word says are ours
+#[allow(unsafe_code, reason = "bytes of messages, which a word says are ours")]
 mod queue;
 mod reactor;
 mod receiver;
@@ -57,7 +57,7 @@ mod segment;
 mod sender;
 mod sync;
 #[cfg(test)]
-#[allow(unsafe_code)] // what a test does to a whole process
+#[allow(unsafe_code, reason = "what a test does to a whole process")]
 mod trial;
 mod watcher;
 

@@ -29,6 +29,7 @@ pub(crate) fn unlock(file: impl AsFd, n: u64) -> io::Result<()> {
 }
 
 /// Whether another opening has byte `n` now. Takes nothing.
+#[cfg(test)]
 pub(crate) fn is_locked_by_another(file: impl AsFd, n: u64) -> io::Result<bool> {
     control(&file, libc::F_OFD_GETLK, libc::F_WRLCK, n).map(|kind| kind != libc::F_UNLCK)
 }

@@ -251,7 +251,7 @@ impl<C> Options<C> {
         let segment = Segment::create(path, Layout::len_of(&shape)?, |segment| {
             Layout::write_head(segment, &shape, &C::name());
         })?;
-        self.take_part(segment)
+        Self::take_part(segment)
     }
 
     fn join<T>(&self, segment: Segment) -> Result<Channel<T, C>, OpenError>
@@ -261,10 +261,10 @@ impl<C> Options<C> {
         if self.finding == Finding::New {
             return Err(OpenError::AlreadyExists);
         }
-        self.take_part(segment)
+        Self::take_part(segment)
     }
 
-    fn take_part<T>(&self, segment: Segment) -> Result<Channel<T, C>, OpenError>
+    fn take_part<T>(segment: Segment) -> Result<Channel<T, C>, OpenError>
     where
         C: Codec<T>,
     {
@@ -315,7 +315,7 @@ impl<C> Options<C> {
         let segment = Segment::anonymous(Layout::len_of(&shape)?, |segment| {
             Layout::write_head(segment, &shape, &C::name());
         })?;
-        self.take_part(segment)
+        Self::take_part(segment)
     }
 
     /// Takes part in a channel that was handed over.
@@ -326,7 +326,7 @@ impl<C> Options<C> {
     where
         C: Codec<T>,
     {
-        self.take_part(Segment::adopt(file)?)
+        Self::take_part(Segment::adopt(file)?)
     }
 
     /// Takes part in the channel that the parent of this process has [passed](Channel::pass_to_child) to it; once.

@@ -77,8 +77,7 @@ impl Connection {
         tickets.list.push((number, ticket));
         *seat = Some(Token::new(name as usize, number));
         if !tickets.is_armed {
-            let armed =
-                Armed { layout: self.shared_layout().clone(), connection: self.this(), name, prepared: None };
+            let armed = Armed { layout: self.shared_layout().clone(), connection: self.this(), name, prepared: None };
             tickets.is_armed = arm(armed);
         }
     }
@@ -166,7 +165,9 @@ impl Reactor {
         let until = Timespec::try_from(now.saturating_add(time)).ok();
         let own = (self.word.as_ptr(), word);
         let waits: Vec<Wait> = std::iter::once(own)
-            .chain(bells.iter().map(|bell| (bell.layout.bell(bell.name).as_atomic().as_ptr(), bell.prepared.unwrap_or(0))))
+            .chain(
+                bells.iter().map(|bell| (bell.layout.bell(bell.name).as_atomic().as_ptr(), bell.prepared.unwrap_or(0))),
+            )
             .map(|(word, expected)| {
                 let mut wait = Wait::new();
                 wait.val = u64::from(expected);

@@ -85,7 +85,8 @@ impl Watcher {
                 let _ = rustix::io::read(&self.changed, &mut [0_u8; 8]);
             }
             let ended = polled[1..].iter().map(|polled| !polled.revents().is_empty());
-            let ended: Vec<_> = list.iter().zip(ended).filter(|(_, ended)| *ended).map(|(watched, _)| watched).collect();
+            let ended: Vec<_> =
+                list.iter().zip(ended).filter(|(_, ended)| *ended).map(|(watched, _)| watched).collect();
             lock(&self.list).retain(|watched| !ended.iter().any(|ended| Arc::ptr_eq(watched, ended)));
             for watched in ended {
                 if let Some(connection) = watched.connection.upgrade() {

@@ -248,7 +248,7 @@ impl Drop for Outgoing<'_> {
 /// The bytes of a message, wherever they are.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bytes<'a> {
-    bytes: &'a [u8],
+    from: &'a [u8],
     /// They are to lie on the boundary of a page.
     needs_blocks: bool,
     /// They have been written into the blocks already, so many.
@@ -257,22 +257,22 @@ pub(crate) struct Bytes<'a> {
 
 impl<'a> Bytes<'a> {
     pub(crate) fn new(bytes: &'a [u8], needs_blocks: bool) -> Bytes<'a> {
-        Bytes { bytes, needs_blocks, written: None }
+        Bytes { from: bytes, needs_blocks, written: None }
     }
 
     pub(crate) fn written(len: usize) -> Bytes<'static> {
-        Bytes { bytes: &[], needs_blocks: true, written: Some(len) }
+        Bytes { from: &[], needs_blocks: true, written: Some(len) }
     }
 
     fn len(&self) -> usize {
-        self.written.unwrap_or(self.bytes.len())
+        self.written.unwrap_or(self.from.len())
     }
 
     #[inline]
     fn copy_to(self, into: *mut u8) {
         // SAFETY: `into` is where a slot's or a run's bytes lie; it has room for `len`, as was checked against `inline` or as the
         // run was claimed for. Nobody else touches it: the slot's word, or the block's, says that it is ours.
-        unsafe { into.copy_from_nonoverlapping(self.bytes.as_ptr(), self.bytes.len()) };
+        unsafe { into.copy_from_nonoverlapping(self.from.as_ptr(), self.from.len()) };
     }
 }
 
@@ -379,9 +379,7 @@ impl Connection {
             return Ok(Claimed { at, bytes: layout.slot_bytes(at.slot()), len, run: None });
         }
         let run = Run { first, count: layout.blocks_for(len) };
-        let is_good = first != IN_SLOT
-            && len <= layout.shape().max_len as usize
-            && pool::adopt(layout, self.me(), run);
+        let is_good = first != IN_SLOT && len <= layout.shape().max_len as usize && pool::adopt(layout, self.me(), run);
         if !is_good {
             // Nobody else could make more of it; the channel goes on without it.
             let _ = self.ring().commit_message(at);

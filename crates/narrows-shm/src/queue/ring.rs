@@ -300,7 +300,7 @@ impl<'a, W: Words> Ring<'a, W> {
         for _ in 0..self.patience() {
             match self.look(at) {
                 (word, Some(state), 1..) => at = self.after_sent(at, word, state),
-                (_, Some(State::Empty | State::Closed), _) | (_, None, _) => break,
+                (_, Some(State::Empty | State::Closed) | None, _) => break,
                 (_, Some(_), 0) => at = at.next(slots),
                 _ => break,
             }
