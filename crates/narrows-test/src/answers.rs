@@ -2,6 +2,7 @@
 
 use crate::actor::Host;
 use crate::deadline::times;
+use crate::ends::{Pairs, RecvEnd, SendEnd};
 use crate::kind::Kind;
 use crate::traffic::{Gate, breathe};
 use crate::way::Way;
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 /// A send that is over is seen by `try_recv`, whatever other senders are in the middle of. (Pitfall 5, tokio 3263.)
-pub fn rule_04_empty_is_never_said_after_a_send(kind: Kind, way: &'static Way) {
+pub fn rule_04_empty_is_never_said_after_a_send(kind: impl Pairs<()>, way: &'static Way) {
     let rounds = times(200);
     let (s, r) = kind.pair();
     let (tell, told) = mpsc::channel();
@@ -36,7 +37,7 @@ pub fn rule_04_empty_is_never_said_after_a_send(kind: Kind, way: &'static Way) {
 }
 
 /// A receive that is over is seen by `try_send`, whatever other receivers are in the middle of.
-pub fn rule_04_full_is_never_said_after_a_receive(kind: Kind, way: &'static Way) {
+pub fn rule_04_full_is_never_said_after_a_receive(kind: impl Pairs<()>, way: &'static Way) {
     let rounds = times(200);
     let (s, r) = kind.pair();
     let (tell, told) = mpsc::channel();
@@ -62,13 +63,13 @@ pub fn rule_04_full_is_never_said_after_a_receive(kind: Kind, way: &'static Way)
 }
 
 /// Two channels used crosswise: each sends on one, then looks into the other. Not both can find nothing.
-pub fn rule_04_two_channels_agree_on_what_came_first(kind: Kind, way: &'static Way) {
+pub fn rule_04_two_channels_agree_on_what_came_first<K: Pairs<usize>>(kind: K, way: &'static Way) {
     let rounds = times(300);
     let (to_b, from_a) = kind.pair();
     let (to_a, from_b) = kind.pair();
     let gate = Gate::new(2);
     let side = way.send;
-    let actor = |s, r: narrows::Receiver<usize>| {
+    let actor = |s: K::Sender, r: K::Receiver| {
         let gate = gate.clone();
         side.spawn(async move {
             let mut found = Vec::new();
@@ -148,7 +149,7 @@ pub fn rule_04_a_held_permit_delays_nobody(kind: Kind) {
 }
 
 /// `len` is never above the capacity, nor does it disagree with `is_empty` and `is_full`, on a still channel.
-pub fn rule_05_len_is_exact_on_a_still_channel(kind: Kind) {
+pub fn rule_05_len_is_exact_on_a_still_channel(kind: impl Pairs<usize>) {
     let (s, r) = kind.pair();
     let most = kind.holds(100);
     assert_eq!((s.capacity(), r.capacity()), (kind.capacity(), kind.capacity()));
@@ -174,7 +175,7 @@ pub fn rule_05_len_is_exact_on_a_still_channel(kind: Kind) {
 }
 
 /// Nor under traffic, from many clones. (Pitfalls 15 and 21: tokio 6602, 8062; futures 403, 2287.)
-pub fn rule_05_the_capacity_is_never_exceeded(kind: Kind, way: &'static Way) {
+pub fn rule_05_the_capacity_is_never_exceeded(kind: impl Pairs<usize>, way: &'static Way) {
     let rounds = times(150);
     let (s, r) = kind.pair();
     let most = kind.capacity().unwrap_or(4 * rounds);
@@ -219,7 +220,7 @@ pub fn rule_05_the_capacity_is_never_exceeded(kind: Kind, way: &'static Way) {
 }
 
 /// With a single receiver, what `is_empty` denies `try_recv` finds; with a single sender, what `is_full` denies fits.
-pub fn rule_05_is_empty_and_is_full_keep_their_word(kind: Kind, way: &'static Way) {
+pub fn rule_05_is_empty_and_is_full_keep_their_word(kind: impl Pairs<usize>, way: &'static Way) {
     let rounds = times(200);
     let (s, r) = kind.pair();
     let (send, recv) = (way.send, way.recv);

@@ -1,6 +1,7 @@
 //! Rule 16, continued: which of several ready arms, the arms that have ended, and readiness without an operation.
 
 use crate::deadline::times;
+use crate::ends::{Pairs, RecvEnd, SendEnd};
 use crate::kind::Kind;
 use crate::selecting::choose;
 use crate::way::Way;
@@ -12,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Among arms that are always ready, each is chosen about as often.
-pub fn rule_16_the_choice_is_fair_over_time(kind: Kind) {
+pub fn rule_16_the_choice_is_fair_over_time(kind: impl Pairs<()>) {
     let rounds = times(3000);
     let lines: Vec<_> = (0..3).map(|_| kind.pair()).collect();
     for (s, _) in &lines {
@@ -24,19 +25,36 @@ pub fn rule_16_the_choice_is_fair_over_time(kind: Kind) {
     let mut count = [0; 3];
     let mut reused = Select::new();
     for (_, r) in &lines {
-        reused.recv(r);
+        r.add_to(&mut reused);
     }
     for _ in 0..rounds {
         let chosen = reused.select();
         let i = chosen.index();
-        assert_eq!(chosen.recv(&lines[i].1), Ok(()));
+        assert_eq!(lines[i].1.complete(chosen), Ok(()));
         assert_eq!(lines[i].0.send(()), Ok(()));
         count[i] += 1;
     }
     enough(count);
+    let own = lines.iter().map(|(s, r)| Some((s.local()?, r.local()?))).collect::<Option<Vec<_>>>();
+    if let Some(own) = own {
+        enough(macro_choices(&own, rounds));
+    }
     count = [0; 3];
+    let mut fresh_ready = Select::new();
+    for (_, r) in &lines {
+        r.add_to(&mut fresh_ready);
+    }
     for _ in 0..rounds {
-        let [(a, ra), (b, rb), (c, rc)] = &lines[..] else { panic!("three lines") };
+        count[fresh_ready.ready()] += 1;
+    }
+    enough(count);
+}
+
+/// How often `select!` chose each of three lines.
+fn macro_choices(lines: &[(&Sender<()>, &Receiver<()>)], rounds: usize) -> [usize; 3] {
+    let mut count = [0; 3];
+    for _ in 0..rounds {
+        let [(a, ra), (b, rb), (c, rc)] = lines else { panic!("three lines") };
         let (i, s) = select! {
             recv(ra) -> m => { assert_eq!(m, Ok(())); (0, a) }
             recv(rb) -> m => { assert_eq!(m, Ok(())); (1, b) }
@@ -45,16 +63,7 @@ pub fn rule_16_the_choice_is_fair_over_time(kind: Kind) {
         assert_eq!(s.send(()), Ok(()));
         count[i] += 1;
     }
-    enough(count);
-    count = [0; 3];
-    let mut fresh_ready = Select::new();
-    for (_, r) in &lines {
-        fresh_ready.recv(r);
-    }
-    for _ in 0..rounds {
-        count[fresh_ready.ready()] += 1;
-    }
-    enough(count);
+    count
 }
 
 /// `select_biased!` and `new_biased` take the first that is ready, in the order in which they are written: a neighbour

@@ -2,6 +2,7 @@
 
 use crate::actor::step_aside;
 use crate::deadline::times;
+use crate::ends::{Pairs, RecvEnd, SendEnd};
 use crate::hand::Hand;
 use crate::kind::Kind;
 use crate::load::{Ledger, Load};
@@ -12,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 /// From any end, by any clone, any number of times; only the first closes.
-pub fn rule_07_either_end_closes_and_only_once(kind: Kind, way: &'static Way) {
+pub fn rule_07_either_end_closes_and_only_once(kind: impl Pairs<usize>, way: &'static Way) {
     for by_sender in [true, false] {
         let (s, r) = kind.pair();
         let left = kind.holds(5);
@@ -41,7 +42,7 @@ pub fn rule_07_either_end_closes_and_only_once(kind: Kind, way: &'static Way) {
 }
 
 /// The same for the pitfall's name: `close` keeps what is inside, in order, whoever receives. (Pitfall 25.)
-pub fn pitfall_25_close_keeps_what_is_inside(kind: Kind) {
+pub fn pitfall_25_close_keeps_what_is_inside(kind: impl Pairs<Load>) {
     let left = kind.holds(70);
     let ledger = Ledger::new(left);
     let (s, r) = kind.pair();
@@ -51,15 +52,15 @@ pub fn pitfall_25_close_keeps_what_is_inside(kind: Kind) {
     assert!(s.close());
     assert_eq!((ledger.alive(), r.len()), (left, left));
     drop(s);
-    let got: Vec<u64> = r.iter().map(|load| load.number()).collect();
+    let got: Vec<u64> = r.take_all().iter().map(Load::number).collect();
     assert!(got.into_iter().eq(0..number(left)));
     ledger.settle();
 }
 
 /// Every waiting receiver hears Disconnected.
-pub fn rule_07_close_wakes_every_receiver(kind: Kind, way: &'static Way) {
+pub fn rule_07_close_wakes_every_receiver(kind: impl Pairs<u8>, way: &'static Way) {
     for by_sender in [true, false] {
-        let (s, r) = kind.pair::<u8>();
+        let (s, r) = kind.pair();
         let waiting: Vec<_> = (0..3)
             .map(|_| {
                 let (r, side) = (r.clone(), way.recv);
@@ -75,9 +76,9 @@ pub fn rule_07_close_wakes_every_receiver(kind: Kind, way: &'static Way) {
 }
 
 /// Every waiting sender gets its message back.
-pub fn rule_07_close_wakes_every_sender(kind: Kind, way: &'static Way) {
+pub fn rule_07_close_wakes_every_sender(kind: impl Pairs<usize>, way: &'static Way) {
     for by_sender in [true, false] {
-        let (s, r) = kind.pair::<usize>();
+        let (s, r) = kind.pair();
         kind.fill(&s, |i| i);
         let waiting: Vec<_> = (1000..1003)
             .map(|i| {
@@ -93,7 +94,7 @@ pub fn rule_07_close_wakes_every_sender(kind: Kind, way: &'static Way) {
             assert_eq!(sender.join(), Err(SendError(i)));
         }
         let inside = kind.holds(usize::MAX);
-        assert!(r.iter().eq(0..inside), "what was inside stays");
+        assert!(r.take_all().into_iter().eq(0..inside), "what was inside stays");
     }
 }
 
@@ -149,11 +150,11 @@ pub fn rule_07_close_now_leaves_waiting_messages_to_their_senders(kind: Kind, wa
 }
 
 /// Received, taken out, or returned: never lost, never two of these. (Pitfall 19, kotlinx.coroutines 359.)
-pub fn rule_07_a_send_that_races_with_close_is_received_or_returned(kind: Kind, way: &'static Way) {
+pub fn rule_07_a_send_that_races_with_close_is_received_or_returned(kind: impl Pairs<Load>, way: &'static Way) {
     for round in 0..times(20) {
         let each = 40;
         let ledger = Ledger::new(3 * each);
-        let (s, r) = kind.pair::<Load>();
+        let (s, r) = kind.pair();
         let mut senders = Vec::new();
         for k in 0..3 {
             let (s, ledger, side) = (s.clone(), ledger.clone(), way.send);
@@ -203,8 +204,8 @@ pub fn rule_07_a_send_that_races_with_close_is_received_or_returned(kind: Kind, 
 }
 
 /// Many close at once: one of them did it, none panics.
-pub fn rule_07_many_may_close_at_once(kind: Kind, way: &'static Way) {
-    let (s, r) = kind.pair::<usize>();
+pub fn rule_07_many_may_close_at_once(kind: impl Pairs<usize>, way: &'static Way) {
+    let (s, r) = kind.pair();
     let (s2, r2, send, recv) = (s.clone(), r.clone(), way.send, way.recv);
     let sending = send.spawn(async move {
         while send.send(&s2, 1).await.is_ok() {

@@ -1,9 +1,11 @@
 //! Nothing may hang: runs a piece of a test on a thread of its own, and fails with a message when time is up.
 
-use crate::kind::Kind;
+#[cfg(feature = "suite")]
+use crate::ends::Bound;
 #[cfg(feature = "suite")]
 use crate::way::Way;
 use std::any::Any;
+use std::fmt::Display;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use std::{panic, thread};
@@ -55,18 +57,18 @@ pub fn text(why: &(dyn Any + Send)) -> String {
 }
 
 /// Runs a rule on every kind given, and reports all kinds on which it fails.
-pub fn on_kinds(kinds: &[Kind], rule: fn(Kind)) {
+pub fn on_kinds<K: Copy + Display + Send + 'static>(kinds: &[K], rule: fn(K)) {
     each(kinds, |&kind| (format!("{kind}"), move || rule(kind)));
 }
 
 /// The same, one way of running operations.
 #[cfg(feature = "suite")]
-pub fn on_kinds_by(way: &'static Way, kinds: &[Kind], rule: fn(Kind, &'static Way)) {
+pub fn on_kinds_by<K: Bound>(way: &'static Way, kinds: &[K], rule: fn(K, &'static Way)) {
     each(kinds, |&kind| (format!("{kind}, {}", way.name), move || rule(kind, way)));
 }
 
 /// Stops at the first that hangs: what it left behind would disturb the rest.
-fn each<B: FnOnce() + Send + 'static>(kinds: &[Kind], case: impl Fn(&Kind) -> (String, B)) {
+fn each<K, B: FnOnce() + Send + 'static>(kinds: &[K], case: impl Fn(&K) -> (String, B)) {
     let mut failures = Vec::new();
     for kind in kinds {
         let (name, body) = case(kind);

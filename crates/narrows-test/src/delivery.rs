@@ -1,9 +1,10 @@
 //! Rules 1 to 3: every message once, in order, with all that happened before it.
 
 use crate::deadline::times;
+use crate::ends::Pairs;
 use crate::hand::Hand;
 use crate::kind::Kind;
-use crate::load::Ledger;
+use crate::load::{Ledger, Load};
 use crate::traffic::{Crew, number, traffic};
 use crate::way::Way;
 use narrows::{TryRecvError, TrySendError};
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const CREW: Crew = Crew { senders: 3, receivers: 3, each: times(60) };
 
 /// What all sent is what all received.
-pub fn rule_01_every_message_is_received_exactly_once(kind: Kind, way: &'static Way) {
+pub fn rule_01_every_message_is_received_exactly_once(kind: impl Pairs<Load>, way: &'static Way) {
     let ledger = Ledger::new(CREW.messages());
     let mut got = traffic(kind, way, CREW, &ledger).concat();
     got.sort_unstable();
@@ -94,7 +95,7 @@ pub fn rule_01_at_capacity_0_each_waiting_task_makes_room_for_one(kind: Kind) {
 }
 
 /// Each receiver sees each sender's messages in the order in which they were sent.
-pub fn rule_02_each_receiver_sees_each_sender_in_order(kind: Kind, way: &'static Way) {
+pub fn rule_02_each_receiver_sees_each_sender_in_order(kind: impl Pairs<Load>, way: &'static Way) {
     let ledger = Ledger::new(CREW.messages());
     for got in traffic(kind, way, CREW, &ledger) {
         for k in 0..CREW.senders {
@@ -107,7 +108,7 @@ pub fn rule_02_each_receiver_sees_each_sender_in_order(kind: Kind, way: &'static
 }
 
 /// Sends by different actors, one after the other, arrive in that order.
-pub fn rule_02_the_whole_channel_is_one_line(kind: Kind, way: &'static Way) {
+pub fn rule_02_the_whole_channel_is_one_line(kind: impl Pairs<(usize, usize)>, way: &'static Way) {
     let (s, r) = kind.pair();
     let line = kind.holds(12);
     for round in 0..3 {
@@ -129,7 +130,7 @@ fn cells(n: usize) -> Arc<[AtomicU64]> {
 }
 
 /// What a sender wrote before its send, the receiver reads after its receive.
-pub fn rule_03_what_came_before_the_send_is_seen_after_the_receive(kind: Kind, way: &'static Way) {
+pub fn rule_03_what_came_before_the_send_is_seen_after_the_receive(kind: impl Pairs<usize>, way: &'static Way) {
     const N: usize = times(200);
     let (s, r) = kind.pair();
     let written = cells(N);
@@ -152,7 +153,7 @@ pub fn rule_03_what_came_before_the_send_is_seen_after_the_receive(kind: Kind, w
 }
 
 /// What a receiver did before its k-th receive, the sender sees after its (k + n)-th send. At capacity 0, n is 0.
-pub fn rule_03_the_kth_receive_comes_before_the_k_plus_nth_send(kind: Kind, way: &'static Way) {
+pub fn rule_03_the_kth_receive_comes_before_the_k_plus_nth_send(kind: impl Pairs<usize>, way: &'static Way) {
     const N: usize = times(200);
     let capacity = kind.capacity().expect("a bound");
     let (s, r) = kind.pair();

@@ -1,5 +1,6 @@
 //! Rule 6: what happens when one side goes.
 
+use crate::ends::{Pairs, RecvEnd};
 use crate::hand::Hand;
 use crate::kind::Kind;
 use crate::load::{Ledger, Load};
@@ -12,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 
 /// First what is left, then Disconnected, for ever.
-pub fn rule_06_receivers_drain_and_then_hear_the_end(kind: Kind, way: &'static Way) {
+pub fn rule_06_receivers_drain_and_then_hear_the_end(kind: impl Pairs<usize>, way: &'static Way) {
     let (s, r) = kind.pair();
     let left = kind.holds(70);
     for i in 0..left {
@@ -31,8 +32,8 @@ pub fn rule_06_receivers_drain_and_then_hear_the_end(kind: Kind, way: &'static W
 }
 
 /// The last sender's going wakes every receiver. (Pitfall 19, postage 44.)
-pub fn rule_06_the_last_sender_wakes_every_receiver(kind: Kind, way: &'static Way) {
-    let (s, r) = kind.pair::<Load>();
+pub fn rule_06_the_last_sender_wakes_every_receiver(kind: impl Pairs<Load>, way: &'static Way) {
+    let (s, r) = kind.pair();
     let waiting: Vec<_> = (0..4)
         .map(|_| {
             let (r, side) = (r.clone(), way.recv);
@@ -52,10 +53,10 @@ pub fn rule_06_the_last_sender_wakes_every_receiver(kind: Kind, way: &'static Wa
 }
 
 /// The last receiver's going gives every waiting sender its message back.
-pub fn rule_06_the_last_receiver_returns_what_waits(kind: Kind, way: &'static Way) {
+pub fn rule_06_the_last_receiver_returns_what_waits(kind: impl Pairs<Load>, way: &'static Way) {
     let room = kind.holds(usize::MAX);
     let ledger = Ledger::new(room + 4);
-    let (s, r) = kind.pair::<Load>();
+    let (s, r) = kind.pair();
     kind.fill(&s, |i| ledger.load(number(i)));
     let waiting: Vec<_> = (room..room + 4)
         .map(|i| {

@@ -1,6 +1,7 @@
 //! Rules 14 and 15: futures that are forgotten, never polled again, moved, or polled again and again.
 
-use crate::deadline::times;
+use crate::deadline::{times, until};
+use crate::ends::{Pairs, RecvEnd, SendEnd};
 use crate::hand::{Bell, Hand, poll};
 use crate::kind::Kind;
 use crate::load::{Ledger, Load};
@@ -50,6 +51,39 @@ pub fn rule_14_a_forgotten_future_blocks_nobody(kind: Kind, way: &'static Way) {
     assert!(use_the_stack() > 0);
 }
 
+/// The same of futures that may not be forgotten on a stack.
+pub fn rule_14_a_future_forgotten_in_a_box_blocks_nobody(kind: impl Pairs<usize>, way: &'static Way) {
+    let (s, r) = kind.pair();
+    let (r2, s2, send, recv) = (r.clone(), s.clone(), way.send, way.recv);
+    let forget_once_polled = |future| mem::forget(Hand::waiting(future));
+    forget_once_polled(r.recv_async());
+    forget_once_polled(r.recv_async());
+    let receiver = recv.spawn(async move { recv.recv(&r2).await });
+    receiver.until_waiting();
+    // The forgotten keep their one wake-up each, and no message.
+    for i in 0..2 {
+        assert_eq!(s.try_send(i), Ok(()));
+        if let Ok(got) = r.try_recv() {
+            assert_eq!(got, i);
+            continue;
+        }
+        return assert_eq!(receiver.join(), Ok(i), "whoever waits may be faster");
+    }
+    assert_eq!(send.send_here(&s, 2), Ok(()));
+    assert_eq!(receiver.join(), Ok(2));
+    if let Some(capacity) = kind.capacity() {
+        kind.fill(&s, |_| 9);
+        mem::forget(Hand::waiting(s.send_async(9)));
+        let sender = send.spawn(async move { send.send(&s2, 10).await });
+        sender.until_waiting();
+        // Those that were there, and perhaps that of the forgotten send.
+        let before = std::iter::from_fn(|| r.recv().ok()).take_while(|&got| got != 10).count();
+        assert!((capacity..=capacity + 1).contains(&before), "{before} came before");
+        assert_eq!(sender.join(), Ok(()));
+    }
+    s.close();
+}
+
 #[inline(never)]
 fn forget_on_the_stack<F: Future + Unpin>(mut future: F) {
     let bell = Bell::new();
@@ -66,12 +100,12 @@ fn use_the_stack() -> u64 {
 }
 
 /// Woken and never polled: keeps the one wake-up that it got, and no more; the messages stay the channel's.
-pub fn rule_14_a_task_that_is_never_polled_keeps_one_wake_up(kind: Kind, way: &'static Way) {
+pub fn rule_14_a_task_that_is_never_polled_keeps_one_wake_up(kind: impl Pairs<usize>, way: &'static Way) {
     let (s, r) = kind.pair();
     let (r1, side) = (r.clone(), way.recv);
     let lazy = Hand::waiting(r.recv_async());
     assert_eq!(s.try_send(0), Ok(()));
-    assert!(lazy.is_woken());
+    until("it is woken", || lazy.is_woken());
     // The message left for it is there for anybody who looks.
     assert_eq!(side.recv_here(&r1), Ok(0));
     let receiver = side.spawn(async move { side.recv(&r1).await });

@@ -41,6 +41,8 @@ pub mod delivery;
 #[cfg(feature = "suite")]
 pub mod ending;
 #[cfg(feature = "suite")]
+pub mod ends;
+#[cfg(feature = "suite")]
 pub mod events;
 #[cfg(feature = "suite")]
 pub mod fan_in;

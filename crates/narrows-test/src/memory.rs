@@ -2,6 +2,7 @@
 
 use crate::actor::Actor;
 use crate::deadline::times;
+use crate::ends::Pairs;
 use crate::hand::Hand;
 use crate::kind::Kind;
 use crate::load::{Ledger, Load};
@@ -188,10 +189,10 @@ pub fn rule_22_handles_may_go_while_others_are_inside(kind: Kind, way: &'static 
 }
 
 /// The last handle of one side goes while the other side is inside: it hears so, in every order.
-pub fn rule_22_the_last_handle_may_go_at_any_moment(kind: Kind, way: &'static Way) {
+pub fn rule_22_the_last_handle_may_go_at_any_moment(kind: impl Pairs<Load>, way: &'static Way) {
     for round in 0..times(60) {
         let ledger = Ledger::new(6);
-        let (s, r) = kind.pair::<Load>();
+        let (s, r) = kind.pair();
         let (send, recv) = (way.send, way.recv);
         let going = ledger.clone();
         let sender = send.spawn(async move {

@@ -2,6 +2,7 @@
 
 use crate::actor::{Actor, Host};
 use crate::deadline::{times, until};
+use crate::ends::{Pairs, RecvEnd};
 use crate::hand::Hand;
 use crate::kind::Kind;
 use crate::load::{Ledger, Load};
@@ -17,7 +18,7 @@ use std::thread;
 
 /// Between finding nothing, a send, and the sender's end: never Disconnected before the message.
 /// (Pitfall 4: crossfire 70, std 34711, flume 120.)
-pub fn pitfall_04_no_end_before_the_last_message(kind: Kind, way: &'static Way) {
+pub fn pitfall_04_no_end_before_the_last_message(kind: impl Pairs<usize>, way: &'static Way) {
     let rounds = times(150);
     let (pairs, comes): (Vec<_>, Vec<_>) = (0..rounds).map(|_| kind.pair()).unzip();
     let gate = Gate::new(2);

@@ -2,12 +2,13 @@
 
 use crate::actor::Actor;
 use crate::deadline::times;
+use crate::ends::{Pairs, RecvEnd, SendEnd};
 use crate::hand::Hand;
 use crate::kind::Kind;
 use crate::load::{Ledger, Load};
 use crate::traffic::number;
 use crate::way::{Side, Way};
-use narrows::{Receiver, Select, SelectedOperation, Sender, TryRecvError, TrySendError};
+use narrows::{Select, SelectedOperation, TryRecvError, TrySendError};
 use std::time::Duration;
 
 /// Waits for one of the arms, as this side does.
@@ -17,18 +18,18 @@ pub(crate) async fn choose<'a>(side: Side, select: &mut Select<'a>) -> SelectedO
 
 /// Everything sent through selects over several channels arrives once; each select does one thing.
 /// (Pitfall 17: flume 135, 44.)
-pub fn rule_16_exactly_one_arm_happens(kind: Kind, way: &'static Way) {
+pub fn rule_16_exactly_one_arm_happens(kind: impl Pairs<Load>, way: &'static Way) {
     const LINES: usize = 3;
     let each = times(80);
     let ledger = Ledger::new(3 * each);
-    let lines: Vec<_> = (0..LINES).map(|_| kind.pair::<Load>()).collect();
+    let lines: Vec<_> = (0..LINES).map(|_| kind.pair()).collect();
     let (senders, receivers): (Vec<_>, Vec<_>) = lines.into_iter().unzip();
     let sending: Vec<_> = (0..3)
         .map(|k| {
             let (lines, ledger, side) = (senders.clone(), ledger.clone(), way.send);
             side.spawn(async move {
                 for i in k * each..(k + 1) * each {
-                    send_to_any(side, &lines, ledger.load(number(i))).await;
+                    SendEnd::send_to_any(side, &lines, ledger.load(number(i))).await;
                 }
             })
         })
@@ -48,37 +49,17 @@ pub fn rule_16_exactly_one_arm_happens(kind: Kind, way: &'static Way) {
     ledger.settle();
 }
 
-async fn send_to_any(side: Side, lines: &[Sender<Load>], load: Load) {
-    let mut load = load;
-    loop {
-        let mut select = Select::new();
-        for s in lines {
-            select.send(s);
-        }
-        let chosen = choose(side, &mut select).await;
-        let line = &lines[chosen.index()];
-        match chosen.send(line, load) {
-            Ok(()) => return,
-            // The receiver that was matched may have chosen another arm.
-            Err(back) => {
-                assert!(line.capacity() == Some(0) && !line.is_closed());
-                load = back.0;
-            }
-        }
-    }
-}
-
-async fn receive_from_all(side: Side, lines: &[Receiver<Load>]) -> Vec<u64> {
+async fn receive_from_all(side: Side, lines: &[impl RecvEnd<Message = Load>]) -> Vec<u64> {
     let mut got = Vec::new();
     let mut select = Select::new();
     let mut open = lines.len();
     for r in lines {
-        select.recv(r);
+        r.add_to(&mut select);
     }
     while open > 0 {
         let chosen = choose(side, &mut select).await;
         let line = chosen.index();
-        if let Ok(load) = chosen.recv(&lines[line]) {
+        if let Ok(load) = lines[line].complete(chosen) {
             got.push(load.number());
         } else {
             // An arm that has ended would be ready for ever.

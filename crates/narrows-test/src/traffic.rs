@@ -1,6 +1,6 @@
 //! Many senders, many receivers, until the senders go: what most rules on delivery look at.
 
-use crate::kind::Kind;
+use crate::ends::Pairs;
 use crate::load::{Ledger, Load};
 use crate::way::Way;
 use std::future::poll_fn;
@@ -32,8 +32,8 @@ pub fn number(n: usize) -> u64 {
 }
 
 /// Runs a crew. Sender k sends `k * each ..` upwards; returns what each receiver got, in its order.
-pub fn traffic(kind: Kind, way: &Way, crew: Crew, ledger: &Ledger) -> Vec<Vec<u64>> {
-    let (s, r) = kind.pair::<Load>();
+pub fn traffic(kind: impl Pairs<Load>, way: &Way, crew: Crew, ledger: &Ledger) -> Vec<Vec<u64>> {
+    let (s, r) = kind.pair();
     let mut sending = Vec::new();
     for k in 0..crew.senders {
         let (s, ledger, side) = (s.clone(), ledger.clone(), way.send);

@@ -2,22 +2,23 @@
 
 use crate::actor::Actor;
 use crate::deadline::{times, until};
+use crate::ends::{Pairs, RecvEnd, SendEnd};
 use crate::hand::{Bell, Hand, poll};
 use crate::kind::Kind;
 use crate::way::{POOL, THREADS, Way};
-use narrows::{Receiver, TrySendError};
+use narrows::TrySendError;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
-fn receiver<T: Send + 'static>(way: &'static Way, r: &Receiver<T>) -> Actor<T> {
+fn receiver<R: RecvEnd<Message: 'static> + 'static>(way: &'static Way, r: &R) -> Actor<R::Message> {
     let (r, side) = (r.clone(), way.recv);
     side.spawn(async move { side.recv(&r).await.expect("the channel stays open") })
 }
 
 /// As many sends as receivers wait: all of them end, with nothing more done.
-pub fn rule_09_every_waiting_receiver_is_served(kind: Kind, way: &'static Way) {
+pub fn rule_09_every_waiting_receiver_is_served(kind: impl Pairs<usize>, way: &'static Way) {
     for _ in 0..times(5) {
         let (s, r) = kind.pair();
         let waiting: Vec<_> = (0..6).map(|_| receiver(way, &r)).collect();
@@ -32,7 +33,7 @@ pub fn rule_09_every_waiting_receiver_is_served(kind: Kind, way: &'static Way) {
 }
 
 /// As many receives as senders wait: all of them end, with nothing more done.
-pub fn rule_09_every_waiting_sender_is_served(kind: Kind, way: &'static Way) {
+pub fn rule_09_every_waiting_sender_is_served(kind: impl Pairs<usize>, way: &'static Way) {
     for _ in 0..times(5) {
         let (s, r) = kind.pair();
         kind.fill(&s, |_| 100);
@@ -54,7 +55,7 @@ pub fn rule_09_every_waiting_sender_is_served(kind: Kind, way: &'static Way) {
 }
 
 /// Threads and tasks stand in the same line.
-pub fn rule_09_threads_and_tasks_wait_side_by_side(kind: Kind) {
+pub fn rule_09_threads_and_tasks_wait_side_by_side(kind: impl Pairs<usize>) {
     for _ in 0..times(10) {
         let (s, r) = kind.pair();
         let mixed = [&THREADS, &POOL, &THREADS, &POOL, &crate::way::TOKIO, &crate::way::SELECT];
@@ -70,7 +71,7 @@ pub fn rule_09_threads_and_tasks_wait_side_by_side(kind: Kind) {
 }
 
 /// To and fro: each side waits for the other, every time.
-pub fn rule_09_ping_pong_never_stops(kind: Kind, way: &'static Way) {
+pub fn rule_09_ping_pong_never_stops(kind: impl Pairs<usize>, way: &'static Way) {
     let rounds = times(300);
     let (there, comes) = kind.pair();
     let (back, returns) = kind.pair();
@@ -92,7 +93,7 @@ pub fn rule_09_ping_pong_never_stops(kind: Kind, way: &'static Way) {
 }
 
 /// One token through a ring.
-pub fn rule_09_a_token_goes_round(kind: Kind, way: &'static Way) {
+pub fn rule_09_a_token_goes_round(kind: impl Pairs<usize>, way: &'static Way) {
     let rounds = times(60);
     let (s, r) = kind.pair();
     let mut left = r;
@@ -248,7 +249,7 @@ pub fn rule_10_threads_are_woken_in_order(kind: Kind, way: &'static Way) {
 }
 
 /// Two that never pause do not keep a third from its turn.
-pub fn rule_10_a_latecomer_gets_its_turn(kind: Kind, way: &'static Way) {
+pub fn rule_10_a_latecomer_gets_its_turn(kind: impl Pairs<usize>, way: &'static Way) {
     let (s, r) = kind.pair();
     let over = Arc::new(AtomicBool::new(false));
     let busy: Vec<_> = (0..2)
@@ -282,7 +283,7 @@ pub fn rule_10_a_latecomer_gets_its_turn(kind: Kind, way: &'static Way) {
 }
 
 /// A sleeping thread is not even looked at by the scheduler. (Pitfall 16: std 106668, crossbeam 821, async-channel 13.)
-pub fn rule_11_a_waiting_thread_uses_no_processor_time(kind: Kind, way: &'static Way) {
+pub fn rule_11_a_waiting_thread_uses_no_processor_time(kind: impl Pairs<usize>, way: &'static Way) {
     let (s, r) = kind.pair();
     let idle = receiver(way, &r);
     let (full, room) = kind.pair();

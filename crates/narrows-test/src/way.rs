@@ -2,8 +2,8 @@
 //! and holds every way.
 
 use crate::actor::{Actor, Host, block_on};
-use narrows::{Receiver, RecvError, Select, SendError, SendTimeoutError, Sender};
-use narrows::{RecvTimeoutError, select};
+use crate::ends::{RecvEnd, SendEnd};
+use narrows::{Receiver, RecvError, SendError, Sender};
 use std::future::Future;
 use std::time::Duration;
 
@@ -95,7 +95,8 @@ pub static WAYS: [&Way; 11] = [
     &PERMITS_ASYNC,
 ];
 
-const LONG: Duration = Duration::from_secs(3600);
+/// Time enough for anything.
+pub(crate) const LONG: Duration = Duration::from_secs(3600);
 
 impl Side {
     /// Starts an actor of this side.
@@ -119,29 +120,10 @@ impl Side {
     /// # Errors
     /// The message, if the channel is closed. A permit or a selected send may miss its receiver at capacity 0: it goes
     /// round again.
-    pub async fn send<T: Send>(self, s: &Sender<T>, message: T) -> Result<(), SendError<T>> {
+    pub async fn send<S: SendEnd>(self, s: &S, message: S::Message) -> Result<(), SendError<S::Message>> {
         let mut message = message;
         loop {
-            let answer = match self.verb {
-                Verb::Plain => s.send(message),
-                Verb::Timed => send_timed(s, message),
-                Verb::Select => send_selected(s, message),
-                Verb::Macro => select! { send(s, message) -> answer => answer },
-                Verb::Permit => match s.reserve() {
-                    Ok(permit) => permit.send(message),
-                    Err(SendError(())) => Err(SendError(message)),
-                },
-                Verb::Async => s.send_async(message).await,
-                Verb::SelectAsync => {
-                    let mut select = Select::new();
-                    select.send(s);
-                    select.select_async().await.send(s, message)
-                }
-                Verb::PermitAsync => match s.reserve_async().await {
-                    Ok(permit) => permit.send(message),
-                    Err(SendError(())) => Err(SendError(message)),
-                },
-            };
+            let answer = s.send_by(self, message).await;
             match answer {
                 Err(SendError(back)) if !s.is_closed() => {
                     let may_miss = !matches!(self.verb, Verb::Plain | Verb::Timed | Verb::Async);
@@ -157,34 +139,15 @@ impl Side {
     ///
     /// # Errors
     /// When the channel is closed and drained.
-    pub async fn recv<T: Send>(self, r: &Receiver<T>) -> Result<T, RecvError> {
-        match self.verb {
-            Verb::Plain | Verb::Permit => r.recv(),
-            Verb::Timed => match r.recv_timeout(LONG) {
-                Ok(message) => Ok(message),
-                Err(RecvTimeoutError::Disconnected) => Err(RecvError),
-                Err(RecvTimeoutError::Timeout) => panic!("an hour has passed"),
-            },
-            Verb::Select => {
-                let mut select = Select::new();
-                select.recv(r);
-                select.select().recv(r)
-            }
-            Verb::Macro => select! { recv(r) -> answer => answer },
-            Verb::Async | Verb::PermitAsync => r.recv_async().await,
-            Verb::SelectAsync => {
-                let mut select = Select::new();
-                select.recv(r);
-                select.select_async().await.recv(r)
-            }
-        }
+    pub async fn recv<R: RecvEnd>(self, r: &R) -> Result<R::Message, RecvError> {
+        r.recv_by(self).await
     }
 
     /// Sends from the thread of the test.
     ///
     /// # Errors
     /// As [`send`](Self::send).
-    pub fn send_here<T: Send>(self, s: &Sender<T>, message: T) -> Result<(), SendError<T>> {
+    pub fn send_here<S: SendEnd>(self, s: &S, message: S::Message) -> Result<(), SendError<S::Message>> {
         block_on(self.send(s, message))
     }
 
@@ -192,7 +155,7 @@ impl Side {
     ///
     /// # Errors
     /// As [`recv`](Self::recv).
-    pub fn recv_here<T: Send>(self, r: &Receiver<T>) -> Result<T, RecvError> {
+    pub fn recv_here<R: RecvEnd>(self, r: &R) -> Result<R::Message, RecvError> {
         block_on(self.recv(r))
     }
 
@@ -213,17 +176,4 @@ impl Side {
             r.closed().wait();
         }
     }
-}
-
-fn send_timed<T>(s: &Sender<T>, message: T) -> Result<(), SendError<T>> {
-    s.send_timeout(message, LONG).map_err(|e| match e {
-        SendTimeoutError::Disconnected(message) => SendError(message),
-        SendTimeoutError::Timeout(_) => panic!("an hour has passed"),
-    })
-}
-
-fn send_selected<T>(s: &Sender<T>, message: T) -> Result<(), SendError<T>> {
-    let mut select = Select::new();
-    select.send(s);
-    select.select().send(s, message)
 }

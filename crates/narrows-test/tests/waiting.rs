@@ -17,6 +17,7 @@ every_way! {
     cancelling::rule_13_impatient_tasks_lose_nothing: EVERY;
     cancelling::rule_13_impatient_sends_are_taken_or_dropped: EVERY;
     forgetting::rule_14_a_forgotten_future_blocks_nobody: EVERY;
+    forgetting::rule_14_a_future_forgotten_in_a_box_blocks_nobody: EVERY;
     forgetting::rule_14_a_task_that_is_never_polled_keeps_one_wake_up: EVERY;
 }
 
