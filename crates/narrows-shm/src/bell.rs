@@ -101,6 +101,8 @@ mod system {
         };
         match futex::wait(word.as_atomic(), Flags::empty(), expected, Some(&time)) {
             Err(Errno::TIMEDOUT) => Woken::TimeIsUp,
+            // Also where the page is missing (EFAULT): the next `prepare` puts one in its place and has the segment marked, and
+            // then it is `Connection::check_segment` that ends the waiting.
             _ => Woken::Perhaps,
         }
     }

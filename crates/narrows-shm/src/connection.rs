@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -60,7 +60,15 @@ pub(crate) struct Connection {
     is_blind: std::sync::atomic::AtomicBool,
     followed: Mutex<HashSet<Owner>>,
     stations: [Station; 3],
+    /// Set for good by [`check_segment`](Connection::check_segment).
+    ruin: AtomicU8,
 }
+
+/// What a segment has become that was found not to be what we joined.
+const SOUND: u8 = 0;
+const CUT_OFF: u8 = 1;
+const NOT_OURS: u8 = 2;
+const ORPHANED: u8 = 3;
 
 fn recover(layout: &Layout, gone: Owner) {
     match layout.shape().kind {
@@ -104,6 +112,7 @@ impl Connection {
             is_blind: false.into(),
             followed: Mutex::default(),
             stations: Default::default(),
+            ruin: AtomicU8::new(SOUND),
         }))
     }
 
@@ -145,7 +154,33 @@ impl Connection {
     /// Whether the segment may be used at all.
     #[inline]
     pub(crate) fn check(&self) -> Result<(), Fault> {
-        if process::own_pid() == self.pid { Ok(()) } else { Err(Fault::Forked) }
+        // Relaxed: whoever has not heard of it finds it himself.
+        if process::own_pid() == self.pid && self.ruin.load(Ordering::Relaxed) == SOUND { Ok(()) } else { Err(self.why_not()) }
+    }
+
+    #[cold]
+    fn why_not(&self) -> Fault {
+        if process::own_pid() != self.pid {
+            return Fault::Forked;
+        }
+        Fault::Corrupt(match self.ruin.load(Ordering::Relaxed) {
+            CUT_OFF => "its file was cut off",
+            NOT_OURS => "our place in its table is gone: its file was written over",
+            _ => "what lies in it belongs to nobody who takes part",
+        })
+    }
+
+    /// The same, after a look at the segment itself: before anybody is told that there is nothing, and before each sleep. A file
+    /// that was shortened and lengthened again reads zeros, and we are not in it.
+    pub(crate) fn check_segment(&self) -> Result<(), Fault> {
+        if process::own_pid() == self.pid && !self.layout.is_member(self.me) {
+            self.ruin.store(NOT_OURS, Ordering::Relaxed);
+        }
+        // After that look, which may have been what found a page missing.
+        if self.layout.segment().is_damaged() {
+            self.ruin.store(CUT_OFF, Ordering::Relaxed);
+        }
+        self.check()
     }
 
     /// Whether what was done was done in the segment, and not in what took the place of a file that was cut off.
@@ -208,7 +243,11 @@ impl Connection {
             return 0;
         }
         // What the system refuses now, it is asked again with the next sleep.
-        members::sweep(&self.layout, Some(self.me), &self.sweeping, |gone| recover(&self.layout, gone)).unwrap_or(0)
+        let dead = members::sweep(&self.layout, Some(self.me), &self.sweeping, |gone| recover(&self.layout, gone));
+        if self.layout.shape().kind == Kind::Queue && queue::has_orphan(&self.layout) {
+            self.ruin.store(ORPHANED, Ordering::Relaxed);
+        }
+        dead.unwrap_or(0)
     }
 
     /// Has all who have joined since watched.
@@ -281,6 +320,8 @@ impl Connection {
         let _blocked = Blocked::new(self, name);
         loop {
             let prepared = bell.prepare();
+            // What it finds, the attempt tells.
+            let _ = self.check_segment();
             self.watch_peers();
             if let Some(done) = attempt() {
                 return Some(done);

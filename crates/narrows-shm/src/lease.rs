@@ -143,7 +143,9 @@ impl<T: FromBytes + IntoBytes + Immutable + KnownLayout> Sender<T, Plain> {
             }
         });
         let message = memory.unwrap_or(Err(NotSent::Full))?.cast::<T>();
-        assert!(message.is_aligned(), "blocks of plain data lie on boundaries of pages");
+        if !message.is_aligned() {
+            return Err(NotSent::Fault(Fault::Corrupt("its blocks lie across the alignment of its type")));
+        }
         outgoing.set_written();
         Ok(Loan { connection, room: Room::Shared(outgoing, message) })
     }

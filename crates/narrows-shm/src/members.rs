@@ -129,6 +129,16 @@ impl Layout {
         (0..self.shape().participants).filter_map(|index| self.read_entry(index))
     }
 
+    /// Whether `owner`, of whom any bits may be told, takes part.
+    pub(crate) fn is_member(&self, owner: Owner) -> bool {
+        if owner.index() >= self.shape().participants {
+            return false;
+        }
+        // Acquire: as in `read_entry`.
+        let state = self.participant(owner.index(), Field::State).load(Ordering::Acquire);
+        state & LIVE != 0 && Owner::new(owner.index(), state >> EPOCH) == owner
+    }
+
     fn is_owner(&self, owner: Owner) -> bool {
         self.read_entry(owner.index()).is_some_and(|entry| entry.owner == owner)
     }

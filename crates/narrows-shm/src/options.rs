@@ -177,6 +177,9 @@ impl<C> Options<C> {
         if slots == 0 {
             return invalid("a capacity of at least 1");
         }
+        if C::align() > PAGE {
+            return invalid("messages aligned to at most 4096 bytes");
+        }
         let fixed = C::fixed_len().map(u32::try_from).transpose().ok().flatten();
         if fixed.is_none() && C::fixed_len().is_some() {
             return invalid("messages of less than 4 GiB");

@@ -194,6 +194,8 @@ impl Armed {
         let prepared = bell.prepare();
         let was_rung = self.prepared.is_some_and(|before| before != prepared);
         self.prepared = Some(prepared);
+        // What it finds makes every arm ready, to tell it.
+        let _ = connection.check_segment();
         connection.watch_peers();
         if was_rung || connection.looks_ready(self.name) {
             connection.notify(self.name);

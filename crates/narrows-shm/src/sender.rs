@@ -64,7 +64,7 @@ impl Connection {
             if self.was_received(at) {
                 return Some(true);
             }
-            (self.check().is_err() || is_hopeless() && self.withdraw(at)).then_some(false)
+            (self.is_lost(at) || is_hopeless() && self.withdraw(at)).then_some(false)
         });
         outcome.unwrap_or_else(|| {
             // Somebody has it in hand? Then what becomes of it is waited for.
@@ -72,7 +72,7 @@ impl Connection {
                 if self.was_received(at) {
                     return Some(true);
                 }
-                (self.check().is_err() || self.withdraw(at)).then_some(false)
+                (self.is_lost(at) || self.withdraw(at)).then_some(false)
             });
             decided.unwrap_or(false)
         })

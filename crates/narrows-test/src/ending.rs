@@ -1,6 +1,6 @@
 //! Rule 6: what happens when one side goes.
 
-use crate::ends::{Pairs, RecvEnd};
+use crate::ends::{Pairs, RecvEnd, SendEnd};
 use crate::hand::Hand;
 use crate::kind::Kind;
 use crate::load::{Ledger, Load};
@@ -78,6 +78,10 @@ pub fn rule_06_the_last_receiver_returns_what_waits(kind: impl Pairs<Load>, way:
     drop(last);
     for sender in waiting {
         assert!(sender.join(), "each gets its own message back");
+    }
+    if s.local().is_none() {
+        // Elsewhere what is inside stays, for a receiver that may come.
+        drop(s);
     }
     ledger.settle();
 }

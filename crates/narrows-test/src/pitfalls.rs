@@ -19,32 +19,35 @@ use std::thread;
 /// Between finding nothing, a send, and the sender's end: never Disconnected before the message.
 /// (Pitfall 4: crossfire 70, std 34711, flume 120.)
 pub fn pitfall_04_no_end_before_the_last_message(kind: impl Pairs<usize>, way: &'static Way) {
-    let rounds = times(150);
-    let (pairs, comes): (Vec<_>, Vec<_>) = (0..rounds).map(|_| kind.pair()).unzip();
-    let gate = Gate::new(2);
-    let (send, recv, mine) = (way.send, way.recv, gate.clone());
-    let sender = send.spawn(async move {
-        for (i, s) in pairs.into_iter().enumerate() {
-            mine.pass().await;
-            assert_eq!(send.send(&s, i).await, Ok(()));
-            drop(s);
-        }
-    });
-    let receiver = recv.spawn(async move {
-        for (i, r) in comes.into_iter().enumerate() {
-            gate.pass().await;
-            loop {
-                match r.try_recv() {
-                    Ok(got) => break assert_eq!(got, i),
-                    Err(TryRecvError::Empty) => breathe().await,
-                    Err(TryRecvError::Disconnected) => panic!("the end came before message {i}"),
-                }
+    let rounds = times(15);
+    // Not all at once: elsewhere a channel is an open file.
+    for _ in 0..10 {
+        let (pairs, comes): (Vec<_>, Vec<_>) = (0..rounds).map(|_| kind.pair()).unzip();
+        let gate = Gate::new(2);
+        let (send, recv, mine) = (way.send, way.recv, gate.clone());
+        let sender = send.spawn(async move {
+            for (i, s) in pairs.into_iter().enumerate() {
+                mine.pass().await;
+                assert_eq!(send.send(&s, i).await, Ok(()));
+                drop(s);
             }
-            assert_eq!(recv.recv(&r).await, Err(RecvError));
-        }
-    });
-    sender.join();
-    receiver.join();
+        });
+        let receiver = recv.spawn(async move {
+            for (i, r) in comes.into_iter().enumerate() {
+                gate.pass().await;
+                loop {
+                    match r.try_recv() {
+                        Ok(got) => break assert_eq!(got, i),
+                        Err(TryRecvError::Empty) => breathe().await,
+                        Err(TryRecvError::Disconnected) => panic!("the end came before message {i}"),
+                    }
+                }
+                assert_eq!(recv.recv(&r).await, Err(RecvError));
+            }
+        });
+        sender.join();
+        receiver.join();
+    }
 }
 
 /// A waker that does not come back from its call until it is let go.

@@ -89,8 +89,13 @@ pub(crate) enum NotReceived {
 }
 
 /// So often somebody who is in the middle of a step is looked for again before we say that there is nothing. It takes him a few
-/// nanoseconds, unless he was stopped.
-const LOOKS_AT_BUSY: u32 = 64;
+/// nanoseconds, unless he was stopped; so the later of them give way to him.
+const LOOKS_AT_BUSY: u32 = 64 + YIELDS_AT_BUSY;
+const YIELDS_AT_BUSY: u32 = 32;
+
+fn give_way(look: u32) {
+    if look < LOOKS_AT_BUSY - YIELDS_AT_BUSY { hint::spin_loop() } else { std::thread::yield_now() }
+}
 
 /// So long one sender leaves free blocks to another that needs more of them in a row.
 const LONGEST_COURTESY: Duration = Duration::from_millis(100);
@@ -220,15 +225,18 @@ impl<'a> Outgoing<'a> {
 
     fn claim_place(&self) -> Result<Position, NotSent> {
         let ring = self.connection.ring();
-        for _ in 0..LOOKS_AT_BUSY {
+        for look in 0..LOOKS_AT_BUSY {
             match ring.claim_place() {
                 Ok(at) => return Ok(at),
-                Err(NoPlace::Full) => return Err(NotSent::Full),
+                Err(NoPlace::Full) => {
+                    self.connection.check_segment().map_err(NotSent::Fault)?;
+                    return Err(NotSent::Full);
+                }
                 Err(NoPlace::Closed) => return Err(NotSent::Disconnected),
                 Err(NoPlace::Corrupt) => {
                     return Err(NotSent::Fault(Fault::Corrupt("a slot says what no slot can")));
                 }
-                Err(NoPlace::Busy) => hint::spin_loop(),
+                Err(NoPlace::Busy) => give_way(look),
             }
         }
         Err(NotSent::Full)
@@ -341,14 +349,14 @@ impl Connection {
 
     #[cold]
     fn claim_slowly(&self, mut why: NoMessage) -> Result<Claimed, NotReceived> {
-        for _ in 0..LOOKS_AT_BUSY {
+        for look in 0..LOOKS_AT_BUSY {
             // Asked before we look again: who has left by now has sent before.
             let is_ended = why == NoMessage::Closed || self.is_ended_for_receivers();
             if why == NoMessage::Empty && !is_ended {
-                self.check_damage().map_err(NotReceived::Fault)?;
+                self.check_segment().map_err(NotReceived::Fault)?;
                 return Err(NotReceived::Empty);
             }
-            hint::spin_loop();
+            give_way(look);
             if let Some(at) = self.claim_rescued() {
                 return self.open(at);
             }
@@ -358,7 +366,7 @@ impl Connection {
                     return Err(NotReceived::Fault(Fault::Corrupt("a slot says what no slot can")));
                 }
                 Err(NoMessage::Empty | NoMessage::Closed) if is_ended && !self.ring().has_any() => {
-                    self.check_damage().map_err(NotReceived::Fault)?;
+                    self.check_segment().map_err(NotReceived::Fault)?;
                     return Err(NotReceived::Disconnected);
                 }
                 Err(why) => why,
@@ -451,6 +459,11 @@ impl Connection {
         self.ring().was_received(at)
     }
 
+    /// Whether what was sent at `at` is in no state that a message can be in, or the segment is none any more.
+    pub(crate) fn is_lost(&self, at: Position) -> bool {
+        self.check().is_err() || !self.ring().was_received(at) && !self.ring().is_there(at)
+    }
+
     #[inline]
     fn after_send(&self) {
         let (items, places) = (self.bell(BellName::Items), self.bell(BellName::Places));
@@ -505,6 +518,18 @@ impl Connection {
     pub(crate) fn may_send(&self) -> bool {
         self.ring().may_send() || self.is_ended_for_senders() || self.check().is_err()
     }
+}
+
+/// Whether something is owned by somebody who is not there: nobody would ever give it back. Who leaves or is put right gives it
+/// back before he is gone.
+pub(crate) fn has_orphan(layout: &Layout) -> bool {
+    (0..layout.shape().slots).any(|slot| {
+        let load = || SlotWord::from_bits(layout.slot(slot).load(Ordering::Acquire));
+        let word = load();
+        let is_owned = matches!(word.state(), Some(State::Writing | State::Reading | State::Leased));
+        // Looked at again: it may have gone on since.
+        is_owned && !layout.is_member(word.owner()) && load() == word
+    })
 }
 
 /// How many messages there are.

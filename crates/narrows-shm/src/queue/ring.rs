@@ -264,6 +264,15 @@ impl<'a, W: Words> Ring<'a, W> {
         ahead > 0
     }
 
+    /// Whether what was sent at `at` is there, or is being received; or is received by now.
+    pub(crate) fn is_there(&self, at: Position) -> bool {
+        match self.look(at) {
+            (_, _, 1..) => true,
+            (_, Some(State::Full | State::Returned | State::Reading | State::Leased), 0) => true,
+            _ => false,
+        }
+    }
+
     /// Puts right what `dead` has left in the slot: whether it had claimed it. Doing it twice is harmless; a
     /// [rescue](Self::announce_rescue) is to be announced after the last slot.
     pub(crate) fn recover(&self, slot: u32, dead: Owner) -> bool {
