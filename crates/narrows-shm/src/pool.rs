@@ -158,6 +158,16 @@ pub(crate) fn release_all<B: Blocks>(pool: &B, gone: Owner) {
     }
 }
 
+/// Whether so many blocks in a row are free.
+pub(crate) fn has_room<B: Blocks>(pool: &B, count: u32) -> bool {
+    let mut row = 0;
+    (0..pool.blocks()).any(|block| {
+        // Relaxed: a guess, which claiming decides.
+        row = if pool.block(block).load(Ordering::Relaxed) == FREE { row + 1 } else { 0 };
+        row >= count
+    })
+}
+
 /// How many blocks are free.
 pub(crate) fn free<B: Blocks>(pool: &B) -> u32 {
     // Relaxed: a figure to look at.

@@ -287,7 +287,11 @@ const FAILED: usize = 0;
 
 impl SendArm<'_> {
     fn attempt_once(&self) -> Result<Position, NotSent> {
-        Outgoing::new(self.connection).attempt(Bytes::new(&self.bytes, self.needs_blocks))
+        Outgoing::new(self.connection).attempt(self.bytes())
+    }
+
+    fn bytes(&self) -> Bytes<'_> {
+        Bytes::new(&self.bytes, self.needs_blocks)
     }
 
     fn outcome(&self, token: Token) -> Result<(), NotSent> {
@@ -317,12 +321,12 @@ impl Arm for SendArm<'_> {
     }
 
     fn is_ready(&self, _: Who<'_>) -> bool {
-        self.connection.may_send()
+        self.connection.may_send_bytes(self.bytes())
     }
 
     fn enlist(&self, ticket: Ticket, seat: &mut Seat) -> Look {
         self.connection.enlist(BellName::Places, ticket, seat);
-        Look { ready: self.connection.may_send(), due: None }
+        Look { ready: self.connection.may_send_bytes(self.bytes()), due: None }
     }
 
     fn retract(&self, seat: &mut Seat) {

@@ -511,12 +511,30 @@ impl Connection {
                 && status & (HAD_SENDERS | HAS_SENDERS) == HAD_SENDERS
     }
 
+    /// Whether [`claim`](Connection::claim) would give an answer: a select asks until it does. The end is none as long as somebody
+    /// has a message that may come back.
     pub(crate) fn may_receive(&self) -> bool {
-        self.ring().may_receive() || self.is_ended_for_receivers() || self.may_be_rescued() || self.check().is_err()
+        self.ring().may_receive()
+            || self.may_be_rescued()
+            || self.check().is_err()
+            || self.is_ended_for_receivers() && !self.ring().has_any()
     }
 
+    /// Whether there is a place, for messages that need no more.
     pub(crate) fn may_send(&self) -> bool {
         self.ring().may_send() || self.is_ended_for_senders() || self.check().is_err()
+    }
+
+    /// Whether a message of so many bytes could be sent, or its sender be told why not.
+    pub(crate) fn may_send_bytes(&self, bytes: Bytes<'_>) -> bool {
+        let (layout, len) = (self.layout(), bytes.len());
+        let shape = layout.shape();
+        let is_short = len <= shape.inline as usize && !bytes.needs_blocks || len > shape.max_len as usize;
+        // Relaxed: as in `claim_blocks`.
+        let wanted = layout.seldom(Seldom::Wanted).load(Ordering::Relaxed);
+        let is_our_turn = wanted == 0 || wanted == crate::members::wanted_by(self.me());
+        let has_blocks = || is_our_turn && pool::has_room(layout, layout.blocks_for(len));
+        self.is_ended_for_senders() || self.check().is_err() || self.ring().may_send() && (is_short || has_blocks())
     }
 }
 

@@ -324,7 +324,7 @@ impl<'a, W: Words> Ring<'a, W> {
         u32::try_from(self.tail().minus(head, slots).clamp(0, i64::from(slots))).unwrap_or(slots)
     }
 
-    /// Whether a message could be claimed now, or the end be told.
+    /// Whether a message could be claimed now. Never true where [`claim_message`](Self::claim_message) fails again and again.
     pub(crate) fn may_receive(&self) -> bool {
         let slots = self.words.slots();
         let mut at = Position::from_hint(self.words.head().load(Ordering::Relaxed), slots);
@@ -332,11 +332,11 @@ impl<'a, W: Words> Ring<'a, W> {
             match self.look(at) {
                 (word, Some(_), 1..) => at = self.after_received(at, word),
                 (_, Some(State::Reading | State::Leased), 0) => at = at.next(slots),
-                (_, Some(State::Full | State::Returned | State::Tomb | State::Closed), 0) => return true,
-                _ => return self.words.is_closed(),
+                (_, Some(State::Full | State::Returned | State::Tomb), 0) => return true,
+                _ => return false,
             }
         }
-        true
+        false
     }
 
     /// Whether a place could be claimed now, or the end be told.
@@ -344,7 +344,7 @@ impl<'a, W: Words> Ring<'a, W> {
         let at = self.tail();
         match self.look(at) {
             (_, Some(State::Empty), 0) => self.words.is_closed() || !self.is_over_limit(at),
-            (_, Some(State::Closed | State::Tomb), _) => true,
+            (_, Some(State::Closed | State::Tomb), 0 | -1) => true,
             _ => false,
         }
     }
