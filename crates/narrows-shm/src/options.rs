@@ -184,9 +184,6 @@ impl<C> Options<C> {
         if fixed.is_none() && C::fixed_len().is_some() {
             return invalid("messages of less than 4 GiB");
         }
-        if C::align() > PAGE {
-            return invalid("messages aligned to a page at most");
-        }
         let max_len = fixed.or(self.max_len).unwrap_or(USUAL_MAX_LEN);
         let in_slots = u64::from(slots) * (SLOT_HEAD as u64 + u64::from(max_len));
         let is_small = in_slots <= if fixed.is_some() { SMALL_PLAIN } else { SMALL };
