@@ -11,11 +11,12 @@ use std::{
 };
 
 use crate::{
+    broadcast,
     codec::{Codec, Postcard},
     connection::{self, Connection},
     error::OpenError,
     hand,
-    layout::{Field, Layout, Seldom},
+    layout::{Field, Kind, Layout, Seldom},
     members::{CLOSED, REMOVED, Role, boot_nanos},
     pool, queue,
     receiver::Receiver,
@@ -47,7 +48,7 @@ impl<T, C: Codec<T>> Channel<T, C> {
 
     /// What can be seen and done from outside.
     pub fn inspect(&self) -> Inspection {
-        Inspection(self.connection.shared_layout().clone())
+        Inspection::of(&self.connection)
     }
 
     /// The open file of a channel without a name, for who is to [take part](crate::Options::adopt).
@@ -157,6 +158,10 @@ pub fn names() -> Result<Vec<(String, PathBuf)>, OpenError> {
 }
 
 impl Inspection {
+    pub(crate) fn of(connection: &Connection) -> Inspection {
+        Inspection(connection.shared_layout().clone())
+    }
+
     /// Its file; `None` of a channel without a name.
     pub fn path(&self) -> Option<&Path> {
         self.0.segment().path()
@@ -188,9 +193,9 @@ impl Inspection {
             .collect()
     }
 
-    /// How many messages there are.
+    /// How many messages there are; of a broadcast, how many some receiver has yet to see.
     pub fn len(&self) -> u32 {
-        queue::len(&self.0)
+        if self.0.shape().kind == Kind::Broadcast { broadcast::len(&self.0) } else { queue::len(&self.0) }
     }
 
     /// Whether there are none.

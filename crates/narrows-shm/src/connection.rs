@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     bell::{Bell, Woken},
+    broadcast,
     error::OpenError,
     fault::Fault,
     layout::{BellName, Field, Kind, Layout, Seldom},
@@ -62,6 +63,8 @@ pub(crate) struct Connection {
     stations: [Station; 3],
     /// Set for good by [`check_segment`](Connection::check_segment).
     ruin: AtomicU8,
+    /// Of a broadcast: how far the slowest receiver is at least, as long as the status is the same.
+    slowest: Mutex<(u64, Option<Position>)>,
 }
 
 /// What a segment has become that was found not to be what we joined.
@@ -73,7 +76,8 @@ const ORPHANED: u8 = 3;
 fn recover(layout: &Layout, gone: Owner) {
     match layout.shape().kind {
         Kind::Queue => queue::recover(layout, gone),
-        Kind::Broadcast | Kind::Calls => {}
+        Kind::Broadcast => broadcast::recover(layout, gone),
+        Kind::Calls => {}
     }
 }
 
@@ -113,6 +117,7 @@ impl Connection {
             followed: Mutex::default(),
             stations: Default::default(),
             ruin: AtomicU8::new(SOUND),
+            slowest: Mutex::new((u64::MAX, None)),
         }))
     }
 
@@ -141,6 +146,15 @@ impl Connection {
     #[inline]
     pub(crate) fn bell(&self, name: BellName) -> Bell<'_> {
         Bell::new(self.layout.bell(name))
+    }
+
+    #[inline]
+    pub(crate) fn is_broadcast(&self) -> bool {
+        self.layout.shape().kind == Kind::Broadcast
+    }
+
+    pub(crate) fn slowest(&self) -> MutexGuard<'_, (u64, Option<Position>)> {
+        lock(&self.slowest)
     }
 
     pub(crate) fn block_hint(&self) -> u32 {

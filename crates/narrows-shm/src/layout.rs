@@ -57,6 +57,16 @@ impl Kind {
     }
 }
 
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Kind::Queue => "a queue",
+            Kind::Broadcast => "a broadcast",
+            Kind::Calls => "a service",
+        })
+    }
+}
+
 /// What was decided when the segment was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shape {
@@ -120,6 +130,8 @@ pub(crate) enum Field {
     Since = 18,
     /// How far a receiver of a broadcast has come.
     Cursor = 24,
+    /// 1 if senders wait for it.
+    Awaited = 25,
 }
 
 /// A segment, and where things lie in it. Everything it gives out lies inside.

@@ -21,7 +21,8 @@
 //! # Unsafe code
 //!
 //! Modules that may use `unsafe`: `guard` and `locks` (system calls), `layout` (words and bytes of the segment, by offsets that
-//! were checked), `queue`, `codec` and `lease` (messages that lie there, by the right that a word gives).
+//! were checked), `queue`, `codec` and `lease` (messages that lie there, by the right that a word gives), `copy` (the same without that
+//! right).
 #![deny(unsafe_code)]
 
 #[cfg(not(target_os = "linux"))]
@@ -30,10 +31,13 @@ compile_error!("narrows-shm needs Linux: futexes on shared memory, locks of open
 compile_error!("narrows-shm needs a processor of 64 bits");
 
 mod bell;
+pub mod broadcast;
 mod channel;
 #[allow(unsafe_code, reason = "messages that lie in shared memory")]
 mod codec;
 mod connection;
+#[allow(unsafe_code)] // bytes that others may write meanwhile
+mod copy;
 mod error;
 mod fault;
 #[allow(unsafe_code, reason = "a signal handler, and the pages that it replaces")]

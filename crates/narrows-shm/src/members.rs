@@ -191,6 +191,7 @@ fn take_entry(layout: &Layout, index: u32, me: Identity) -> Result<Owner, OpenEr
         (Field::BlockedSending, 0),
         (Field::BlockedReceiving, 0),
         (Field::Since, 0),
+        (Field::Awaited, 0),
     ] {
         word(field).store(value, Ordering::Relaxed);
     }

@@ -168,7 +168,7 @@ impl<C> Options<C> {
         self
     }
 
-    fn shape<T>(&self, flags: u32) -> Result<Shape, OpenError>
+    fn shape<T>(&self, kind: Kind, flags: u32) -> Result<Shape, OpenError>
     where
         C: Codec<T>,
     {
@@ -201,7 +201,7 @@ impl<C> Options<C> {
             return invalid("less memory");
         };
         Ok(Shape {
-            kind: Kind::Queue,
+            kind,
             slots,
             inline: if C::needs_blocks() { 0 } else { inline },
             max_len,
@@ -225,16 +225,24 @@ impl<C> Options<C> {
     where
         C: Codec<T>,
     {
+        self.connect::<T>(Kind::Queue, name).map(Channel::new)
+    }
+
+    /// Takes part in a channel of this kind and name.
+    pub(crate) fn connect<T>(&self, kind: Kind, name: &str) -> Result<Arc<Connection>, OpenError>
+    where
+        C: Codec<T>,
+    {
         let path = path_of(name)?;
         // Each turn somebody else has made it, or has taken it away.
         for _ in 0..1000 {
             let found = match Segment::open(&path) {
-                Ok(segment) => self.join(segment),
-                Err(OpenError::NotFound) if self.finding != Finding::Existing => self.create(&path),
+                Ok(segment) => self.join(kind, segment),
+                Err(OpenError::NotFound) if self.finding != Finding::Existing => self.create(kind, &path),
                 Err(error) => return Err(error),
             };
             match found {
-                Ok(channel) => return Ok(channel),
+                Ok(connection) => return Ok(connection),
                 Err(OpenError::AlreadyExists) if self.finding != Finding::New => {}
                 Err(OpenError::NotFound) => {}
                 Err(error) => return Err(error),
@@ -243,34 +251,35 @@ impl<C> Options<C> {
         Err(OpenError::Unsupported("a name that others do not make and take away all the time"))
     }
 
-    fn create<T>(&self, path: &Path) -> Result<Channel<T, C>, OpenError>
+    fn create<T>(&self, kind: Kind, path: &Path) -> Result<Arc<Connection>, OpenError>
     where
         C: Codec<T>,
     {
-        let shape = self.shape::<T>(self.flags(ENDS_WITH_SENDERS))?;
+        let shape = self.shape::<T>(kind, self.flags(ENDS_WITH_SENDERS))?;
         let segment = Segment::create(path, Layout::len_of(&shape)?, |segment| {
             Layout::write_head(segment, &shape, &C::name());
         })?;
-        Self::take_part(segment)
+        Self::take_part(kind, segment)
     }
 
-    fn join<T>(&self, segment: Segment) -> Result<Channel<T, C>, OpenError>
+    fn join<T>(&self, kind: Kind, segment: Segment) -> Result<Arc<Connection>, OpenError>
     where
         C: Codec<T>,
     {
         if self.finding == Finding::New {
             return Err(OpenError::AlreadyExists);
         }
-        Self::take_part(segment)
+        Self::take_part(kind, segment)
     }
 
-    fn take_part<T>(segment: Segment) -> Result<Channel<T, C>, OpenError>
+    pub(crate) fn take_part<T>(kind: Kind, segment: Segment) -> Result<Arc<Connection>, OpenError>
     where
         C: Codec<T>,
     {
         let (layout, name) = Layout::read(segment)?;
-        if layout.shape().kind != Kind::Queue || layout.shape().type_hash != C::hash() {
-            let told = format!("it carries {name}, and here {} is asked for", C::name());
+        let shape = layout.shape();
+        if shape.kind != kind || shape.type_hash != C::hash() {
+            let told = format!("it is {} of {name}, and here {kind} of {} is asked for", shape.kind, C::name());
             return Err(OpenError::Mismatch(told));
         }
         if layout.status() & REMOVED != 0 {
@@ -278,7 +287,7 @@ impl<C> Options<C> {
             connection::remove_if_idle(&layout)?;
             return Err(OpenError::NotFound);
         }
-        Ok(Channel::new(Connection::new(Arc::new(layout))?))
+        Connection::new(Arc::new(layout))
     }
 
     /// A sender of the channel of that name; see [`open`](Options::open).
@@ -311,11 +320,18 @@ impl<C> Options<C> {
     where
         C: Codec<T>,
     {
-        let shape = self.shape::<T>(self.flags(ENDS_WITH_SENDERS | ENDS_WITH_RECEIVERS))?;
+        self.connect_anonymously::<T>(Kind::Queue).map(Channel::new)
+    }
+
+    pub(crate) fn connect_anonymously<T>(&self, kind: Kind) -> Result<Arc<Connection>, OpenError>
+    where
+        C: Codec<T>,
+    {
+        let shape = self.shape::<T>(kind, self.flags(ENDS_WITH_SENDERS | ENDS_WITH_RECEIVERS))?;
         let segment = Segment::anonymous(Layout::len_of(&shape)?, |segment| {
             Layout::write_head(segment, &shape, &C::name());
         })?;
-        Self::take_part(segment)
+        Self::take_part(kind, segment)
     }
 
     /// Takes part in a channel that was handed over.
@@ -326,7 +342,7 @@ impl<C> Options<C> {
     where
         C: Codec<T>,
     {
-        Self::take_part(Segment::adopt(file)?)
+        Self::take_part(Kind::Queue, Segment::adopt(file)?).map(Channel::new)
     }
 
     /// Takes part in the channel that the parent of this process has [passed](Channel::pass_to_child) to it; once.

@@ -114,10 +114,14 @@ pub(crate) fn release<B: Blocks>(pool: &B, run: Run) {
     }
 }
 
+/// Whether there are such blocks.
+pub(crate) fn lies_inside<B: Blocks>(pool: &B, run: Run) -> bool {
+    run.count > 0 && run.first.checked_add(run.count).is_some_and(|end| end <= pool.blocks())
+}
+
 /// Whether there are such blocks, and they are one run.
 fn is_run<B: Blocks>(pool: &B, run: Run) -> Option<u64> {
-    let end = run.first.checked_add(run.count)?;
-    if run.count == 0 || end > pool.blocks() {
+    if !lies_inside(pool, run) {
         return None;
     }
     // Acquire: pairs with the change that made it so.

@@ -24,7 +24,9 @@ use self::{
 };
 use crate::{
     bell::Bell,
+    broadcast,
     connection::Connection,
+    copy,
     fault::Fault,
     layout::{BellName, Field, Layout, Often, Seldom},
     members::{CLOSED, HAD_RECEIVERS, HAD_SENDERS, HAS_RECEIVERS, HAS_SENDERS},
@@ -90,7 +92,7 @@ pub(crate) enum NotReceived {
 
 /// So often somebody who is in the middle of a step is looked for again before we say that there is nothing. It takes him a few
 /// nanoseconds, unless he was stopped; so the later of them give way to him.
-const LOOKS_AT_BUSY: u32 = 64 + YIELDS_AT_BUSY;
+pub(crate) const LOOKS_AT_BUSY: u32 = 64 + YIELDS_AT_BUSY;
 const YIELDS_AT_BUSY: u32 = 32;
 
 fn give_way(look: u32) {
@@ -161,7 +163,8 @@ impl<'a> Outgoing<'a> {
                 return Err(NotSent::Full);
             }
         }
-        let run = pool::claim(layout, me, count, self.connection.block_hint()).ok_or(NotSent::Full)?;
+        let claim = || pool::claim(layout, me, count, self.connection.block_hint());
+        let run = claim().or_else(|| broadcast::make_room(self.connection, claim)).ok_or(NotSent::Full)?;
         self.connection.set_block_hint(run.first);
         self.want(false);
         Ok(run)
@@ -200,19 +203,21 @@ impl<'a> Outgoing<'a> {
         if connection.is_ended_for_senders() {
             return Err(NotSent::Disconnected);
         }
-        let is_short = len <= layout.shape().inline as usize && self.run.is_none() && !bytes.needs_blocks;
+        // What is always copied out may lie anywhere.
+        let needs_blocks = bytes.needs_blocks && !connection.is_broadcast();
+        let is_short = len <= layout.shape().inline as usize && self.run.is_none() && !needs_blocks;
         if !is_short && !self.is_written {
             let into = self.blocks(len)?;
-            bytes.copy_to(into);
+            bytes.copy_to(into, connection.is_broadcast());
             self.is_written = true;
         }
         let at = self.claim_place()?;
         if is_short {
-            bytes.copy_to(layout.slot_bytes(at.slot()));
+            bytes.copy_to(layout.slot_bytes(at.slot()), connection.is_broadcast());
         }
         let first = self.run.map_or(IN_SLOT, |run| run.first);
-        // Relaxed: published with the slot.
-        layout.slot_lengths(at.slot()).store(lengths(len, first), Ordering::Relaxed);
+        // Release: published with the slot, or, to a receiver of a broadcast who was reading what lay here before, with the claim.
+        layout.slot_lengths(at.slot()).store(lengths(len, first), Ordering::Release);
         let committed = connection.ring().commit_place(at);
         // The message's now.
         self.run = None;
@@ -225,8 +230,10 @@ impl<'a> Outgoing<'a> {
 
     fn claim_place(&self) -> Result<Position, NotSent> {
         let ring = self.connection.ring();
+        let is_broadcast = self.connection.is_broadcast();
         for look in 0..LOOKS_AT_BUSY {
-            match ring.claim_place() {
+            let claimed = if is_broadcast { broadcast::claim_place(self.connection) } else { ring.claim_place() };
+            match claimed {
                 Ok(at) => return Ok(at),
                 Err(NoPlace::Full) => {
                     self.connection.check_segment().map_err(NotSent::Fault)?;
@@ -277,7 +284,11 @@ impl<'a> Bytes<'a> {
     }
 
     #[inline]
-    fn copy_to(self, into: *mut u8) {
+    fn copy_to(self, into: *mut u8, is_watched: bool) {
+        if is_watched {
+            // SAFETY: as below; slots and blocks lie on boundaries of 16 bytes and have whole words.
+            return unsafe { copy::into_shared(self.from, into) };
+        }
         // SAFETY: `into` is where a slot's or a run's bytes lie; it has room for `len`, as was checked against `inline` or as the
         // run was claimed for. Nobody else touches it: the slot's word, or the block's, says that it is ours.
         unsafe { into.copy_from_nonoverlapping(self.from.as_ptr(), self.from.len()) };
@@ -291,6 +302,8 @@ pub(crate) struct Claimed {
     bytes: *const u8,
     len: usize,
     run: Option<Run>,
+    /// It is not ours: others may write there.
+    is_watched: bool,
 }
 
 // SAFETY: it points to memory that is shared by processes and is ours as long as the claim is, in whatever thread.
@@ -299,6 +312,23 @@ unsafe impl Send for Claimed {}
 unsafe impl Sync for Claimed {}
 
 impl Claimed {
+    /// The message of a broadcast that lies at `at` and has such lengths, without a claim to it. `None` if it can lie nowhere.
+    pub(crate) fn watched(layout: &Layout, at: Position, lengths: u64) -> Option<Claimed> {
+        let len = usize::try_from(lengths >> 32).unwrap_or(usize::MAX);
+        let bytes = match broadcast::run_of(layout, lengths) {
+            None => layout.slot_bytes(at.slot()),
+            Some(run) if !pool::lies_inside(layout, run) || len > layout.shape().max_len as usize => return None,
+            Some(run) => layout.block_bytes(run.first, len),
+        };
+        Some(Claimed { at, bytes, len, run: None, is_watched: true })
+    }
+
+    /// The message that was copied out to `bytes`, for as long as `with` looks at it.
+    pub(crate) fn private<R>(bytes: &[u8], with: impl FnOnce(&Claimed) -> R) -> R {
+        let at = Position::new(0, 0);
+        with(&Claimed { at, bytes: bytes.as_ptr(), len: bytes.len(), run: None, is_watched: false })
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -311,6 +341,10 @@ impl Claimed {
     #[inline]
     pub(crate) fn copy_to(&self, into: &mut [std::mem::MaybeUninit<u8>]) {
         assert_eq!(into.len(), self.len, "room for the whole message");
+        if self.is_watched {
+            // SAFETY: the bytes lie in a slot or in blocks, on a boundary of 16 bytes, in whole words.
+            return unsafe { copy::from_shared(self.bytes, into) };
+        }
         // SAFETY: there are `len` bytes, as was checked against the segment when it was claimed; `into` is as long and is not in
         // the segment. If another process writes there against the rules, some bytes are copied, whichever.
         unsafe { into.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(self.bytes, self.len) };
@@ -384,7 +418,7 @@ impl Connection {
         let len = usize::try_from(word >> 32).unwrap_or(usize::MAX);
         let first = u32::try_from(word & u64::from(u32::MAX)).unwrap_or(IN_SLOT);
         if first == IN_SLOT && len <= layout.shape().inline as usize {
-            return Ok(Claimed { at, bytes: layout.slot_bytes(at.slot()), len, run: None });
+            return Ok(Claimed { at, bytes: layout.slot_bytes(at.slot()), len, run: None, is_watched: false });
         }
         let run = Run { first, count: layout.blocks_for(len) };
         let is_good = first != IN_SLOT && len <= layout.shape().max_len as usize && pool::adopt(layout, self.me(), run);
@@ -393,7 +427,7 @@ impl Connection {
             let _ = self.ring().commit_message(at);
             return Err(NotReceived::Fault(Fault::Corrupt("a message has no room where it is said to lie")));
         }
-        Ok(Claimed { at, bytes: layout.block_bytes(first, len), len, run: Some(run) })
+        Ok(Claimed { at, bytes: layout.block_bytes(first, len), len, run: Some(run), is_watched: false })
     }
 
     /// The message that we claimed at `at` some time ago.
@@ -441,6 +475,10 @@ impl Connection {
     /// Takes a message of ours back that nobody has claimed.
     pub(crate) fn withdraw(&self, at: Position) -> bool {
         let layout = self.layout();
+        if self.is_broadcast() {
+            // Some have seen it.
+            return false;
+        }
         // Relaxed: if the message is still there, it is what we have written.
         let word = layout.slot_lengths(at.slot()).load(Ordering::Relaxed);
         if !self.ring().withdraw(at) {
@@ -466,6 +504,9 @@ impl Connection {
 
     #[inline]
     fn after_send(&self) {
+        if self.is_broadcast() {
+            return broadcast::after_send(self);
+        }
         let (items, places) = (self.bell(BellName::Items), self.bell(BellName::Places));
         items.ring();
         // The ring that woke us may have been for two places.
@@ -514,6 +555,9 @@ impl Connection {
     /// Whether [`claim`](Connection::claim) would give an answer: a select asks until it does. The end is none as long as somebody
     /// has a message that may come back.
     pub(crate) fn may_receive(&self) -> bool {
+        if self.is_broadcast() {
+            return broadcast::may_receive(self);
+        }
         self.ring().may_receive()
             || self.may_be_rescued()
             || self.check().is_err()
@@ -522,6 +566,9 @@ impl Connection {
 
     /// Whether there is a place, for messages that need no more.
     pub(crate) fn may_send(&self) -> bool {
+        if self.is_broadcast() {
+            return broadcast::may_send(self);
+        }
         self.ring().may_send() || self.is_ended_for_senders() || self.check().is_err()
     }
 

@@ -31,6 +31,8 @@ pub(crate) enum State {
     Closed = 6,
     /// Full again: who had claimed it died, or gave it back. Unlike what is full, it may lie behind the head.
     Returned = 7,
+    /// Of a broadcast: it was there, and its room was needed.
+    Gone = 8,
 }
 
 impl State {
@@ -44,6 +46,7 @@ impl State {
             5 => State::Tomb,
             6 => State::Closed,
             7 => State::Returned,
+            8 => State::Gone,
             _ => return None,
         })
     }
@@ -173,6 +176,17 @@ impl SlotWord {
 
     pub(crate) fn owner(self) -> Owner {
         Owner::from_bits(self.0 >> STATE_BITS)
+    }
+
+    /// The same, and no lap comes after it: the channel was closed here. Only of a slot that has no owner.
+    pub(crate) fn sealed(self) -> SlotWord {
+        SlotWord(self.0 | OWNER_MASK << STATE_BITS)
+    }
+
+    /// Whether it was [sealed](Self::sealed).
+    pub(crate) fn is_sealed(self) -> bool {
+        let has_owner = matches!(self.state(), Some(State::Writing | State::Reading | State::Leased));
+        !has_owner && self.0 >> STATE_BITS & OWNER_MASK == OWNER_MASK
     }
 }
 

@@ -120,6 +120,15 @@ impl Segment {
         Self::map(own, size)
     }
 
+    /// The same file, opened and mapped once more: for another participant, with locks of its own.
+    pub(crate) fn again(&self) -> Result<Self, OpenError> {
+        let own = file::reopen(self.file.as_fd())?;
+        let size = whole_size(fstat(&own)?.st_size)?;
+        let mut segment = Self::map(own, size)?;
+        segment.path.clone_from(&self.path);
+        Ok(segment)
+    }
+
     /// The same file, opened once more: locks that are taken through it are not ours.
     pub(crate) fn hand_out(&self) -> io::Result<OwnedFd> {
         file::reopen(self.file.as_fd()).map_err(|error| match error {
