@@ -265,7 +265,9 @@ impl Inspection {
     /// # Errors
     /// The system has refused.
     pub fn sweep(&self) -> Result<usize, OpenError> {
-        connection::sweep(&self.0)
+        // Opened once more: through the file that this process takes part with it would get its own lock again, as if it were dead.
+        let (layout, _) = Layout::read(self.0.segment().again()?)?;
+        connection::sweep(&layout)
     }
 
     /// Takes the name away, if nobody takes part and no message is left: whether it did.

@@ -210,3 +210,14 @@ fn many_senders_and_receivers_lose_nothing() {
     });
     assert_eq!(sum, (0..3 * each).sum());
 }
+
+#[test]
+fn who_sweeps_does_not_take_himself_for_dead() {
+    let name = Name::new("sweep");
+    let channel = options().capacity(2).open::<u32>(&name.path()).expect("a channel");
+    let (sender, receiver) = (channel.sender(), channel.receiver());
+    sender.send(1).expect("room");
+    assert_eq!(channel.inspect().sweep().expect("the system allows it"), 0);
+    assert_eq!(channel.inspect().participants().len(), 1);
+    assert_eq!(receiver.recv(), Ok(1));
+}
