@@ -36,8 +36,11 @@ mod channel;
 #[allow(unsafe_code, reason = "messages that lie in shared memory")]
 mod codec;
 mod connection;
-#[allow(unsafe_code)] // bytes that others may write meanwhile
+#[allow(unsafe_code, reason = "bytes that others may write meanwhile")]
 mod copy;
+#[cfg(narrows_crash)]
+#[doc(hidden)]
+pub mod crash;
 mod error;
 mod fault;
 #[allow(unsafe_code, reason = "a signal handler, and the pages that it replaces")]

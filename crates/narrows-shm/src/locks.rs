@@ -15,7 +15,9 @@ const START: u64 = 1 << 40;
 ///
 /// # Errors
 /// The file was not opened for writing, or its file system has no locks.
+#[cfg_attr(narrows_crash, track_caller)]
 pub(crate) fn try_lock(file: impl AsFd, n: u64) -> io::Result<bool> {
+    crate::sync::step();
     match control(&file, libc::F_OFD_SETLK, libc::F_WRLCK, n) {
         Ok(_) => Ok(true),
         Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(false),
@@ -24,7 +26,9 @@ pub(crate) fn try_lock(file: impl AsFd, n: u64) -> io::Result<bool> {
 }
 
 /// Gives byte `n` back. One that is not held is no error.
+#[cfg_attr(narrows_crash, track_caller)]
 pub(crate) fn unlock(file: impl AsFd, n: u64) -> io::Result<()> {
+    crate::sync::step();
     control(&file, libc::F_OFD_SETLK, libc::F_UNLCK, n).map(drop)
 }
 

@@ -10,11 +10,15 @@ use self::atomic::{AtomicU32, AtomicU64};
 pub(crate) use self::atomic::{Ordering, fence};
 
 #[cfg(narrows_crash)]
-use crate::crash::step;
+pub(crate) use crate::crash::{look, step};
 
 #[cfg(not(narrows_crash))]
 #[inline(always)]
-fn step() {}
+pub(crate) fn step() {}
+
+#[cfg(not(narrows_crash))]
+#[inline(always)]
+fn look() {}
 
 /// A word of 64 bits that processes share.
 #[derive(Debug, Default)]
@@ -30,7 +34,7 @@ impl Word {
     #[inline]
     #[cfg_attr(narrows_crash, track_caller)]
     pub(crate) fn load(&self, ordering: Ordering) -> u64 {
-        step();
+        look();
         self.0.load(ordering)
     }
 
@@ -86,7 +90,7 @@ impl Word32 {
     #[inline]
     #[cfg_attr(narrows_crash, track_caller)]
     pub(crate) fn load(&self, ordering: Ordering) -> u32 {
-        step();
+        look();
         self.0.load(ordering)
     }
 

@@ -226,6 +226,8 @@ impl<'a, W: Words> Ring<'a, W> {
     pub(crate) fn commit_message(&self, at: Position) -> Result<(), Corrupt> {
         let next = SlotWord::new(at.lap().wrapping_add(1), State::Empty);
         let before = SlotWord::from_bits(self.words.slot(at.slot()).publish(next.bits()));
+        #[cfg(narrows_crash)]
+        crate::crash::taken_out();
         let is_mine = before.lap() == at.lap()
             && before.owner() == self.me
             && matches!(before.state(), Some(State::Reading | State::Leased));

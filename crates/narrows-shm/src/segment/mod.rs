@@ -24,7 +24,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
-use crate::OpenError;
+use crate::{OpenError, sync::step};
 
 pub(crate) use file::sweep_temporaries;
 pub(crate) use folder::{names, path_of};
@@ -65,9 +65,13 @@ impl Segment {
         let unnamed = file::Unnamed::beside(path)?;
         let file = unnamed.file().try_clone_to_owned()?;
         let mut segment = Self::map(file, len)?;
+        step();
         allocate(segment.file(), len)?;
+        step();
         init(&segment);
+        step();
         unnamed.publish(path)?;
+        step();
         segment.path = Some(path.to_owned());
         Ok(segment)
     }
@@ -179,6 +183,7 @@ impl Segment {
         if !self.is_still_at(path) {
             return Ok(false);
         }
+        step();
         match unlink(path) {
             Err(Errno::NOENT) => Ok(false),
             answer => Ok(answer.map(|()| true)?),

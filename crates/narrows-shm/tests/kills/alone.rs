@@ -1,0 +1,145 @@
+//! Who closes, who makes the channel and who puts right are killed on a channel made for the purpose.
+
+use std::time::Duration;
+
+use narrows_shm::{RecvTimeoutError, inspect};
+
+use crate::{
+    figures::{Row, Steps, is_deep},
+    ledger::{Deed, Ledger},
+    message::{Shape, read},
+    procs::{Place, Role, eventually},
+    world::{World, nothing_is_left},
+};
+
+pub(crate) fn kill_who_closes() {
+    for shape in Shape::all() {
+        let mut row = Row::new("closer", shape);
+        let mut steps = Steps::new(shape, 1);
+        while let Some(step) = steps.next() {
+            let what = format!("closer {shape:?} at step {step}");
+            let world = World::new(shape, 1, 2);
+            let end = world.place.start(Role::Closer, 100, shape, &[("NARROWS_CRASH_AT", step)]).end(&what);
+            steps.came_to(end.is_finished());
+            row.add_end(&end, false, false);
+            assert!(world.seen.is_closed() || !end.is_finished(), "{what}: it closed and it is open");
+            row.add_ledger(&world.end(&what));
+        }
+        row.close();
+    }
+}
+
+/// Sends a message, and takes out what is there: whoever waits puts right what the dead left.
+fn use_it(shape: Shape, path: &str, ledger: &mut Ledger, what: &str) {
+    let channel = shape.open(path).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let (sender, receiver) = (channel.sender(), channel.receiver());
+    let time = Duration::from_millis(5);
+    let mut is_sent = false;
+    ledger.add(Deed::Tries, 1);
+    let is_used = eventually(|| {
+        // What is there may fill it.
+        if !is_sent && sender.send_timeout(shape.message(1), time).is_ok() {
+            is_sent = true;
+            ledger.add(Deed::Sent, 1);
+        }
+        match receiver.recv_timeout(time) {
+            Ok(bytes) => match read(&bytes) {
+                Some(id) => ledger.add(Deed::Received, id),
+                None => ledger.add(Deed::Torn, 0),
+            },
+            Err(RecvTimeoutError::Timeout) => return is_sent && channel.inspect().is_empty(),
+            Err(why) => panic!("{what}: {why:?}"),
+        }
+        false
+    });
+    assert!(is_used, "stuck: {what}: sent {is_sent}, {} left", channel.inspect().len());
+}
+
+pub(crate) fn kill_who_creates() {
+    for shape in Shape::all() {
+        let mut row = Row::new("creator", shape);
+        let mut steps = Steps::new(shape, 1);
+        while let Some(step) = steps.next() {
+            let what = format!("creator {shape:?} at step {step}");
+            let place = Place::new();
+            let end = place.start(Role::Creator, 100, shape, &[("NARROWS_CRASH_AT", step)]).end(&what);
+            steps.came_to(end.is_finished());
+            row.add_end(&end, false, false);
+            let mut ledger = Ledger::default();
+            let seen = {
+                // So that the name stays while we look.
+                let channel = shape.open(&place.channel()).expect("a channel");
+                use_it(shape, &place.channel(), &mut ledger, &what);
+                drop(channel);
+                inspect(&place.channel())
+            };
+            if place.notes().exists() {
+                ledger.read(&place.notes()).expect("the notes");
+            }
+            row.add_ledger(&ledger);
+            if let Ok(seen) = seen {
+                nothing_is_left(&seen, &place, &what);
+            }
+            assert_eq!(place.files_left(), 0, "{what}: files are left");
+        }
+        row.close();
+    }
+}
+
+/// What may be left to put right.
+const CORPSES: [Role; 3] = [Role::Sender, Role::Receiver, Role::Leaser];
+
+/// Somebody dies in the middle of a message, then two who put that right, then all is well.
+pub(crate) fn kill_who_recovers() {
+    for shape in Shape::all() {
+        for (turn, corpse) in CORPSES.into_iter().enumerate() {
+            if !is_deep() && (turn + shape.capacity as usize) % CORPSES.len() != 0 {
+                continue;
+            }
+            kill_two_after(shape, corpse);
+        }
+    }
+}
+
+fn kill_two_after(shape: Shape, corpse: Role) {
+    let mut row = Row::new(&format!("{}+2", corpse.name()), shape);
+    let mut steps = Steps::new(shape, 1);
+    let mut id = 100;
+    while let Some(step) = steps.next() {
+        let what = format!("{corpse:?}, twice at step {step}, {shape:?}");
+        let place = Place::new();
+        let mut ledger = Ledger::default();
+        // Who has it open is not in the way: it waits for nothing, so it looks for nobody.
+        let channel = shape.open(&place.channel()).expect("a channel");
+        let sender = channel.sender();
+        for id in 2..4 {
+            ledger.add(Deed::Tries, id);
+            if sender.try_send(shape.message(id)).is_ok() {
+                ledger.add(Deed::Sent, id);
+            }
+        }
+        // From joining to the second message, whichever: others for each step.
+        let at = if is_deep() { 90 + step * 7 % 90 } else { 13 + step * 5 % 12 };
+        let dead = place.start(corpse, id, shape, &[("NARROWS_CRASH_AT", at)]).end(&what);
+        row.add_end(&dead, corpse == Role::Receiver, corpse == Role::Leaser);
+        let mut is_finished = true;
+        for _ in 0..2 {
+            id += 1;
+            let end = place.start(Role::Recoverer, id, shape, &[("NARROWS_CRASH_AT", step)]).end(&what);
+            is_finished &= end.is_finished();
+            row.add_end(&end, true, false);
+        }
+        steps.came_to(is_finished);
+        id += 1;
+        drop(sender);
+        let seen = inspect(&place.channel()).expect("it is there");
+        use_it(shape, &place.channel(), &mut ledger, &what);
+        drop(channel);
+        if place.notes().exists() {
+            ledger.read(&place.notes()).expect("the notes");
+        }
+        row.add_ledger(&ledger);
+        nothing_is_left(&seen, &place, &what);
+    }
+    row.close();
+}
