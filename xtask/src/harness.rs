@@ -16,6 +16,8 @@ pub(crate) enum Harness {
     Plain,
     Loom,
     Shuttle,
+    /// Processes that kill themselves at a step.
+    Kills,
     Miri,
     /// `AddressSanitizer`, with its check for leaks.
     Leak,
@@ -64,6 +66,7 @@ impl Harness {
             "test" => Self::Plain,
             "loom" => Self::Loom,
             "shuttle" => Self::Shuttle,
+            "kills" => Self::Kills,
             "miri" => Self::Miri,
             "leak" => Self::Leak,
             "tsan" => Self::Tsan,
@@ -77,6 +80,7 @@ impl Harness {
             // What is private to the crate is modelled beside its code.
             Self::Loom => Tests::all("narrows", &["lib", "model"]),
             Self::Shuttle => Tests::all("narrows", &["model"]),
+            Self::Kills => Tests::all("narrows-shm", &["kills"]),
             Self::Miri => Tests::all("narrows", &["miri"]),
             Self::Plain | Self::Leak | Self::Tsan => Tests::all("narrows-test", &["stress"]),
         }
@@ -93,7 +97,7 @@ impl Harness {
     /// Why this checker cannot run on this machine, if so.
     pub(crate) fn missing(self) -> Option<String> {
         match self {
-            Self::Plain | Self::Loom | Self::Shuttle => None,
+            Self::Plain | Self::Loom | Self::Shuttle | Self::Kills => None,
             Self::Miri => no_nightly().or_else(|| {
                 let version = probe("cargo", &["+nightly", "miri", "--version"]);
                 version.is_none().then(|| "nightly has no miri".to_owned())
@@ -106,7 +110,7 @@ impl Harness {
     /// The command up to the names of the tests.
     fn cargo_test(self, ws: &Workspace, depth: Depth, tests: &Tests) -> Cmd {
         let toolchain = match self {
-            Self::Plain | Self::Loom | Self::Shuttle => &[][..],
+            Self::Plain | Self::Loom | Self::Shuttle | Self::Kills => &[][..],
             Self::Miri => &["+nightly", "miri"],
             Self::Leak | Self::Tsan => &["+nightly"],
         };
@@ -129,6 +133,11 @@ impl Harness {
             Self::Shuttle => flags(as_model(cmd), "--cfg shuttle")
                 .env_default("NARROWS_SCHEDULES", depth.schedules())
                 .env_default("NARROWS_SEED", &depth.seed()),
+            // Unoptimized: what takes time is the start of thousands of processes.
+            Self::Kills => {
+                let cmd = flags(cmd, "--cfg narrows_crash").env("CARGO_PROFILE_DEV_DEBUG", "none");
+                if depth == Depth::Ci { cmd } else { cmd.env("NARROWS_DEEP", "1").env_default("NARROWS_SEED", &depth.seed()) }
+            }
             Self::Miri => {
                 let seeds = depth.miri_seeds();
                 let wanted = format!("-Zmiri-disable-isolation -Zmiri-many-seeds=0..{seeds}");
@@ -152,6 +161,7 @@ impl Harness {
             Self::Plain => ws.target.clone(),
             Self::Loom => ws.target.join("loom"),
             Self::Shuttle => ws.target.join("shuttle"),
+            Self::Kills => ws.target.join("kills"),
             Self::Miri => ws.target.join("miri"),
             Self::Leak => ws.target.join("leak"),
             Self::Tsan => ws.target.join("tsan"),

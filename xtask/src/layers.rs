@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{checks, defects, instructions, models, nightly, tidy};
+use crate::{checks, defects, instructions, kills, models, nightly, tidy};
 
 /// How far to go: a check for every change, or one for a night.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ struct Layer {
     run: Run,
 }
 
-const LAYERS: [Layer; 16] = [
+const LAYERS: [Layer; 17] = [
     layer("tidy", "the rules of this repository that no other tool knows", tidy::layer),
     layer("fmt", "rustfmt has nothing to change", checks::fmt),
     layer("clippy", "no warning from the compiler or from clippy", checks::clippy),
@@ -75,6 +75,7 @@ const LAYERS: [Layer; 16] = [
     layer("instructions", "the uncontended paths cost what is on record, within 5 %", instructions::layer),
     layer("loom", "every interleaving of small models, within a bound", models::loom),
     layer("shuttle", "random schedules; recorded histories are linearizable", models::shuttle),
+    layer("kills", "processes killed at each step lose, tear and hold up nothing", kills::layer),
     layer("miri", "no undefined behaviour and no leak, over several seeds", nightly::miri),
     layer("leak", "the stress tests under AddressSanitizer and its leak check", nightly::leak),
     layer("defects", "each planted defect is caught by the check that names it", defects::layer),

@@ -10,6 +10,7 @@ mod defects;
 mod generate;
 mod harness;
 mod instructions;
+mod kills;
 mod layers;
 mod models;
 mod nightly;

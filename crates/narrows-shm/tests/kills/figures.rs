@@ -51,6 +51,7 @@ impl Steps {
 /// One row.
 #[derive(Debug)]
 pub(crate) struct Row {
+    deed: &'static str,
     role: String,
     shape: Shape,
     places: BTreeSet<String>,
@@ -66,6 +67,7 @@ pub(crate) struct Row {
 impl Row {
     pub(crate) fn new(role: &str, shape: Shape) -> Row {
         Row {
+            deed: "kills",
             role: role.to_owned(),
             shape,
             places: BTreeSet::new(),
@@ -75,6 +77,11 @@ impl Row {
             sums: Outcome::default(),
             in_doubt: 0,
         }
+    }
+
+    /// Of processes that are stopped and go on.
+    pub(crate) fn of_stops(role: &str, shape: Shape) -> Row {
+        Row { deed: "stops", ..Row::new(role, shape) }
     }
 
     /// Somebody came to an end. Whether it notes receipts after they have left the channel, or before.
@@ -108,10 +115,10 @@ impl Row {
     pub(crate) fn close(mut self) {
         self.in_doubt = self.sums.missing.min(self.may_be_in_doubt);
         let lost = self.sums.missing - self.in_doubt;
-        let Row { role, shape, places, kills, sums, in_doubt, .. } = &self;
+        let Row { deed, role, shape, places, kills, sums, in_doubt, .. } = &self;
         let size = if shape.is_long { "long" } else { "short" };
         println!(
-            "kills {role:<10} capacity {:>2} {size:<5}: {:>3} places, {kills:>5} kills, {:>7} sent, {lost} lost, {} torn, \
+            "{deed} {role:<10} capacity {:>2} {size:<5}: {:>3} places, {kills:>5} {deed}, {:>7} sent, {lost} lost, {} torn, \
              {} twice, {in_doubt} in doubt, 0 stuck",
             shape.capacity,
             places.len(),

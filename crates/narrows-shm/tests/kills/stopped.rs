@@ -23,9 +23,9 @@ pub(crate) fn stop_at_each_step() {
 
 fn stop(role: Role, shape: Shape) {
     let place = Place::new();
-    let mut steps = Steps::new(shape, 37);
+    let mut steps = Steps::new(shape, 3);
     let mut ledger = Ledger::default();
-    let mut row = Row::new(&format!("{}=", role.name()), shape);
+    let mut row = Row::of_stops(&role.name(), shape);
     let channel = shape.open(&place.channel()).expect("a channel");
     let (sender, receiver) = (channel.sender(), channel.receiver());
     let (mut id, mut ours) = (100, 1_u64);
@@ -48,7 +48,18 @@ fn stop(role: Role, shape: Shape) {
             send(&mut ledger);
         }
         let victim = place.start(role, id, shape, &[("NARROWS_STOP_AT", step)]);
-        let is_stopped = wait_until_stopped(&victim, &what);
+        let mut go_on = |ledger: &mut Ledger| {
+            if role == Role::Sender { receive(ledger) } else { send(ledger) }
+        };
+        let settled = eventually(|| {
+            let is_settled = has_ended(&victim) || state(&victim) == Some('T');
+            if !is_settled {
+                go_on(&mut ledger);
+            }
+            is_settled
+        });
+        assert!(settled, "stuck: {what}");
+        let is_stopped = victim.told().contains("stopped ");
         if is_stopped {
             row.add_kill(false, false);
             // More than a lap, as far as they get; each returns on time.
@@ -60,9 +71,14 @@ fn stop(role: Role, shape: Shape) {
             assert!(began.elapsed() < Duration::from_secs(10), "stuck: {what}: others do not return on time");
             resume(&victim);
         }
-        while !has_ended(&victim) {
-            if role == Role::Sender { receive(&mut ledger) } else { send(&mut ledger) }
-        }
+        let has_come = eventually(|| {
+            let has_ended = has_ended(&victim);
+            if !has_ended {
+                if role == Role::Sender { receive(&mut ledger) } else { send(&mut ledger) }
+            }
+            has_ended
+        });
+        assert!(has_come, "stuck: {what}, resumed");
         let end = victim.end(&what);
         assert!(end.is_finished(), "{what}");
         steps.came_to(!is_stopped);
@@ -86,13 +102,6 @@ fn state(victim: &Victim) -> Option<char> {
 
 fn has_ended(victim: &Victim) -> bool {
     matches!(state(victim), None | Some('Z' | 'X'))
-}
-
-/// False if it ended before.
-fn wait_until_stopped(victim: &Victim, what: &str) -> bool {
-    let settled = eventually(|| has_ended(victim) || state(victim) == Some('T'));
-    assert!(settled, "stuck: {what}");
-    victim.told().contains("stopped ")
 }
 
 fn resume(victim: &Victim) {
