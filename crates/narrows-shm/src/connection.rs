@@ -16,7 +16,7 @@ use crate::{
     fault::Fault,
     layout::{BellName, Field, Kind, Layout, Seldom},
     members::{self, Role, boot_nanos},
-    process::{self, Identity},
+    process::Identity,
     queue::{
         self,
         word::{Owner, Position},
@@ -45,11 +45,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) struct Connection {
     layout: Arc<Layout>,
     me: Owner,
-    /// The process that joined; a fork of it has not.
-    pid: u32,
     this: Weak<Connection>,
-    /// One thread at a time looks for the dead.
-    sweeping: Mutex<()>,
     /// Handles of each role.
     handles: Mutex<[usize; 2]>,
     /// The count of rescues up to which there is nothing to find.
@@ -60,6 +56,8 @@ pub(crate) struct Connection {
     watched: AtomicU64,
     is_blind: std::sync::atomic::AtomicBool,
     followed: Mutex<HashSet<Owner>>,
+    /// When we last looked for the dead, whether or not there was reason to.
+    swept_at: AtomicU64,
     stations: [Station; 3],
     /// Set for good by [`check_segment`](Connection::check_segment).
     ruin: AtomicU8,
@@ -91,11 +89,17 @@ fn is_idle(layout: &Layout) -> bool {
 
 /// Puts right what the dead have left, from outside: how many they were.
 pub(crate) fn sweep(layout: &Layout) -> Result<usize, OpenError> {
-    Ok(members::sweep(layout, None, &Mutex::new(()), |gone| recover(layout, gone))?)
+    if layout.is_inherited() {
+        return Err(OpenError::Forked);
+    }
+    Ok(members::sweep(layout, |gone| recover(layout, gone))?)
 }
 
 /// Takes the name away if nobody is there and nothing is left: whether it did.
 pub(crate) fn remove_if_idle(layout: &Layout) -> Result<bool, OpenError> {
+    if layout.is_inherited() {
+        return Err(OpenError::Forked);
+    }
     Ok(members::remove_if_idle(layout, || is_idle(layout))?)
 }
 
@@ -106,9 +110,8 @@ impl Connection {
         Ok(Arc::new_cyclic(|this| Connection {
             layout,
             me,
-            pid: process::own_pid(),
             this: this.clone(),
-            sweeping: Mutex::new(()),
+            swept_at: AtomicU64::new(boot_nanos()),
             handles: Mutex::new([0; 2]),
             seen_rescues: AtomicU64::new(0),
             block_hint: AtomicU32::new(0),
@@ -169,12 +172,12 @@ impl Connection {
     #[inline]
     pub(crate) fn check(&self) -> Result<(), Fault> {
         // Relaxed: whoever has not heard of it finds it himself.
-        if process::own_pid() == self.pid && self.ruin.load(Ordering::Relaxed) == SOUND { Ok(()) } else { Err(self.why_not()) }
+        if self.layout.is_inherited() || self.ruin.load(Ordering::Relaxed) != SOUND { Err(self.why_not()) } else { Ok(()) }
     }
 
     #[cold]
     fn why_not(&self) -> Fault {
-        if process::own_pid() != self.pid {
+        if self.layout.is_inherited() {
             return Fault::Forked;
         }
         Fault::Corrupt(match self.ruin.load(Ordering::Relaxed) {
@@ -187,7 +190,7 @@ impl Connection {
     /// The same, after a look at the segment itself: before anybody is told that there is nothing, and before each sleep. A file
     /// that was shortened and lengthened again reads zeros, and we are not in it.
     pub(crate) fn check_segment(&self) -> Result<(), Fault> {
-        if process::own_pid() == self.pid && !self.layout.is_member(self.me) {
+        if !self.layout.is_inherited() && !self.layout.is_member(self.me) {
             self.ruin.store(NOT_OURS, Ordering::Relaxed);
         }
         // After that look, which may have been what found a page missing.
@@ -256,12 +259,22 @@ impl Connection {
         if self.check().is_err() {
             return 0;
         }
+        // Relaxed: a time, for `is_sweep_due`.
+        self.swept_at.store(boot_nanos(), Ordering::Relaxed);
         // What the system refuses now, it is asked again with the next sleep.
-        let dead = members::sweep(&self.layout, Some(self.me), &self.sweeping, |gone| recover(&self.layout, gone));
+        let dead = members::sweep(&self.layout, |gone| recover(&self.layout, gone));
         if self.layout.shape().kind == Kind::Queue && queue::has_orphan(&self.layout) {
             self.ruin.store(ORPHANED, Ordering::Relaxed);
         }
         dead.unwrap_or(0)
+    }
+
+    /// Whoever waits for short times only never sleeps for the longest, and is to find all the same what nobody announces: who
+    /// died before others could know of it, or while putting something right.
+    fn is_sweep_due(&self) -> bool {
+        // Relaxed: a time.
+        let since = boot_nanos().saturating_sub(self.swept_at.load(Ordering::Relaxed));
+        u128::from(since) >= self.longest_sleep().as_nanos()
     }
 
     /// Has all who have joined since watched.
@@ -349,7 +362,7 @@ impl Connection {
                 time = time.min(left);
             }
             narrows::park::before_sleep();
-            if bell.sleep(prepared, time) == Woken::TimeIsUp && time == self.longest_sleep() {
+            if bell.sleep(prepared, time) == Woken::TimeIsUp && (time == self.longest_sleep() || self.is_sweep_due()) {
                 self.sweep();
             }
         }

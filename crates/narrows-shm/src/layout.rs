@@ -12,9 +12,12 @@
 //! The sizes are read once, checked against each other and the size of the file, and kept in private memory: what somebody writes
 //! over them later changes nothing.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::{
     error::OpenError,
-    queue::word::MAX_PARTICIPANTS,
+    process::generation,
+    queue::word::{MAX_PARTICIPANTS, Owner},
     segment::Segment,
     sync::{Word, Word32},
 };
@@ -138,6 +141,9 @@ pub(crate) enum Field {
 #[derive(Debug)]
 pub(crate) struct Layout {
     segment: Segment,
+    own: Mutex<Option<Owner>>,
+    /// Of which process this opening is.
+    generation: u32,
     shape: Shape,
     slots_at: usize,
     stride: usize,
@@ -272,11 +278,24 @@ impl Layout {
         let name = &head[NAME_AT..NAME_AT + (word(44) as usize).min(NAME_MAX)];
         let name = String::from_utf8_lossy(name).into_owned();
         let Plan { slots_at, stride, block_words_at, blocks_at, .. } = plan;
-        Ok((Layout { segment, shape, slots_at, stride, block_words_at, blocks_at }, name))
+        Ok((Layout { segment, own: Mutex::new(None), generation: generation(), shape, slots_at, stride, block_words_at, blocks_at }, name))
     }
 
     pub(crate) fn segment(&self) -> &Segment {
         &self.segment
+    }
+
+    /// Who takes part by this opening of the file. To the system the locks of all its threads are one and the same, so whoever takes
+    /// some to recover or to remove has this first; and its own is no proof of a death.
+    pub(crate) fn own(&self) -> MutexGuard<'_, Option<Owner>> {
+        // It is set in one step.
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It was opened before a fork, by the parent, whose locks are not ours.
+    #[inline]
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.generation != generation()
     }
 
     pub(crate) fn shape(&self) -> &Shape {

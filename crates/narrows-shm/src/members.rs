@@ -12,11 +12,7 @@
 //! `status` says whether anybody sends or receives, and changes in one step with a count of its versions: who computes it from the
 //! table and is overtaken by somebody who comes or goes computes it again. So a sender that joins comes before the end, or after.
 
-use std::{
-    io,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use crate::{
     bell::Bell,
@@ -156,6 +152,7 @@ impl Layout {
 /// Joins: takes an entry whose lock nobody has. `recover` puts right what its last owner left.
 pub(crate) fn join(layout: &Layout, recover: impl Fn(Owner)) -> Result<Owner, OpenError> {
     let me = Identity::current()?;
+    let mut own = layout.own();
     for free_only in [true, false] {
         for index in 0..layout.shape().participants {
             let entry = layout.read_entry(index);
@@ -164,12 +161,15 @@ pub(crate) fn join(layout: &Layout, recover: impl Fn(Owner)) -> Result<Owner, Op
             }
             if let Some(dead) = layout.read_entry(index) {
                 if !locks::try_lock(layout.segment().file(), RECOVERY + u64::from(index))? {
+                    locks::unlock(layout.segment().file(), u64::from(index))?;
                     continue;
                 }
                 put_right(layout, dead.owner, &recover);
                 locks::unlock(layout.segment().file(), RECOVERY + u64::from(index))?;
             }
-            return take_entry(layout, index, me);
+            let owner = take_entry(layout, index, me)?;
+            *own = Some(owner);
+            return Ok(owner);
         }
     }
     Err(OpenError::Full)
@@ -241,23 +241,19 @@ pub(crate) fn wanted_by(owner: Owner) -> u64 {
 
 /// Leaves. The lock goes with the file.
 pub(crate) fn leave(layout: &Layout, owner: Owner, recover: impl Fn(Owner)) {
+    let mut own = layout.own();
     put_right(layout, owner, &recover);
     let _ = locks::unlock(layout.segment().file(), u64::from(owner.index()));
+    *own = None;
 }
 
-/// Finds who has died, and puts right what they left: how many they were. `guard` is one for all threads with this file.
-pub(crate) fn sweep(
-    layout: &Layout,
-    me: Option<Owner>,
-    guard: &Mutex<()>,
-    recover: impl Fn(Owner),
-) -> io::Result<usize> {
-    // Locks of one file exclude other processes, not our threads.
-    let _guard = guard.lock().unwrap_or_else(PoisonError::into_inner);
+/// Finds who has died, and puts right what they left: how many they were.
+pub(crate) fn sweep(layout: &Layout, recover: impl Fn(Owner)) -> io::Result<usize> {
+    let own = layout.own();
     let mut dead = 0;
     for index in 0..layout.shape().participants {
         let Some(entry) = layout.read_entry(index) else { continue };
-        if Some(entry.owner) != me && sweep_one(layout, entry, &recover)? {
+        if Some(entry.owner) != *own && sweep_one(layout, entry, &recover)? {
             dead += 1;
         }
     }
@@ -288,6 +284,7 @@ fn sweep_one(layout: &Layout, entry: Entry, recover: &impl Fn(Owner)) -> io::Res
 /// Takes the name away if nobody is there and `is_idle`: whether it did.
 pub(crate) fn remove_if_idle(layout: &Layout, is_idle: impl Fn() -> bool) -> io::Result<bool> {
     let file = layout.segment().file();
+    let _own = layout.own();
     if layout.segment().path().is_none() || !locks::try_lock(file, ADMINISTRATION)? {
         return Ok(false);
     }

@@ -18,7 +18,7 @@ use rustix::{
 use crate::{
     connection::{Connection, lock},
     layout::{BellName, Layout},
-    process::own_pid,
+    process::generation,
 };
 
 /// The kernel lets one thread wait for 128 words; one of them is ours.
@@ -48,7 +48,7 @@ struct Armed {
 #[derive(Debug)]
 struct Reactor {
     /// Of which process this is the thread: a fork has none.
-    pid: u32,
+    generation: u32,
     /// Changes when there is something new.
     word: AtomicU32,
     incoming: Mutex<Incoming>,
@@ -112,9 +112,9 @@ impl Connection {
 
 /// Has the bell looked after. False if no thread can be had.
 fn arm(armed: Armed) -> bool {
-    let pid = own_pid();
+    let generation = generation();
     let mut reactors = lock(&REACTORS);
-    reactors.retain(|reactor| reactor.pid == pid);
+    reactors.retain(|reactor| reactor.generation == generation);
     for reactor in &*reactors {
         let mut incoming = lock(&reactor.incoming);
         if incoming.bells < MOST_BELLS {
@@ -126,7 +126,7 @@ fn arm(armed: Armed) -> bool {
         }
     }
     let incoming = Incoming { new: vec![armed], bells: 1 };
-    let reactor = Arc::new(Reactor { pid, word: AtomicU32::new(0), incoming: Mutex::new(incoming) });
+    let reactor = Arc::new(Reactor { generation, word: AtomicU32::new(0), incoming: Mutex::new(incoming) });
     let of_thread = reactor.clone();
     let thread = std::thread::Builder::new().name("narrows-reactor".into()).spawn(move || of_thread.run());
     if thread.is_ok() {

@@ -10,7 +10,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 
 use crate::{
     connection::{Connection, lock},
-    process::own_pid,
+    process::generation,
 };
 
 #[derive(Debug)]
@@ -22,7 +22,7 @@ struct Watched {
 #[derive(Debug)]
 struct Watcher {
     /// Of which process this is the thread: a fork has none.
-    pid: u32,
+    generation: u32,
     /// Written to when the list has changed.
     changed: OwnedFd,
     list: Mutex<Vec<Arc<Watched>>>,
@@ -41,19 +41,19 @@ pub(crate) fn follow(process: OwnedFd, connection: &Weak<Connection>) -> bool {
 /// A connection is gone: what was watched for it need not be any more.
 pub(crate) fn forget_dropped() {
     let running = lock(&WATCHER).clone();
-    if let Some(watcher) = running.filter(|watcher| watcher.pid == own_pid()) {
+    if let Some(watcher) = running.filter(|watcher| watcher.generation == generation()) {
         watcher.wake();
     }
 }
 
 fn running() -> Option<Arc<Watcher>> {
     let mut running = lock(&WATCHER);
-    let pid = own_pid();
-    if let Some(watcher) = running.as_ref().filter(|watcher| watcher.pid == pid) {
+    let generation = generation();
+    if let Some(watcher) = running.as_ref().filter(|watcher| watcher.generation == generation) {
         return Some(watcher.clone());
     }
     let changed = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).ok()?;
-    let watcher = Arc::new(Watcher { pid, changed, list: Mutex::default() });
+    let watcher = Arc::new(Watcher { generation, changed, list: Mutex::default() });
     let of_thread = watcher.clone();
     std::thread::Builder::new().name("narrows-deaths".into()).spawn(move || of_thread.run()).ok()?;
     *running = Some(watcher.clone());

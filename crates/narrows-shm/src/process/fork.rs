@@ -1,59 +1,76 @@
-//! Which process this is, at the cost of a load: handles made before a `fork` are not the child's, and those it makes are.
+//! Which process this is, in a line of forks: a number that a child of `fork` does not share with its parent.
 //!
-//! The pid on a page of its own, which the kernel gives to a child of `fork` as zeros (`MADV_WIPEONFORK`); whoever finds zeros
-//! writes it there. A program that was started by `exec` has no such page and asks for the first time.
+//! A word on a page of its own, which the kernel gives to a child of `fork` as zeros (`MADV_WIPEONFORK`): the question
+//! costs a load. A program that was started by `exec` has no such page and asks for the first time.
 
 use std::ptr;
 use std::sync::atomic::{
     AtomicPtr, AtomicU32,
-    Ordering::{AcqRel, Acquire, Relaxed},
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
 
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 
 /// The page, or null as long as nobody has asked or where there is none. Once set it stays.
 static PAGE: AtomicPtr<AtomicU32> = AtomicPtr::new(ptr::null_mut());
+/// The number of the first who asked, and the last that was given out: a child goes on from its parent's.
+static LAST: AtomicU32 = AtomicU32::new(FIRST);
+const FIRST: u32 = 1;
+/// Where the kernel knows no such page: the pid of the first who asked, else 0.
+static FIRST_PID: AtomicU32 = AtomicU32::new(0);
 
 /// The kernel rounds up to pages.
 const LENGTH: usize = 4096;
 
-/// The pid of this process, also after a fork.
+/// The number of this process: never 0, and not that of any process from which it was forked.
 #[inline]
-pub(crate) fn own_pid() -> u32 {
-    // Acquire: pairs with the exchange in `ask`, so that the page is seen as it was made.
+pub(crate) fn generation() -> u32 {
+    // Acquire: pairs with the exchange in `ask_first`, so that what was written before it is seen.
     let page = PAGE.load(Acquire);
-    if !page.is_null() {
-        // SAFETY: a page that was published is never unmapped.
-        // Relaxed: the kernel wipes it before a child runs, and whoever writes writes the same.
-        let pid = unsafe { (*page).load(Relaxed) };
-        if pid != 0 {
-            return pid;
-        }
+    if page.is_null() {
+        return ask_first();
     }
-    ask()
+    // SAFETY: a page that was published is never unmapped.
+    let word = unsafe { &*page };
+    // Relaxed: the kernel writes it before the child runs, and it stands for itself.
+    match word.load(Relaxed) {
+        0 => after_fork(word),
+        number => number,
+    }
+}
+
+/// Whether this process is a child of `fork`, without `exec`, of the process that first asked.
+pub(crate) fn forked() -> bool {
+    let number = generation();
+    // Acquire: pairs with the Release in `ask_first`.
+    if PAGE.load(Acquire).is_null() { number != FIRST_PID.load(Acquire) } else { number != FIRST }
 }
 
 #[cold]
-fn ask() -> u32 {
+fn after_fork(word: &AtomicU32) -> u32 {
+    // Relaxed: numbers that differ; a thread that loses takes the winner's.
+    let number = LAST.fetch_add(1, Relaxed) + 1;
+    word.compare_exchange(0, number, Relaxed, Relaxed).err().unwrap_or(number)
+}
+
+#[cold]
+fn ask_first() -> u32 {
     let me = std::process::id();
-    // Acquire: as in `own_pid`.
-    let mut page = PAGE.load(Acquire);
-    if page.is_null() {
-        // Where the kernel knows no such page, the system is asked each time.
-        let Some(new) = wiped_page() else { return me };
-        // AcqRel: pairs with the Acquire in `own_pid`.
-        page = match PAGE.compare_exchange(ptr::null_mut(), new, AcqRel, Acquire) {
-            Ok(_) => new,
-            Err(winner) => {
-                // SAFETY: mapped above and shown to nobody.
-                let _ = unsafe { munmap(new.cast(), LENGTH) };
-                winner
-            }
-        };
+    // Acquire: pairs with the Release below; whoever sees the pid is either its process or a fork of it.
+    if FIRST_PID.load(Acquire) != 0 {
+        return me;
     }
-    // SAFETY: as in `own_pid`. Relaxed: likewise.
-    unsafe { (*page).store(me, Relaxed) };
-    me
+    let Some(page) = wiped_page() else {
+        // Release: pairs with the Acquire above. A loser of a race between threads finds its own pid.
+        let _ = FIRST_PID.compare_exchange(0, me, Release, Acquire);
+        return me;
+    };
+    // AcqRel: pairs with the Acquire in `generation`; the loser of a race sees what the winner wrote.
+    if PAGE.compare_exchange(ptr::null_mut(), page, AcqRel, Acquire).is_err() {
+        // SAFETY: mapped above and shown to nobody.
+        let _ = unsafe { munmap(page.cast(), LENGTH) };
+    }
+    FIRST
 }
 
 fn wiped_page() -> Option<*mut AtomicU32> {
@@ -66,7 +83,10 @@ fn wiped_page() -> Option<*mut AtomicU32> {
         let _ = unsafe { munmap(page, LENGTH) };
         return None;
     }
-    Some(page.cast())
+    let word = page.cast::<AtomicU32>();
+    // SAFETY: at the start of the mapping, which can be written and is aligned to a page. Relaxed: published by the exchange.
+    unsafe { (*word).store(FIRST, Relaxed) };
+    Some(word)
 }
 
 #[cfg(test)]
@@ -99,13 +119,23 @@ mod tests {
     }
 
     #[test]
-    fn a_fork_is_another_process_and_so_is_its_fork() {
-        let parent = own_pid();
-        assert_eq!(parent, std::process::id());
-        let is_new = |parent: u32| i32::from(own_pid() == std::process::id() && own_pid() != parent);
-        assert_eq!(in_a_fork(|| is_new(parent)), 1);
-        assert_eq!(in_a_fork(|| in_a_fork(|| is_new(parent))), 1, "a fork of a fork");
-        assert_eq!(own_pid(), parent);
+    fn a_fork_knows_that_it_is_one_and_its_parent_that_it_is_none() {
+        assert!(!forked());
+        assert_eq!(in_a_fork(|| i32::from(forked())), 1);
+        assert_eq!(in_a_fork(|| in_a_fork(|| i32::from(forked()))), 1, "a fork of a fork");
+        assert!(!forked());
+    }
+
+    #[test]
+    fn each_fork_has_a_number_of_its_own_and_keeps_it() {
+        let mine = generation();
+        let others = || {
+            let child = generation();
+            let grandchild_differs = in_a_fork(move || i32::from(![0, child, mine].contains(&generation())));
+            i32::from(child != mine && generation() == child && grandchild_differs == 1)
+        };
+        assert_eq!(in_a_fork(others), 1);
+        assert_eq!(generation(), mine);
     }
 
     /// In a process of its own, where no other thread holds the allocator's lock during the fork.

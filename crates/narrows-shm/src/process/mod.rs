@@ -16,7 +16,8 @@ use std::{fs, io};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, getpid, pidfd_open, test_kill_process};
 
-pub(crate) use fork::own_pid;
+use fork::forked;
+pub(crate) use fork::generation;
 use stat::Stat;
 
 /// A process, this one or another, living or dead.
@@ -37,7 +38,7 @@ impl Identity {
     pub(crate) fn current() -> io::Result<Self> {
         static FIRST: OnceLock<Identity> = OnceLock::new();
         match FIRST.get() {
-            Some(identity) if identity.pid == own_pid() => Ok(*identity),
+            Some(identity) if !forked() => Ok(*identity),
             Some(_) => Self::read(),
             None => Self::read().map(|identity| *FIRST.get_or_init(|| identity)),
         }
