@@ -136,7 +136,11 @@ impl Harness {
             // Unoptimized: what takes time is the start of thousands of processes.
             Self::Kills => {
                 let cmd = flags(cmd, "--cfg narrows_crash").env("CARGO_PROFILE_DEV_DEBUG", "none");
-                if depth == Depth::Ci { cmd } else { cmd.env("NARROWS_DEEP", "1").env_default("NARROWS_SEED", &depth.seed()) }
+                if depth == Depth::Ci {
+                    cmd
+                } else {
+                    cmd.env("NARROWS_DEEP", "1").env_default("NARROWS_SEED", &depth.seed())
+                }
             }
             Self::Miri => {
                 let seeds = depth.miri_seeds();

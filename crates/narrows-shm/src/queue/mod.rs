@@ -474,22 +474,19 @@ impl Connection {
 
     /// Takes a message of ours back that nobody has claimed.
     pub(crate) fn withdraw(&self, at: Position) -> bool {
-        let layout = self.layout();
-        if self.is_broadcast() {
-            // Some have seen it.
+        // Of a broadcast some have seen it.
+        if self.is_broadcast() || !self.ring().claim_back(at) {
             return false;
         }
-        // Relaxed: if the message is still there, it is what we have written.
-        let word = layout.slot_lengths(at.slot()).load(Ordering::Relaxed);
-        if !self.ring().withdraw(at) {
-            return false;
+        // By now its blocks may be nobody's, if somebody has had it and given it back; so they are made ours first.
+        if let Ok(claimed) = self.open(at) {
+            // Damaged, it is no more in there than otherwise.
+            let _ = self.ring().commit_message(at);
+            if let Some(run) = claimed.run {
+                pool::release(self.layout(), run);
+            }
         }
-        let first = u32::try_from(word & u64::from(u32::MAX)).unwrap_or(IN_SLOT);
-        let run = Run { first, count: layout.blocks_for(usize::try_from(word >> 32).unwrap_or(usize::MAX)) };
-        if first != IN_SLOT && pool::adopt(layout, self.me(), run) {
-            pool::release(layout, run);
-        }
-        layout.ring_all();
+        self.layout().ring_all();
         true
     }
 

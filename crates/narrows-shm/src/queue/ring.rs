@@ -253,11 +253,12 @@ impl<'a, W: Words> Ring<'a, W> {
         self.words.rescues().add(1, Ordering::AcqRel);
     }
 
-    /// Takes a message back that nobody has claimed yet.
-    pub(crate) fn withdraw(&self, at: Position) -> bool {
-        let tomb = SlotWord::new(at.lap(), State::Tomb);
-        self.change(at, SlotWord::new(at.lap(), State::Full), tomb)
-            || self.change(at, SlotWord::new(at.lap(), State::Returned), tomb)
+    /// Claims a message of ours that nobody has. It is then [committed](Self::commit_message), as if it were received: if we die
+    /// before that, it is left to others.
+    pub(crate) fn claim_back(&self, at: Position) -> bool {
+        let mine = SlotWord::owned(at.lap(), State::Reading, self.me);
+        self.change(at, SlotWord::new(at.lap(), State::Full), mine)
+            || self.change(at, SlotWord::new(at.lap(), State::Returned), mine)
     }
 
     /// Whether what was sent at `at` was received.

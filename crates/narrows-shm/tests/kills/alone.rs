@@ -55,6 +55,65 @@ fn use_it(shape: Shape, path: &str, ledger: &mut Ledger, what: &str) {
     assert!(is_used, "stuck: {what}: sent {is_sent}, {} left", channel.inspect().len());
 }
 
+/// The blocks of a message that somebody has had and given back belong to nobody, until its sender has taken it back.
+pub(crate) fn kill_who_takes_back() {
+    for capacity in [1, 3] {
+        let shape = Shape { capacity, is_long: true };
+        let mut row = Row::new("takesback", shape);
+        let mut steps = Steps::new(shape, 1);
+        while let Some(step) = steps.next() {
+            let what = format!("{shape:?}, killed at step {step} while it takes back");
+            let place = Place::new();
+            let mut ledger = Ledger::default();
+            let channel = shape.open(&place.channel()).expect("a channel");
+            let receiver = channel.receiver();
+            // Of those of this length each lies in blocks.
+            let id = (100..).find(|&id| shape.message(id << 32).len() > 500).expect("one is long");
+            let victim = place.start(Role::TakesBack, id, shape, &[("NARROWS_CRASH_AT", step)]);
+            // Had once and given back; of those who die before there is none.
+            drop(receiver.lease_timeout(Duration::from_millis(10)));
+            let end = victim.end(&what);
+            steps.came_to(end.is_finished());
+            row.add_end(&end, false, false);
+            use_it(shape, &place.channel(), &mut ledger, &what);
+            let seen = inspect(&place.channel()).expect("it is there");
+            drop((receiver, channel));
+            if place.notes().exists() {
+                ledger.read(&place.notes()).expect("the notes");
+            }
+            row.add_ledger(&ledger);
+            nothing_is_left(&seen, &place, &what);
+        }
+        row.close();
+    }
+}
+
+/// Nobody sends; one waits, for short times only. Whoever dies is taken out of the table.
+pub(crate) fn kill_in_silence() {
+    let shape = Shape { capacity: 2, is_long: false };
+    let mut row = Row::new("unheard", shape);
+    let place = Place::new();
+    let channel = shape.open(&place.channel()).expect("a channel");
+    // With a sender there is no end.
+    let (_sender, receiver) = (channel.sender(), channel.receiver());
+    let mut steps = Steps::new(shape, 1);
+    while let Some(step) = steps.next() {
+        let what = format!("killed at step {step} in silence");
+        let end = place.start(Role::Joiner, 100, shape, &[("NARROWS_CRASH_AT", step)]).end(&what);
+        steps.came_to(end.is_finished());
+        row.add_end(&end, false, false);
+        let is_found = eventually(|| {
+            assert!(receiver.recv_timeout(Duration::from_millis(20)).is_err(), "{what}: a message");
+            channel.inspect().participants().len() == 1
+        });
+        assert!(is_found, "stuck: {what}: {end:?} is in the table for ever");
+    }
+    let mut ledger = Ledger::default();
+    use_it(shape, &place.channel(), &mut ledger, "after all");
+    row.add_ledger(&ledger);
+    row.close();
+}
+
 pub(crate) fn kill_who_creates() {
     for shape in Shape::all() {
         let mut row = Row::new("creator", shape);

@@ -45,6 +45,16 @@ fn a_sender_that_takes_back_is_killed_at_each_step() {
 }
 
 #[test]
+fn a_sender_that_takes_back_what_was_given_back_is_killed_at_each_step() {
+    alone::kill_who_takes_back();
+}
+
+#[test]
+fn who_joins_and_dies_unannounced_is_found_by_those_who_wait() {
+    alone::kill_in_silence();
+}
+
+#[test]
 fn who_joins_and_leaves_is_killed_at_each_step() {
     world::kill_at_each_step(Role::Joiner);
 }

@@ -26,6 +26,8 @@ pub(crate) enum Role {
     Receiver,
     Leaser,
     Withdrawer,
+    /// Takes back what somebody else has had and given back.
+    TakesBack,
     Joiner,
     Closer,
     Creator,
@@ -36,7 +38,8 @@ pub(crate) enum Role {
     LeasesOn,
 }
 
-pub(crate) const ROLES: [Role; 11] = [
+pub(crate) const ROLES: [Role; 12] = [
+    Role::TakesBack,
     Role::Sender,
     Role::Receiver,
     Role::Leaser,
@@ -129,7 +132,10 @@ impl Drop for Place {
 pub(crate) enum End {
     /// It came to its end before the step.
     Finished,
-    Killed { place: String, is_out: bool },
+    Killed {
+        place: String,
+        is_out: bool,
+    },
 }
 
 impl End {

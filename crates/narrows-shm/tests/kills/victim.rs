@@ -12,9 +12,7 @@ use std::{
     time::Duration,
 };
 
-use narrows_shm::{
-    Bytes, Channel, Fault, Receiver, RecvError, RecvTimeoutError, SendError, Sender, crash, inspect,
-};
+use narrows_shm::{Bytes, Channel, Fault, Receiver, RecvError, RecvTimeoutError, SendError, Sender, crash, inspect};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::{
@@ -57,6 +55,7 @@ pub(crate) fn play() {
         Role::Receiver => victim.receiver(),
         Role::Leaser => victim.leaser(),
         Role::Withdrawer => victim.withdrawer(),
+        Role::TakesBack => victim.take_back(0, &victim.open().sender(), Duration::from_millis(20)),
         Role::Joiner => drop((victim.open().sender(), victim.open().receiver())),
         Role::Closer => drop(victim.open().inspect().close()),
         Role::Creator => victim.creator(),
@@ -140,14 +139,18 @@ impl Victim {
     fn withdrawer(&self) {
         let sender = self.open().sender();
         for number in 0..MESSAGES {
-            let id = self.id << 32 | number;
-            self.notes.note(Deed::Tries, id);
             // Now before it is in, now after that, now after somebody has it.
-            let timeout = Duration::from_micros((self.id * 37 + number * 61) % 400);
-            match sender.send_sync_timeout(self.shape.message(id), timeout) {
-                Ok(()) => self.notes.note(Deed::Sent, id),
-                Err(_) => self.notes.note(Deed::Failed, id),
-            }
+            self.take_back(number, &sender, Duration::from_micros((self.id * 37 + number * 61) % 400));
+        }
+    }
+
+    fn take_back(&self, number: u64, sender: &Sender<Vec<u8>, Bytes>, timeout: Duration) {
+        let id = self.id << 32 | number;
+        self.notes.note(Deed::Tries, id);
+        match sender.send_sync_timeout(self.shape.message(id), timeout) {
+            Ok(()) => self.notes.note(Deed::Sent, id),
+            Err(error) if error.is_timeout() => self.notes.note(Deed::Failed, id),
+            Err(error) => panic!("{error}"),
         }
     }
 
