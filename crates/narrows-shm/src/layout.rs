@@ -278,7 +278,8 @@ impl Layout {
         let name = &head[NAME_AT..NAME_AT + (word(44) as usize).min(NAME_MAX)];
         let name = String::from_utf8_lossy(name).into_owned();
         let Plan { slots_at, stride, block_words_at, blocks_at, .. } = plan;
-        Ok((Layout { segment, own: Mutex::new(None), generation: generation(), shape, slots_at, stride, block_words_at, blocks_at }, name))
+        let (own, generation) = (Mutex::new(None), generation());
+        Ok((Layout { segment, own, generation, shape, slots_at, stride, block_words_at, blocks_at }, name))
     }
 
     pub(crate) fn segment(&self) -> &Segment {

@@ -48,8 +48,8 @@ fn the_death_of_the_last_sender_is_the_end_at_once() {
             wait_until_blocked(&receiver, std::process::id());
             let killed = Instant::now();
             peer.kill();
-            let (received, at) = waiting.join().expect("no panic");
-            assert_eq!(received, Err(RecvError::Disconnected));
+            let (outcome, at) = waiting.join().expect("no panic");
+            assert_eq!(outcome, Err(RecvError::Disconnected));
             at.duration_since(killed)
         });
         times.push(took);

@@ -68,7 +68,7 @@ pub(crate) fn kill_who_takes_back() {
             let channel = shape.open(&place.channel()).expect("a channel");
             let receiver = channel.receiver();
             // Of those of this length each lies in blocks.
-            let id = (100..).find(|&id| shape.message(id << 32).len() > 500).expect("one is long");
+            let id = (100..200).find(|&id| shape.message(id << 32).len() > 500).expect("one is long");
             let victim = place.start(Role::TakesBack, id, shape, &[("NARROWS_CRASH_AT", step)]);
             // Had once and given back; of those who die before there is none.
             drop(receiver.lease_timeout(Duration::from_millis(10)));
@@ -152,7 +152,7 @@ const CORPSES: [Role; 3] = [Role::Sender, Role::Receiver, Role::Leaser];
 pub(crate) fn kill_who_recovers() {
     for shape in Shape::all() {
         for (turn, corpse) in CORPSES.into_iter().enumerate() {
-            if !is_deep() && (turn + shape.capacity as usize) % CORPSES.len() != 0 {
+            if !is_deep() && !(turn + shape.capacity as usize).is_multiple_of(CORPSES.len()) {
                 continue;
             }
             kill_two_after(shape, corpse);

@@ -16,7 +16,7 @@ use crate::{
 const CAST: [Role; 6] =
     [Role::SendsOn, Role::SendsOn, Role::SendsOn, Role::ReceivesOn, Role::ReceivesOn, Role::LeasesOn];
 
-/// Numbers that look like chance (SplitMix64); as `NARROWS_SEED` says.
+/// Numbers that look like chance (`SplitMix64`); as `NARROWS_SEED` says.
 struct Chance(u64);
 
 impl Chance {

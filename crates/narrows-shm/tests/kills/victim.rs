@@ -161,7 +161,7 @@ impl Victim {
 
     /// From outside, or as somebody who joins and waits.
     fn recoverer(&self) {
-        if self.id % 2 == 0 {
+        if self.id.is_multiple_of(2) {
             if let Ok(seen) = inspect(&self.path) {
                 seen.sweep().expect("locks");
             }
@@ -195,7 +195,7 @@ impl Victim {
     fn receives_on(&self, on_trial: bool) {
         let receiver = self.open().receiver();
         loop {
-            let received = if on_trial {
+            let outcome = if on_trial {
                 receiver.lease().map(|lease| {
                     self.note_receipt(&lease);
                     lease.accept().expect("it is ours");
@@ -203,7 +203,7 @@ impl Victim {
             } else {
                 receiver.recv().map(|bytes| self.note_receipt(&bytes))
             };
-            match received {
+            match outcome {
                 Ok(()) => {}
                 Err(RecvError::Disconnected) => return,
                 Err(RecvError::Fault(Fault::Corrupt(why))) => panic!("{why}"),

@@ -27,7 +27,7 @@ pub(crate) struct World {
     shape: Shape,
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
-    received: Arc<AtomicU64>,
+    got: Arc<AtomicU64>,
     threads: Vec<JoinHandle<Deeds>>,
 }
 
@@ -36,14 +36,14 @@ impl World {
         let place = Place::new();
         let path = place.channel();
         let channel = shape.open(&path).expect("a channel");
-        let (stop, sent, received) = (Arc::default(), Arc::default(), Arc::default());
+        let (stop, sent, got) = (Arc::default(), Arc::default(), Arc::default());
         let mut world = World {
             seen: inspect(&path).expect("it is there"),
             place,
             shape,
             stop,
             sent,
-            received,
+            got,
             threads: Vec::new(),
         };
         for number in 0..senders {
@@ -77,7 +77,7 @@ impl World {
             }));
         }
         for number in 0..receivers {
-            let (receiver, received) = (shape.open(&path).expect("the channel").receiver(), world.received.clone());
+            let (receiver, count) = (shape.open(&path).expect("the channel").receiver(), world.got.clone());
             world.threads.push(thread::spawn(move || {
                 let mut deeds = Deeds::new();
                 for turn in 0_u64.. {
@@ -86,7 +86,7 @@ impl World {
                         None => (Deed::Torn, 0),
                     };
                     let timeout = Duration::from_millis(50);
-                    let got = if number == 0 {
+                    let outcome = if number == 0 {
                         receiver.recv_timeout(timeout).map(|bytes| Some(note(&bytes)))
                     } else {
                         receiver.lease_timeout(timeout).map(|lease| {
@@ -98,14 +98,14 @@ impl World {
                             })
                         })
                     };
-                    match got {
+                    match outcome {
                         Ok(deed) => deeds.extend(deed),
                         Err(RecvTimeoutError::Timeout) => {}
                         Err(RecvTimeoutError::Disconnected) => break,
                         Err(RecvTimeoutError::Fault(fault)) => panic!("{fault}"),
                     }
                     // Relaxed: a sign of life.
-                    received.fetch_add(1, Relaxed);
+                    count.fetch_add(1, Relaxed);
                 }
                 deeds
             }));
@@ -118,8 +118,8 @@ impl World {
     /// way, there is no hurry.
     fn goes_on(&self, what: &str) {
         // Relaxed: signs of life.
-        let (sent, received) = (self.sent.load(Relaxed), self.received.load(Relaxed));
-        let is_going = eventually(|| self.sent.load(Relaxed) > sent && self.received.load(Relaxed) > received);
+        let (sent, got) = (self.sent.load(Relaxed), self.got.load(Relaxed));
+        let is_going = eventually(|| self.sent.load(Relaxed) > sent && self.got.load(Relaxed) > got);
         assert!(is_going, "stuck: nobody goes on after {what}");
     }
 
