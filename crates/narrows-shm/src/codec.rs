@@ -106,6 +106,20 @@ thread_local! {
 /// Larger ones are not kept for the next message.
 const LARGEST_SCRATCH: usize = 1 << 16;
 
+/// The name of a type without the names of crates: two programs of one package that share a module have the same types.
+fn name_within<T>() -> String {
+    let is_of_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let mut name = String::new();
+    let mut rest = type_name::<T>();
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|c| is_of_path(c) != is_of_path(first)).unwrap_or(rest.len());
+        let (part, after) = rest.split_at(end);
+        name += part.split_once("::").map_or(part, |(_, path)| path);
+        rest = after;
+    }
+    name
+}
+
 fn wrong_length(len: usize, expected: usize) -> Fault {
     Fault::Decode(format!("it has {len} bytes instead of {expected}"))
 }
@@ -120,7 +134,7 @@ impl<T: Serialize + DeserializeOwned> Sealed<T> for Postcard {
     }
 
     fn hash() -> u64 {
-        check_sum(format!("postcard {}", type_name::<T>()).as_bytes())
+        check_sum(format!("postcard {}", name_within::<T>()).as_bytes())
     }
 
     fn encode<R>(message: &T, with: impl FnOnce(&[u8]) -> R) -> Result<R, Fault> {
@@ -169,7 +183,7 @@ impl<T: FromBytes + IntoBytes + Immutable + KnownLayout> Sealed<T> for Plain {
 
     fn hash() -> u64 {
         let (size, align) = (size_of::<T>(), align_of::<T>());
-        check_sum(format!("plain {} {size} {align}", type_name::<T>()).as_bytes())
+        check_sum(format!("plain {} {size} {align}", name_within::<T>()).as_bytes())
     }
 
     fn fixed_len() -> Option<usize> {
@@ -251,3 +265,20 @@ impl Sealed<Vec<u8>> for Bytes {
 }
 
 impl Codec<Vec<u8>> for Bytes {}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_the_same_in_two_programs_that_share_its_module() {
+        struct Job<T>(T);
+        let name = name_within::<Option<(u8, [Job<std::net::IpAddr>; 3])>>();
+        assert_eq!(
+            name,
+            "option::Option<(u8, [codec::tests::a_type_is_the_same_in_two_programs_that_share_its_module::Job<net::ip_addr::IpAddr>; 3])>"
+        );
+        assert_ne!(name_within::<Vec<u8>>(), name_within::<Vec<u16>>());
+        let _ = Job(1).0;
+    }
+}
