@@ -20,6 +20,7 @@ use crate::{
     members::{CLOSED, REMOVED, Role, boot_nanos},
     pool, queue,
     receiver::Receiver,
+    rpc,
     segment::{Segment, path_of},
     sender::Sender,
     sync::Ordering,
@@ -193,9 +194,13 @@ impl Inspection {
             .collect()
     }
 
-    /// How many messages there are; of a broadcast, how many some receiver has yet to see.
+    /// How many messages there are; of a broadcast, how many some receiver has yet to see; how many calls are under way.
     pub fn len(&self) -> u32 {
-        if self.0.shape().kind == Kind::Broadcast { broadcast::len(&self.0) } else { queue::len(&self.0) }
+        match self.0.shape().kind {
+            Kind::Queue => queue::len(&self.0),
+            Kind::Broadcast => broadcast::len(&self.0),
+            Kind::Calls => rpc::len(&self.0),
+        }
     }
 
     /// Whether there are none.
@@ -265,9 +270,7 @@ impl Inspection {
     /// # Errors
     /// The system has refused.
     pub fn sweep(&self) -> Result<usize, OpenError> {
-        // Opened once more: through the file that this process takes part with it would get its own lock again, as if it were dead.
-        let (layout, _) = Layout::read(self.0.segment().again()?)?;
-        connection::sweep(&layout)
+        connection::sweep(&self.0)
     }
 
     /// Takes the name away, if nobody takes part and no message is left: whether it did.

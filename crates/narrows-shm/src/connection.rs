@@ -22,6 +22,7 @@ use crate::{
         word::{Owner, Position},
     },
     reactor::Station,
+    rpc,
     watcher,
 };
 
@@ -75,7 +76,7 @@ fn recover(layout: &Layout, gone: Owner) {
     match layout.shape().kind {
         Kind::Queue => queue::recover(layout, gone),
         Kind::Broadcast => broadcast::recover(layout, gone),
-        Kind::Calls => {}
+        Kind::Calls => rpc::recover(layout, gone),
     }
 }
 
@@ -319,6 +320,18 @@ impl Connection {
         &self,
         name: BellName,
         deadline: Option<Instant>,
+        attempt: impl FnMut() -> Option<R>,
+    ) -> Option<R> {
+        let field = if name == BellName::Items { Field::BlockedReceiving } else { Field::BlockedSending };
+        self.wait_on(self.bell(name), field, deadline, attempt)
+    }
+
+    /// The same on any bell of the segment; in `field` stands how long.
+    pub(crate) fn wait_on<R>(
+        &self,
+        bell: Bell<'_>,
+        field: Field,
+        deadline: Option<Instant>,
         mut attempt: impl FnMut() -> Option<R>,
     ) -> Option<R> {
         if let Some(done) = attempt() {
@@ -338,13 +351,18 @@ impl Connection {
                 return Some(done);
             }
         }
-        self.sleep(name, deadline, attempt)
+        self.sleep(bell, field, deadline, attempt)
     }
 
     #[cold]
-    fn sleep<R>(&self, name: BellName, deadline: Option<Instant>, mut attempt: impl FnMut() -> Option<R>) -> Option<R> {
-        let bell = self.bell(name);
-        let _blocked = Blocked::new(self, name);
+    fn sleep<R>(
+        &self,
+        bell: Bell<'_>,
+        field: Field,
+        deadline: Option<Instant>,
+        mut attempt: impl FnMut() -> Option<R>,
+    ) -> Option<R> {
+        let _blocked = Blocked::new(self, field);
         loop {
             let prepared = bell.prepare();
             // What it finds, the attempt tells.
@@ -392,8 +410,7 @@ struct Blocked<'a> {
 }
 
 impl<'a> Blocked<'a> {
-    fn new(connection: &'a Connection, name: BellName) -> Blocked<'a> {
-        let field = if name == BellName::Items { Field::BlockedReceiving } else { Field::BlockedSending };
+    fn new(connection: &'a Connection, field: Field) -> Blocked<'a> {
         let since = boot_nanos();
         let word = connection.layout.participant(connection.me.index(), Field::Since);
         word.store(since, crate::sync::Ordering::Relaxed);

@@ -37,6 +37,9 @@ pub(crate) const SLOT_HEAD: usize = 16;
 /// Messages lie so that anything with this alignment may be read in place.
 pub(crate) const ALIGN: usize = 16;
 
+/// Before the bytes of a call in its slot, after the slot's head: its [words](CallField).
+pub(crate) const CALL_HEAD: u32 = 48;
+
 /// What kind of channel lies in a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
@@ -137,6 +140,15 @@ pub(crate) enum Field {
     Awaited = 25,
 }
 
+/// The words of a call, besides that of its slot and its length.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum CallField {
+    Client = 0,
+    Due = 1,
+    Turn = 2,
+    Bell = 3,
+}
+
 /// A segment, and where things lie in it. Everything it gives out lies inside.
 #[derive(Debug)]
 pub(crate) struct Layout {
@@ -187,6 +199,9 @@ impl Shape {
         }
         if self.participants == 0 || self.participants > MAX_PARTICIPANTS {
             return Err("its number of participants is none");
+        }
+        if self.kind == Kind::Calls && self.inline.checked_sub(CALL_HEAD).is_none_or(|room| room < self.max_len) {
+            return Err("its longest call has no room");
         }
         if self.max_len > self.inline
             && !(has_room && self.block_len > 0 && (self.block_len as usize).is_multiple_of(ALIGN))
@@ -363,6 +378,32 @@ impl Layout {
     pub(crate) fn slot_bytes(&self, index: u32) -> *mut u8 {
         // SAFETY: a slot is `stride` bytes long, which is at least its head and what follows.
         unsafe { self.segment.base().as_ptr().add(self.slot_at(index) + SLOT_HEAD) }
+    }
+
+    #[inline]
+    fn call_at(&self, index: u32) -> usize {
+        assert!(self.shape.kind == Kind::Calls, "only slots of calls have their words");
+        self.slot_at(index) + SLOT_HEAD
+    }
+
+    #[inline]
+    pub(crate) fn call_word(&self, index: u32, field: CallField) -> &Word {
+        self.word(self.call_at(index) + 8 * field as usize)
+    }
+
+    /// Where the client of a call sleeps.
+    #[inline]
+    pub(crate) fn call_bell(&self, index: u32) -> &Word32 {
+        // SAFETY: as in `word`: a slot of a call has at least these words, as was checked.
+        unsafe { &*self.segment.base().as_ptr().add(self.call_at(index) + 8 * CallField::Bell as usize).cast::<Word32>() }
+    }
+
+    /// Where the request of a call lies, and then its answer: `len` bytes; `None` if there is no room for so many.
+    #[inline]
+    pub(crate) fn call_bytes(&self, index: u32, len: usize) -> Option<*mut u8> {
+        let at = self.call_at(index) + CALL_HEAD as usize;
+        // SAFETY: a slot of a call has at least this head and `max_len` bytes, as was checked.
+        (len <= self.shape.max_len as usize).then(|| unsafe { self.segment.base().as_ptr().add(at) })
     }
 
     #[inline]

@@ -60,6 +60,7 @@ mod process;
 mod queue;
 mod reactor;
 mod receiver;
+pub mod rpc;
 mod segment;
 mod sender;
 mod sync;

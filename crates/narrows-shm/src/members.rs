@@ -17,7 +17,7 @@ use std::{io, time::Duration};
 use crate::{
     bell::Bell,
     error::OpenError,
-    layout::{BellName, Field, Layout, Seldom},
+    layout::{BellName, Field, Kind, Layout, Seldom},
     locks,
     process::Identity,
     queue::word::Owner,
@@ -69,6 +69,9 @@ impl Layout {
         crate::sync::fence(Ordering::SeqCst);
         for name in [BellName::Items, BellName::Places, BellName::Received] {
             Bell::new(self.bell(name)).ring_all();
+        }
+        if self.shape().kind == Kind::Calls {
+            (0..self.shape().slots).for_each(|slot| Bell::new(self.call_bell(slot)).ring_all());
         }
     }
 

@@ -34,7 +34,7 @@ const SMALL: u64 = 128 << 10;
 /// The same where all messages are equally long, so that nothing is wasted.
 const SMALL_PLAIN: u64 = 4 << 20;
 const USUAL_CAPACITY: u32 = 1024;
-const USUAL_MAX_LEN: u32 = 64 << 10;
+pub(crate) const USUAL_MAX_LEN: u32 = 64 << 10;
 const USUAL_PARTICIPANTS: u32 = 64;
 /// Room for long messages, if nobody says how much: for so many of the longest, and at least so many bytes.
 const USUAL_LONGEST: u64 = 8;
@@ -62,10 +62,10 @@ const USUAL_MEMORY: u64 = 1 << 20;
 /// ```
 #[derive(Debug)]
 pub struct Options<C = Postcard> {
-    capacity: u32,
-    max_len: Option<u32>,
-    memory: Option<u64>,
-    participants: u32,
+    pub(crate) capacity: Option<u32>,
+    pub(crate) max_len: Option<u32>,
+    pub(crate) memory: Option<u64>,
+    pub(crate) participants: u32,
     flags: Option<u32>,
     keeps: bool,
     finding: Finding,
@@ -82,7 +82,7 @@ enum Finding {
 /// The usual choices: 1,024 messages of up to 64 KiB, made if it is not there.
 pub fn options() -> Options {
     Options {
-        capacity: USUAL_CAPACITY,
+        capacity: None,
         max_len: None,
         memory: None,
         participants: USUAL_PARTICIPANTS,
@@ -112,7 +112,7 @@ impl<C> Options<C> {
     /// How many messages there are room for; at least 1. They take 32 to 128 bytes each even while there are none.
     #[must_use]
     pub fn capacity(mut self, messages: u32) -> Self {
-        self.capacity = messages;
+        self.capacity = Some(messages);
         self
     }
 
@@ -173,7 +173,7 @@ impl<C> Options<C> {
         C: Codec<T>,
     {
         let invalid = |what| Err(OpenError::Unsupported(what));
-        let slots = self.capacity;
+        let slots = self.capacity.unwrap_or(USUAL_CAPACITY);
         if slots == 0 {
             return invalid("a capacity of at least 1");
         }
@@ -213,7 +213,7 @@ impl<C> Options<C> {
         })
     }
 
-    fn flags(&self, usual: u32) -> u32 {
+    pub(crate) fn flags(&self, usual: u32) -> u32 {
         self.flags.unwrap_or(usual) | if self.keeps { KEEPS } else { 0 }
     }
 
@@ -233,12 +233,29 @@ impl<C> Options<C> {
     where
         C: Codec<T>,
     {
+        let shape = || self.shape::<T>(kind, self.flags(ENDS_WITH_SENDERS));
+        self.find(name, kind, C::hash(), &C::name(), shape)
+    }
+
+    /// Finds what bears that name, or makes it by `shape`, and joins it, if it is of this kind and type.
+    pub(crate) fn find(
+        &self,
+        name: &str,
+        kind: Kind,
+        type_hash: u64,
+        type_name: &str,
+        shape: impl Fn() -> Result<Shape, OpenError>,
+    ) -> Result<Arc<Connection>, OpenError> {
         let path = path_of(name)?;
         // Each turn somebody else has made it, or has taken it away.
         for _ in 0..1000 {
             let found = match Segment::open(&path) {
-                Ok(segment) => self.join(kind, segment),
-                Err(OpenError::NotFound) if self.finding != Finding::Existing => self.create(kind, &path),
+                Ok(_) if self.finding == Finding::New => Err(OpenError::AlreadyExists),
+                Ok(segment) => take_part(segment, kind, type_hash, type_name),
+                Err(OpenError::NotFound) if self.finding != Finding::Existing => {
+                    create(&path, &shape()?, type_name)
+                        .and_then(|segment| take_part(segment, kind, type_hash, type_name))
+                }
                 Err(error) => return Err(error),
             };
             match found {
@@ -251,43 +268,11 @@ impl<C> Options<C> {
         Err(OpenError::Unsupported("a name that others do not make and take away all the time"))
     }
 
-    fn create<T>(&self, kind: Kind, path: &Path) -> Result<Arc<Connection>, OpenError>
-    where
-        C: Codec<T>,
-    {
-        let shape = self.shape::<T>(kind, self.flags(ENDS_WITH_SENDERS))?;
-        let segment = Segment::create(path, Layout::len_of(&shape)?, |segment| {
-            Layout::write_head(segment, &shape, &C::name());
-        })?;
-        Self::take_part(kind, segment)
-    }
-
-    fn join<T>(&self, kind: Kind, segment: Segment) -> Result<Arc<Connection>, OpenError>
-    where
-        C: Codec<T>,
-    {
-        if self.finding == Finding::New {
-            return Err(OpenError::AlreadyExists);
-        }
-        Self::take_part(kind, segment)
-    }
-
     pub(crate) fn take_part<T>(kind: Kind, segment: Segment) -> Result<Arc<Connection>, OpenError>
     where
         C: Codec<T>,
     {
-        let (layout, name) = Layout::read(segment)?;
-        let shape = layout.shape();
-        if shape.kind != kind || shape.type_hash != C::hash() {
-            let told = format!("it is {} of {name}, and here {kind} of {} is asked for", shape.kind, C::name());
-            return Err(OpenError::Mismatch(told));
-        }
-        if layout.status() & REMOVED != 0 {
-            // Whoever was about to take the name away has not done so.
-            connection::remove_if_idle(&layout)?;
-            return Err(OpenError::NotFound);
-        }
-        Connection::new(Arc::new(layout))
+        take_part(segment, kind, C::hash(), &C::name())
     }
 
     /// A sender of the channel of that name; see [`open`](Options::open).
@@ -366,4 +351,22 @@ impl<C> Options<C> {
     {
         self.adopt(channel::received(socket)?)
     }
+}
+
+fn create(path: &Path, shape: &Shape, type_name: &str) -> Result<Segment, OpenError> {
+    Segment::create(path, Layout::len_of(shape)?, |segment| Layout::write_head(segment, shape, type_name))
+}
+
+fn take_part(segment: Segment, kind: Kind, type_hash: u64, type_name: &str) -> Result<Arc<Connection>, OpenError> {
+    let (layout, name) = Layout::read(segment)?;
+    if layout.shape().kind != kind || layout.shape().type_hash != type_hash {
+        let told = format!("it is {} of {name}, and here {kind} of {type_name} is asked for", layout.shape().kind);
+        return Err(OpenError::Mismatch(told));
+    }
+    if layout.status() & REMOVED != 0 {
+        // Whoever was about to take the name away has not done so.
+        connection::remove_if_idle(&layout)?;
+        return Err(OpenError::NotFound);
+    }
+    Connection::new(Arc::new(layout))
 }

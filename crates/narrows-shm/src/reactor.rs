@@ -17,8 +17,9 @@ use rustix::{
 
 use crate::{
     connection::{Connection, lock},
-    layout::{BellName, Layout},
+    layout::{BellName, Kind, Layout},
     process::generation,
+    queue::word::Position,
 };
 
 /// The kernel lets one thread wait for 128 words; one of them is ours.
@@ -31,7 +32,8 @@ pub(crate) struct Station(Mutex<Tickets>);
 #[derive(Debug, Default)]
 struct Tickets {
     next: u64,
-    list: Vec<(u64, Ticket)>,
+    /// By number; and for which call, if it is for one alone.
+    list: Vec<(u64, Ticket, Option<Position>)>,
     /// A reactor looks after it.
     is_armed: bool,
 }
@@ -65,16 +67,27 @@ static REACTORS: Mutex<Vec<Arc<Reactor>>> = Mutex::new(Vec::new());
 impl Connection {
     /// Keeps a ticket that is notified when the bell rings; again if `seat` names one.
     pub(crate) fn enlist(&self, name: BellName, ticket: Ticket, seat: &mut Option<Token>) {
+        self.enlist_for(None, name, ticket, seat);
+    }
+
+    /// The same, to be notified only when that call is over.
+    pub(crate) fn enlist_for(
+        &self,
+        call: Option<Position>,
+        name: BellName,
+        ticket: Ticket,
+        seat: &mut Option<Token>,
+    ) {
         let mut tickets = lock(&self.station(name).0);
         if let Some(token) = *seat
-            && let Some((_, old)) = tickets.list.iter_mut().find(|(number, _)| *number == token.number())
+            && let Some((_, old, _)) = tickets.list.iter_mut().find(|(number, ..)| *number == token.number())
         {
             *old = ticket;
             return;
         }
         let number = tickets.next;
         tickets.next += 1;
-        tickets.list.push((number, ticket));
+        tickets.list.push((number, ticket, call));
         *seat = Some(Token::new(name as usize, number));
         if !tickets.is_armed {
             let armed = Armed { layout: self.shared_layout().clone(), connection: self.this(), name, prepared: None };
@@ -85,23 +98,28 @@ impl Connection {
     /// Takes a ticket back.
     pub(crate) fn retract(&self, name: BellName, seat: &mut Option<Token>) {
         if let Some(token) = seat.take() {
-            lock(&self.station(name).0).list.retain(|(number, _)| *number != token.number());
+            lock(&self.station(name).0).list.retain(|(number, ..)| *number != token.number());
         }
     }
 
     /// Notifies all who wait here; a ring that nobody can use is passed on.
     fn notify(&self, name: BellName) {
-        let tickets = std::mem::take(&mut lock(&self.station(name).0).list);
+        let is_due = |call: Option<Position>| call.is_none_or(|at| self.is_call_over(at));
+        let due = lock(&self.station(name).0).list.extract_if(.., |(_, _, call)| is_due(*call)).collect::<Vec<_>>();
         let mut is_used = false;
-        for (_, ticket) in tickets {
+        for (_, ticket, _) in due {
             is_used |= ticket.notify();
         }
-        if !is_used {
+        // Of what was received all who sleep are told anyway.
+        if !is_used && name != BellName::Received {
             self.bell(name).ring();
         }
     }
 
     fn looks_ready(&self, name: BellName) -> bool {
+        if self.layout().shape().kind == Kind::Calls {
+            return self.calls_look_ready(name);
+        }
         match name {
             BellName::Items => self.may_receive(),
             BellName::Places => self.may_send(),
@@ -201,7 +219,7 @@ impl Armed {
             connection.notify(self.name);
         }
         let mut tickets = lock(&connection.station(self.name).0);
-        tickets.list.retain(|(_, ticket)| !ticket.is_dead());
+        tickets.list.retain(|(_, ticket, _)| !ticket.is_dead());
         tickets.is_armed = !tickets.list.is_empty();
         *time = (*time).min(connection.longest_sleep());
         tickets.is_armed

@@ -283,6 +283,13 @@ impl<'a> Bytes<'a> {
         self.written.unwrap_or(self.from.len())
     }
 
+    /// Writes a message into the slot of a call that is ours. False if it is too long.
+    #[inline]
+    pub(crate) fn copy_to_call(self, layout: &Layout, at: Position) -> bool {
+        let into = layout.call_bytes(at.slot(), self.len());
+        into.map(|into| self.copy_to(into, false)).is_some()
+    }
+
     #[inline]
     fn copy_to(self, into: *mut u8, is_watched: bool) {
         if is_watched {
@@ -327,6 +334,11 @@ impl Claimed {
     pub(crate) fn private<R>(bytes: &[u8], with: impl FnOnce(&Claimed) -> R) -> R {
         let at = Position::new(0, 0);
         with(&Claimed { at, bytes: bytes.as_ptr(), len: bytes.len(), run: None, is_watched: false })
+    }
+
+    /// What lies in the slot of a call that is ours; `None` if it cannot be so long.
+    pub(crate) fn of_call(layout: &Layout, at: Position, len: usize) -> Option<Claimed> {
+        Some(Claimed { at, bytes: layout.call_bytes(at.slot(), len)?, len, run: None, is_watched: false })
     }
 
     pub(crate) fn len(&self) -> usize {
