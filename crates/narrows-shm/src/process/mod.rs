@@ -37,9 +37,12 @@ impl Identity {
     /// `/proc` is missing or is that of another pid namespace.
     pub(crate) fn current() -> io::Result<Self> {
         static FIRST: OnceLock<Identity> = OnceLock::new();
+        // Asked first, so that a fork finds that somebody has.
+        if forked() {
+            return Self::read();
+        }
         match FIRST.get() {
-            Some(identity) if !forked() => Ok(*identity),
-            Some(_) => Self::read(),
+            Some(identity) => Ok(*identity),
             None => Self::read().map(|identity| *FIRST.get_or_init(|| identity)),
         }
     }
