@@ -232,9 +232,12 @@ fn put_right(layout: &Layout, owner: Owner, recover: &impl Fn(Owner)) {
     if word == wanted_by(owner) {
         let _ = wanted.change(word, 0);
     }
-    layout.free_entry(owner);
+    // Freed last: whoever dies before that is followed by the next, as long as the entry says whom to put right. Relaxed: published
+    // by the change of the status.
+    layout.participant(owner.index(), Field::Roles).store(0, Ordering::Relaxed);
     layout.change_status(0);
     layout.ring_all();
+    layout.free_entry(owner);
 }
 
 /// Says who waits for room that many others take bit by bit.
