@@ -7,12 +7,16 @@
 //! who waits                                 who brings something
 //!   W1  sets the bit, fence                   B1  publishes it, fence (`Word::publish`)
 //!   W2  looks; there is something? goes on    B2  the bit is set? counts up, wakes one
-//!   W3  sleeps if the word is as in W1        B3  woke nobody? clears the bit, if the word is as in B2
+//!   W3  sleeps if the word is as in W1        B3  woke nobody? clears the bit and counts up, if the
+//!                                                 word is as in B2; wakes all
 //! ```
 //! One of the fences comes first: W2 finds what was brought, or B2 finds the bit. Between W1 and W3 a ring changes the word, and
 //! the sleep does not begin. The bit stays while anybody sleeps, so each who comes later is woken by his own ring; what is left
-//! of those who died costs one ring. Who is woken and finds more than he takes rings once more (`channel`), for one ring may
-//! have gone to somebody who was not served yet.
+//! of those who died costs one ring. In B3 somebody may have fallen asleep by the bit that goes: he is woken, and looks again. And
+//! who is still before W3 must not find the same word once more, when another has set the bit again: so B3 counts, too.
+//!
+//! Who is woken and finds more than he takes rings once more (`queue/wake.rs`), for one ring may have gone to somebody who was not
+//! served yet.
 //!
 //! A wake-up may die with who got it. So whoever sleeps does so for a bounded time, and the death of a participant rings for all.
 
@@ -22,6 +26,7 @@ use crate::sync::{Ordering, Word32, fence};
 
 const SLEEPERS: u32 = 1;
 const ONE_RING: u32 = 2;
+const ALL: u32 = 0xffff;
 
 /// A word as a bell.
 #[derive(Debug, Clone, Copy)]
@@ -72,21 +77,23 @@ impl<'a> Bell<'a> {
     #[inline]
     pub(crate) fn ring_all(self) {
         if self.has_sleepers() {
-            self.wake(u32::from(u16::MAX));
+            self.wake(ALL);
         }
     }
 
     #[cold]
     fn wake(self, at_most: u32) {
         let rung = self.0.add(ONE_RING).wrapping_add(ONE_RING);
-        if system::wake(self.0, at_most) == 0 {
-            // Somebody prepares to sleep right now? Then he sees that the word has changed.
-            self.0.change(rung, rung & !SLEEPERS);
+        // It counts on, so that the word is never again what somebody prepared with before the bit was gone.
+        let silent = rung.wrapping_add(ONE_RING) & !SLEEPERS;
+        if system::wake(self.0, at_most) == 0 && self.0.change(rung, silent) {
+            // Who prepares to sleep sees that the word has changed. But who fell asleep since we woke nobody relies on the bit.
+            system::wake(self.0, ALL);
         }
     }
 }
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 mod system {
     use super::{Duration, Woken, Word32};
     use rustix::{
@@ -114,19 +121,6 @@ mod system {
     }
 }
 
-/// Under a model a sleep is a turn for the others, and the look after it decides.
-#[cfg(loom)]
-mod system {
-    use super::{Duration, Woken, Word32};
-
-    pub(super) fn sleep(word: &Word32, expected: u32, _: Duration) -> Woken {
-        while word.load(super::Ordering::Relaxed) == expected {
-            loom::thread::yield_now();
-        }
-        Woken::Perhaps
-    }
-
-    pub(super) fn wake(_: &Word32, _: u32) -> usize {
-        1
-    }
-}
+/// Under a model there is no system to sleep in: `tests/model/futex.rs`.
+#[cfg(any(loom, shuttle))]
+use crate::futex as system;
