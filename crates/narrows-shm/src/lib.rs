@@ -24,6 +24,8 @@
 //! were checked), `queue`, `codec` and `lease` (messages that lie there, by the right that a word gives), `copy` (the same without that
 //! right).
 #![deny(unsafe_code)]
+// The models bring the files of the protocol, and memory, of their own: `tests/model`.
+#![cfg(not(any(loom, shuttle)))]
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("narrows-shm needs Linux: futexes on shared memory, locks of open files, process file descriptors");

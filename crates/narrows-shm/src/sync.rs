@@ -1,9 +1,11 @@
-//! The only door to atomics: words that lie in shared memory, std's or loom's. Every access is one *step*, at which a test may
+//! The only door to atomics: words that lie in shared memory, std's, loom's or shuttle's. Every access is one *step*, at which a test may
 //! kill the process (`--cfg narrows_crash`, see `crash.rs`).
 
 #[cfg(loom)]
 use loom::sync::atomic;
-#[cfg(not(loom))]
+#[cfg(shuttle)]
+use shuttle::sync::atomic;
+#[cfg(not(any(loom, shuttle)))]
 use std::sync::atomic;
 
 use self::atomic::{AtomicU32, AtomicU64};
@@ -26,11 +28,6 @@ fn look() {}
 pub(crate) struct Word(AtomicU64);
 
 impl Word {
-    #[cfg(test)]
-    pub(crate) fn new(value: u64) -> Word {
-        Word(AtomicU64::new(value))
-    }
-
     #[inline]
     #[cfg_attr(narrows_crash, track_caller)]
     pub(crate) fn load(&self, ordering: Ordering) -> u64 {
@@ -116,7 +113,7 @@ impl Word32 {
     }
 
     /// For the system call that sleeps on it.
-    #[cfg(not(loom))]
+    #[cfg(not(any(loom, shuttle)))]
     pub(crate) fn as_atomic(&self) -> &AtomicU32 {
         &self.0
     }

@@ -8,10 +8,8 @@
 //! change hands before its slot is free again, so they are found by the slot or by the owner, whoever dies where.
 
 pub(crate) mod ring;
+mod wake;
 pub(crate) mod word;
-
-#[cfg(all(test, loom))]
-mod model;
 
 use std::{
     hint,
@@ -20,6 +18,7 @@ use std::{
 
 use self::{
     ring::{NoMessage, NoPlace, Ring, Words},
+    wake::Bells,
     word::{Owner, Position, SlotWord, State},
 };
 use crate::{
@@ -32,7 +31,7 @@ use crate::{
     members::{CLOSED, HAD_RECEIVERS, HAD_SENDERS, HAS_RECEIVERS, HAS_SENDERS},
     options::{ENDS_WITH_RECEIVERS, ENDS_WITH_SENDERS},
     pool::{self, Blocks, Run},
-    sync::{Ordering, Word},
+    sync::{Ordering, Word, fence},
 };
 
 impl Words for Layout {
@@ -186,6 +185,8 @@ impl<'a> Outgoing<'a> {
         } else if !is_wanting && self.is_wanting {
             self.is_wanting = false;
             let _ = wanted.change(mine, 0);
+            // SeqCst: as in `Word::publish`.
+            fence(Ordering::SeqCst);
             Bell::new(self.connection.layout().bell(BellName::Places)).ring_all();
         }
     }
@@ -453,7 +454,11 @@ impl Connection {
 
     /// Keeps a claimed message for longer.
     pub(crate) fn hold(&self, claimed: &Claimed) -> bool {
-        self.ring().hold(claimed.at)
+        let is_held = self.ring().hold(claimed.at);
+        if is_held {
+            self.bells().after_hold(&self.ring());
+        }
+        is_held
     }
 
     /// A claimed message has been taken out.
@@ -512,37 +517,26 @@ impl Connection {
     }
 
     #[inline]
-    fn after_send(&self) {
-        if self.is_broadcast() {
-            return broadcast::after_send(self);
-        }
-        let (items, places) = (self.bell(BellName::Items), self.bell(BellName::Places));
-        items.ring();
-        // The ring that woke us may have been for two places.
-        if places.has_sleepers() && self.ring().may_send() {
-            places.ring();
+    fn bells(&self) -> Bells<'_> {
+        Bells {
+            items: self.bell(BellName::Items),
+            places: self.bell(BellName::Places),
+            received: self.bell(BellName::Received),
         }
     }
 
     #[inline]
+    fn after_send(&self) {
+        if self.is_broadcast() {
+            return broadcast::after_send(self);
+        }
+        self.bells().after_send(&self.ring());
+    }
+
+    #[inline]
     fn after_receive(&self) {
-        let (items, places, received) =
-            (self.bell(BellName::Items), self.bell(BellName::Places), self.bell(BellName::Received));
-        if self.layout().shape().blocks == 0 {
-            places.ring();
-        } else {
-            // One may wait for few blocks and another for many, and who is woken may be the wrong one.
-            places.ring_all();
-        }
-        received.ring_all();
-        if items.has_sleepers() {
-            if self.is_ended_for_receivers() {
-                // They wait for what we had to come back.
-                items.ring_all();
-            } else if self.ring().may_receive() {
-                items.ring();
-            }
-        }
+        let has_blocks = self.layout().shape().blocks != 0;
+        self.bells().after_receive(&self.ring(), has_blocks, || self.is_ended_for_receivers());
     }
 
     #[inline]

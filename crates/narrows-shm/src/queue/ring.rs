@@ -69,6 +69,13 @@ impl<'a, W: Words> Ring<'a, W> {
         2 * u64::from(self.words.slots()) + 1000
     }
 
+    /// Where to begin; the slots decide.
+    #[inline]
+    fn hint(&self, word: &Word) -> Position {
+        // Acquire: pairs with the Release of who claimed; or a slot might look older than the hint, which is taken for damage.
+        Position::from_hint(word.load(Ordering::Acquire), self.words.slots())
+    }
+
     #[inline]
     fn look(&self, at: Position) -> (SlotWord, Option<State>, i32) {
         // Acquire: pairs with the change that left the slot so; what lies in it is visible.
@@ -94,8 +101,7 @@ impl<'a, W: Words> Ring<'a, W> {
     /// Claims the next place. It is then [committed](Self::commit_place).
     pub(crate) fn claim_place(&self) -> Result<Position, NoPlace> {
         let slots = self.words.slots();
-        // Relaxed: a hint; the slots decide.
-        let mut at = Position::from_hint(self.words.tail().load(Ordering::Relaxed), slots);
+        let mut at = self.hint(self.words.tail());
         for _ in 0..self.patience() {
             let (word, state, ahead) = self.look(at);
             let Some(state) = state else { return Err(NoPlace::Corrupt) };
@@ -108,8 +114,8 @@ impl<'a, W: Words> Ring<'a, W> {
                         return Err(NoPlace::Full);
                     }
                     if self.change(at, word, SlotWord::owned(at.lap(), State::Writing, self.me)) {
-                        // Relaxed: a hint.
-                        self.words.tail().store(at.next(slots).bits(), Ordering::Relaxed);
+                        // Release: pairs with the Acquire in `hint`.
+                        self.words.tail().store(at.next(slots).bits(), Ordering::Release);
                         return Ok(at);
                     }
                 }
@@ -119,9 +125,7 @@ impl<'a, W: Words> Ring<'a, W> {
                 // The lap before is still there.
                 (-1, State::Full | State::Returned | State::Leased) => return Err(NoPlace::Full),
                 (-1, State::Reading | State::Writing) => return Err(NoPlace::Busy),
-                (-1, State::Tomb) => {
-                    self.change(at, word, SlotWord::new(at.lap(), State::Empty));
-                }
+                (-1, State::Tomb) => self.clear_tomb(at, word),
                 // A hint never runs ahead.
                 _ => return Err(NoPlace::Corrupt),
             }
@@ -129,12 +133,19 @@ impl<'a, W: Words> Ring<'a, W> {
         Err(NoPlace::Busy)
     }
 
-    fn is_over_limit(&self, at: Position) -> bool {
+    fn limit(&self) -> Option<u64> {
         // Relaxed: a bound that somebody has set at some time.
         let limit = self.words.limit().load(Ordering::Relaxed);
-        limit != 0
-            && limit < u64::from(self.words.slots())
-            && u64::try_from(at.minus(self.head(), self.words.slots())).unwrap_or(0) >= limit
+        (limit != 0 && limit < u64::from(self.words.slots())).then_some(limit)
+    }
+
+    /// Whether a message makes room as soon as it is claimed, not only when it was taken out.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.limit().is_some()
+    }
+
+    fn is_over_limit(&self, at: Position) -> bool {
+        self.limit().is_some_and(|limit| u64::try_from(at.minus(self.head(), self.words.slots())).unwrap_or(0) >= limit)
     }
 
     /// What was claimed is there.
@@ -148,16 +159,15 @@ impl<'a, W: Words> Ring<'a, W> {
     /// Claims the next message. It is then [committed](Self::commit_message) or [given back](Self::give_back).
     pub(crate) fn claim_message(&self) -> Result<Position, NoMessage> {
         let slots = self.words.slots();
-        // Relaxed: a hint; the slots decide.
-        let mut at = Position::from_hint(self.words.head().load(Ordering::Relaxed), slots);
+        let mut at = self.hint(self.words.head());
         for _ in 0..self.patience() {
             let (word, state, ahead) = self.look(at);
             let Some(state) = state else { return Err(NoMessage::Corrupt) };
             match (ahead, state) {
                 (0, State::Full | State::Returned) => {
                     if self.change(at, word, SlotWord::owned(at.lap(), State::Reading, self.me)) {
-                        // Relaxed: a hint.
-                        self.words.head().store(at.next(slots).bits(), Ordering::Relaxed);
+                        // Release: pairs with the Acquire in `hint`.
+                        self.words.head().store(at.next(slots).bits(), Ordering::Release);
                         return Ok(at);
                     }
                 }
@@ -172,11 +182,12 @@ impl<'a, W: Words> Ring<'a, W> {
                 }
                 (0, State::Writing) => return Err(NoMessage::Busy),
                 (0, State::Reading | State::Leased) => at = at.next(slots),
-                (0, State::Tomb) => self.clear_tomb(at, word),
+                // Taken back behind the head: cleared too, so that what is closed is marked here.
+                (0 | -1, State::Tomb) => self.clear_tomb(at, word),
                 (0 | -1, State::Closed) => return Err(NoMessage::Closed),
                 (1.., _) => at = self.after_received(at, word),
                 // The lap before is still being read, or was given back: no sender has come so far.
-                (-1, State::Returned | State::Reading | State::Leased | State::Tomb) => return Err(NoMessage::Empty),
+                (-1, State::Returned | State::Reading | State::Leased) => return Err(NoMessage::Empty),
                 _ => return Err(NoMessage::Corrupt),
             }
         }
@@ -184,7 +195,7 @@ impl<'a, W: Words> Ring<'a, W> {
     }
 
     fn clear_tomb(&self, at: Position, word: SlotWord) {
-        self.change(at, word, SlotWord::new(at.lap().wrapping_add(1), State::Empty));
+        self.change(at, word, SlotWord::new(word.lap().wrapping_add(1), State::Empty));
     }
 
     /// Claims the oldest message that was given back. `seen` is the count of rescues up to which there is nothing left.
@@ -196,7 +207,7 @@ impl<'a, W: Words> Ring<'a, W> {
             return None;
         }
         let slots = self.words.slots();
-        let tail = Position::from_hint(self.words.tail().load(Ordering::Relaxed), slots);
+        let tail = self.hint(self.words.tail());
         // Others are faster at most so often: then it is theirs, and there may be more next time.
         for _ in 0..16 {
             let oldest = (0..slots)
@@ -263,8 +274,8 @@ impl<'a, W: Words> Ring<'a, W> {
 
     /// Whether what was sent at `at` was received.
     pub(crate) fn was_received(&self, at: Position) -> bool {
-        let (_, _, ahead) = self.look(at);
-        ahead > 0
+        let (word, _, _) = self.look(at);
+        word.lap() != at.lap()
     }
 
     /// Whether what was sent at `at` is there, or is being received; or is received by now.
@@ -291,14 +302,15 @@ impl<'a, W: Words> Ring<'a, W> {
         self.change(Position::new(word.lap(), slot), word, SlotWord::new(word.lap(), state))
     }
 
-    /// The first position that is not done with and not claimed by a receiver.
+    /// The first position that is not done with and not claimed by a receiver, nor empty for ever: what the dead left there
+    /// keeps nobody out.
     fn head(&self) -> Position {
         let slots = self.words.slots();
-        let mut at = Position::from_hint(self.words.head().load(Ordering::Relaxed), slots);
+        let mut at = self.hint(self.words.head());
         for _ in 0..self.patience() {
             match self.look(at) {
                 (word, Some(_), 1..) => at = self.after_received(at, word),
-                (_, Some(State::Reading | State::Leased), 0) => at = at.next(slots),
+                (_, Some(State::Reading | State::Leased | State::Tomb), 0) => at = at.next(slots),
                 _ => break,
             }
         }
@@ -308,7 +320,7 @@ impl<'a, W: Words> Ring<'a, W> {
     /// The first position that no sender has claimed.
     fn tail(&self) -> Position {
         let slots = self.words.slots();
-        let mut at = Position::from_hint(self.words.tail().load(Ordering::Relaxed), slots);
+        let mut at = self.hint(self.words.tail());
         for _ in 0..self.patience() {
             match self.look(at) {
                 (word, Some(state), 1..) => at = self.after_sent(at, word, state),
@@ -330,7 +342,7 @@ impl<'a, W: Words> Ring<'a, W> {
     /// Whether a message could be claimed now. Never true where [`claim_message`](Self::claim_message) fails again and again.
     pub(crate) fn may_receive(&self) -> bool {
         let slots = self.words.slots();
-        let mut at = Position::from_hint(self.words.head().load(Ordering::Relaxed), slots);
+        let mut at = self.hint(self.words.head());
         for _ in 0..self.patience() {
             match self.look(at) {
                 (word, Some(_), 1..) => at = self.after_received(at, word),
