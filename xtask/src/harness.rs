@@ -86,10 +86,13 @@ impl Harness {
         }
     }
 
-    /// The models beside the first: those of the crates above, which CI has no time to build.
+    /// The models beside the first: those between processes, which build nothing but themselves; and those of the crates above,
+    /// which CI has no time to build.
     pub(crate) fn further_models(self, depth: Depth) -> Vec<Tests> {
+        let shm = Tests::all("narrows-shm", &["model"]);
         match (self, depth) {
-            (Self::Loom, Depth::Deep) => vec![Tests::all("narrows-flow", &["lib"])],
+            (Self::Loom, Depth::Deep) => vec![shm, Tests::all("narrows-flow", &["lib"])],
+            (Self::Loom | Self::Shuttle, _) => vec![shm],
             _ => Vec::new(),
         }
     }
