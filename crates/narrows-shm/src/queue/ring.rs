@@ -102,6 +102,7 @@ impl<'a, W: Words> Ring<'a, W> {
     pub(crate) fn claim_place(&self) -> Result<Position, NoPlace> {
         let slots = self.words.slots();
         let mut at = self.hint(self.words.tail());
+        let mut begun = at;
         for _ in 0..self.patience() {
             let (word, state, ahead) = self.look(at);
             let Some(state) = state else { return Err(NoPlace::Corrupt) };
@@ -126,8 +127,7 @@ impl<'a, W: Words> Ring<'a, W> {
                 (-1, State::Full | State::Returned | State::Leased) => return Err(NoPlace::Full),
                 (-1, State::Reading | State::Writing) => return Err(NoPlace::Busy),
                 (-1, State::Tomb) => self.clear_tomb(at, word),
-                // A hint never runs ahead.
-                _ => return Err(NoPlace::Corrupt),
+                _ => at = self.again(&mut begun, self.words.tail()).ok_or(NoPlace::Corrupt)?,
             }
         }
         Err(NoPlace::Busy)
@@ -160,6 +160,7 @@ impl<'a, W: Words> Ring<'a, W> {
     pub(crate) fn claim_message(&self) -> Result<Position, NoMessage> {
         let slots = self.words.slots();
         let mut at = self.hint(self.words.head());
+        let mut begun = at;
         for _ in 0..self.patience() {
             let (word, state, ahead) = self.look(at);
             let Some(state) = state else { return Err(NoMessage::Corrupt) };
@@ -188,10 +189,18 @@ impl<'a, W: Words> Ring<'a, W> {
                 (1.., _) => at = self.after_received(at, word),
                 // The lap before is still being read, or was given back: no sender has come so far.
                 (-1, State::Returned | State::Reading | State::Leased) => return Err(NoMessage::Empty),
-                _ => return Err(NoMessage::Corrupt),
+                _ => at = self.again(&mut begun, self.words.head()).ok_or(NoMessage::Corrupt)?,
             }
         }
         Err(NoMessage::Busy)
+    }
+
+    /// The slots are behind the hint that we began with, which never runs ahead. But who was stopped for half of all laps has an
+    /// old one.
+    #[cold]
+    fn again(&self, begun: &mut Position, word: &Word) -> Option<Position> {
+        let before = std::mem::replace(begun, self.hint(word));
+        (*begun != before).then_some(*begun)
     }
 
     fn clear_tomb(&self, at: Position, word: SlotWord) {

@@ -17,6 +17,8 @@ mod queue {
 #[path = "../../src/sync.rs"]
 mod sync;
 
+#[cfg(not(any(loom, shuttle)))]
+mod dying;
 #[cfg(loom)]
 #[path = "../../../narrows/tests/model/explore.rs"]
 mod explore;
