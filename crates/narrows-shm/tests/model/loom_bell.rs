@@ -132,6 +132,22 @@ fn bell_close() {
     });
 }
 
+/// The mark goes, and comes back with another who is about to sleep: the word that the first has prepared with does not.
+#[test]
+fn bell_mark_comes_back() {
+    explore("bell_mark_comes_back", 13_674, || {
+        let memory = Memory::new(1, 0);
+        memory.bells().items.prepare();
+        let [first, second] = [memory.clone(), memory.clone()];
+        let first = spawn(move || first.recv(1, &Seen::default()));
+        let second = spawn_twin(move || second.recv(2, &Seen::default()));
+        turn(0);
+        memory.bells().items.ring();
+        memory.close();
+        assert_eq!([first.join().unwrap(), second.join().unwrap()], [None, None]);
+    });
+}
+
 /// Who sleeps hears of a message that is given back.
 #[test]
 fn bell_give_back() {

@@ -38,23 +38,6 @@ fn pool_claims() {
     });
 }
 
-/// A run that begins where another ended is not taken apart with it.
-#[test]
-fn pool_same_beginning() {
-    explore("pool_same_beginning", 2707, || {
-        let memory = Memory::with_blocks(1, 0, 2);
-        let run = pool::claim(&*memory, owner(1), 2, 0).expect("room");
-        let [first, second] = [memory.clone(), memory.clone()];
-        let first = spawn(move || pool::release(&*first, run));
-        let second = spawn(move || (second.use_blocks(2, 2, 0), second.use_blocks(2, 2, 0)));
-        turn(0);
-        memory.use_blocks(3, 1, 1);
-        first.join().unwrap();
-        second.join().unwrap();
-        memory.check_that_all_blocks_are_free(2);
-    });
-}
-
 /// Two free what the dead one had, and a third takes it as it becomes free.
 #[test]
 fn pool_death() {

@@ -8,7 +8,7 @@ use crate::{
     queue::ring::{NoMessage, NoPlace},
 };
 
-const EACH: u64 = if cfg!(miri) { 6 } else { 20_000 };
+const EACH: u64 = if cfg!(miri) { 6 } else { 5000 };
 
 fn send_all(memory: &Memory, me: u32) {
     for number in 0..EACH {
@@ -66,7 +66,7 @@ fn every_message_is_received_once() {
 #[test]
 fn every_run_of_blocks_has_one_owner() {
     let memory = Memory::with_blocks(1, 0, 4);
-    let turns = if cfg!(miri) { 8 } else { 20_000 };
+    let turns = if cfg!(miri) { 8 } else { 5000 };
     let spawn = |me: u32| {
         let memory: Arc<Memory> = memory.clone();
         thread::spawn(move || {
