@@ -20,7 +20,7 @@ use crate::{
     layout::{BellName, Field, Kind, Layout, Seldom},
     locks,
     process::Identity,
-    queue::word::Owner,
+    queue::{courtesy, word::Owner},
     sync::Ordering,
 };
 
@@ -227,11 +227,7 @@ pub(crate) fn set_role(layout: &Layout, owner: Owner, role: Role, is_on: bool) {
 /// After `owner` is gone: nothing of it is left. May be done again.
 fn put_right(layout: &Layout, owner: Owner, recover: &impl Fn(Owner)) {
     recover(owner);
-    let wanted = layout.seldom(Seldom::Wanted);
-    let word = wanted.load(Ordering::Relaxed);
-    if word == wanted_by(owner) {
-        let _ = wanted.change(word, 0);
-    }
+    courtesy::stop_asking(layout.seldom(Seldom::Wanted), owner);
     // Freed last: whoever dies before that is followed by the next, as long as the entry says whom to put right. Relaxed: published
     // by the change of the status.
     layout.participant(owner.index(), Field::Roles).store(0, Ordering::Relaxed);

@@ -7,14 +7,12 @@
 //! Whoever dies before a commit has done nothing: a send is no message, a receive leaves it to others. The blocks of a message
 //! change hands before its slot is free again, so they are found by the slot or by the owner, whoever dies where.
 
+pub(crate) mod courtesy;
 pub(crate) mod ring;
 mod wake;
 pub(crate) mod word;
 
-use std::{
-    hint,
-    time::{Duration, Instant},
-};
+use std::hint;
 
 use self::{
     ring::{NoMessage, NoPlace, Ring, Words},
@@ -98,9 +96,6 @@ fn give_way(look: u32) {
     if look < LOOKS_AT_BUSY - YIELDS_AT_BUSY { hint::spin_loop() } else { std::thread::yield_now() }
 }
 
-/// So long one sender leaves free blocks to another that needs more of them in a row.
-const LONGEST_COURTESY: Duration = Duration::from_millis(100);
-
 /// Instead of blocks: the message lies in its slot.
 const IN_SLOT: u32 = u32::MAX;
 
@@ -118,8 +113,6 @@ pub(crate) struct Outgoing<'a> {
     /// The last attempt failed for want of blocks.
     lacks_blocks: bool,
     is_wanting: bool,
-    /// Since when we leave blocks to somebody who asks for them.
-    courteous_since: Option<Instant>,
 }
 
 impl<'a> Outgoing<'a> {
@@ -130,7 +123,6 @@ impl<'a> Outgoing<'a> {
             is_written: false,
             lacks_blocks: false,
             is_wanting: false,
-            courteous_since: None,
         }
     }
 
@@ -153,14 +145,8 @@ impl<'a> Outgoing<'a> {
 
     fn claim_blocks(&mut self, count: u32) -> Result<Run, NotSent> {
         let (layout, me) = (self.connection.layout(), self.connection.me());
-        // Relaxed: a courtesy, which may come late.
-        let wanted = layout.seldom(Seldom::Wanted).load(Ordering::Relaxed);
-        if wanted != 0 && wanted != crate::members::wanted_by(me) {
-            // Not for ever: who asks may have been stopped.
-            let since = *self.courteous_since.get_or_insert_with(Instant::now);
-            if since.elapsed() < LONGEST_COURTESY {
-                return Err(NotSent::Full);
-            }
+        if courtesy::is_due(layout.seldom(Seldom::Wanted), me, courtesy::now) {
+            return Err(NotSent::Full);
         }
         let claim = || pool::claim(layout, me, count, self.connection.block_hint());
         let run = claim().or_else(|| broadcast::make_room(self.connection, claim)).ok_or(NotSent::Full)?;
@@ -178,13 +164,12 @@ impl<'a> Outgoing<'a> {
 
     /// Asks the others to leave the blocks to us for once, or no more.
     fn want(&mut self, is_wanting: bool) {
-        let wanted = self.connection.layout().seldom(Seldom::Wanted);
-        let mine = crate::members::wanted_by(self.connection.me());
-        if is_wanting && !self.is_wanting && self.run.is_none() {
-            self.is_wanting = wanted.change(0, mine).is_ok();
+        let (wanted, me) = (self.connection.layout().seldom(Seldom::Wanted), self.connection.me());
+        if is_wanting && self.run.is_none() {
+            self.is_wanting |= courtesy::ask(wanted, me, courtesy::now());
         } else if !is_wanting && self.is_wanting {
             self.is_wanting = false;
-            let _ = wanted.change(mine, 0);
+            courtesy::stop_asking(wanted, me);
             // SeqCst: as in `Word::publish`.
             fence(Ordering::SeqCst);
             Bell::new(self.connection.layout().bell(BellName::Places)).ring_all();
@@ -580,9 +565,7 @@ impl Connection {
         let (layout, len) = (self.layout(), bytes.len());
         let shape = layout.shape();
         let is_short = len <= shape.inline as usize && !bytes.needs_blocks || len > shape.max_len as usize;
-        // Relaxed: as in `claim_blocks`.
-        let wanted = layout.seldom(Seldom::Wanted).load(Ordering::Relaxed);
-        let is_our_turn = wanted == 0 || wanted == crate::members::wanted_by(self.me());
+        let is_our_turn = !courtesy::is_due(layout.seldom(Seldom::Wanted), self.me(), courtesy::now);
         let has_blocks = || is_our_turn && pool::has_room(layout, layout.blocks_for(len));
         self.is_ended_for_senders() || self.check().is_err() || self.ring().may_send() && (is_short || has_blocks())
     }
