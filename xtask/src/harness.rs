@@ -86,13 +86,12 @@ impl Harness {
         }
     }
 
-    /// The models beside the first: those between processes, which build nothing but themselves; and those of the crates above,
-    /// which CI has no time to build.
-    pub(crate) fn further_models(self, depth: Depth) -> Vec<Tests> {
+    /// The tests beside the first: models between processes, which build nothing but themselves; and what CI has no time for.
+    pub(crate) fn further_tests(self, depth: Depth) -> Vec<Tests> {
         let shm = Tests::all("narrows-shm", &["model"]);
         match (self, depth) {
             (Self::Loom, Depth::Deep) => vec![shm, Tests::all("narrows-flow", &["lib"])],
-            (Self::Loom | Self::Shuttle, _) => vec![shm],
+            (Self::Loom | Self::Shuttle, _) | (Self::Miri, Depth::Deep) => vec![shm],
             _ => Vec::new(),
         }
     }

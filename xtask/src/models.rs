@@ -17,7 +17,7 @@ pub(crate) fn shuttle(ws: &Workspace, depth: Depth) -> Result<Outcome> {
 
 fn run(harness: Harness, ws: &Workspace, depth: Depth) -> Result<Outcome> {
     let mut counted = Vec::new();
-    for tests in std::iter::once(harness.tests()).chain(harness.further_models(depth)) {
+    for tests in std::iter::once(harness.tests()).chain(harness.further_tests(depth)) {
         let built = harness.build(ws, depth, &tests).run()?;
         if !built.ok {
             return Ok(Outcome::Failed("the models do not build".to_owned()));

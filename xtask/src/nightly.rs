@@ -35,15 +35,18 @@ pub(crate) fn tsan(ws: &Workspace, depth: Depth) -> Result<Outcome> {
 }
 
 fn run(harness: Harness, ws: &Workspace, depth: Depth, note: impl Fn(u64) -> String) -> Result<Outcome> {
-    let tests = harness.tests();
-    if !harness.build(ws, depth, &tests).run()?.ok {
-        return Ok(Outcome::Failed("the tests do not build".to_owned()));
+    let mut count = 0;
+    for tests in std::iter::once(harness.tests()).chain(harness.further_tests(depth)) {
+        if !harness.build(ws, depth, &tests).run()?.ok {
+            return Ok(Outcome::Failed("the tests do not build".to_owned()));
+        }
+        let done = harness.run(ws, depth, &tests).limit(depth.limit(5)).run()?;
+        match passed(&done.output) {
+            _ if done.timed_out => return Ok(Outcome::Failed("no end within its time limit".to_owned())),
+            _ if !done.ok => return Ok(Outcome::Failed(first_failure(&done.output))),
+            0 => return Ok(Outcome::Failed("no test was there to run".to_owned())),
+            passed => count += passed,
+        }
     }
-    let done = harness.run(ws, depth, &tests).limit(depth.limit(5)).run()?;
-    Ok(match passed(&done.output) {
-        _ if done.timed_out => Outcome::Failed("no end within its time limit".to_owned()),
-        _ if !done.ok => Outcome::Failed(first_failure(&done.output)),
-        0 => Outcome::Failed("no test was there to run".to_owned()),
-        tests => Outcome::Ok(note(tests)),
-    })
+    Ok(Outcome::Ok(note(count)))
 }
