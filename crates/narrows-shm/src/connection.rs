@@ -56,7 +56,8 @@ pub(crate) struct Connection {
     /// The version of the table up to which everybody in it is watched.
     watched: AtomicU64,
     is_blind: std::sync::atomic::AtomicBool,
-    followed: Mutex<HashSet<Owner>>,
+    /// By process, not by entry: one may come and go.
+    followed: Mutex<HashSet<Identity>>,
     /// When we last looked for the dead, whether or not there was reason to.
     swept_at: AtomicU64,
     stations: [Station; 3],
@@ -287,16 +288,16 @@ impl Connection {
         }
         let mut followed = lock(&self.followed);
         let members: Vec<_> = self.layout.members().collect();
-        followed.retain(|owner| members.iter().any(|entry| entry.owner == *owner));
+        followed.retain(|process| process.is_alive() != Some(false));
         let own = Identity::current().ok();
         let (mut is_blind, mut is_any_dead) = (false, false);
         for entry in members {
-            if own == Some(entry.identity) || followed.contains(&entry.owner) {
+            if own == Some(entry.identity) || followed.contains(&entry.identity) {
                 continue;
             }
             let process = entry.identity.watch().ok().flatten();
             if process.is_some_and(|process| watcher::follow(process, &self.this)) {
-                followed.insert(entry.owner);
+                followed.insert(entry.identity);
             } else if entry.identity.is_alive() == Some(false) {
                 is_any_dead = true;
             } else {

@@ -96,3 +96,67 @@ impl Watcher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead, BufReader, Lines, Write, stdin},
+        process::{ChildStdin, ChildStdout, Stdio},
+    };
+
+    use crate::{
+        options,
+        trial::{self, Scratch},
+    };
+
+    const NAME: &str = "watcher::tests::a_process_that_comes_and_goes_is_watched_by_one_file";
+    const WATCHES: &str = "watches";
+
+    /// In processes of their own: other tests open files, too.
+    #[test]
+    fn a_process_that_comes_and_goes_is_watched_by_one_file() {
+        match trial::role().as_deref() {
+            None => trial::passes(trial::again(NAME, WATCHES)),
+            Some(WATCHES) => watch(),
+            Some(path) => come_and_go(path),
+        }
+    }
+
+    fn watch() {
+        let scratch = Scratch::new();
+        let path = scratch.join("channel");
+        let sender = options().sender::<u64>(path.to_str().unwrap()).unwrap();
+        let mut command = trial::again(NAME, path.to_str().unwrap());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (mut tell, mut told) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()).lines());
+        let mut visit = || {
+            ask(&mut tell, &mut told);
+            sender.connection().watch_peers();
+            ask(&mut tell, &mut told);
+            trial::open_files()
+        };
+        visit();
+        let files = visit();
+        for _ in 0..10 {
+            assert_eq!(visit(), files, "a file for each visit");
+        }
+        drop(tell);
+        assert!(child.wait().unwrap().success());
+    }
+
+    fn ask(tell: &mut ChildStdin, told: &mut Lines<BufReader<ChildStdout>>) {
+        tell.write_all(b"\n").unwrap();
+        assert!(told.any(|line| line.unwrap().ends_with("done")));
+    }
+
+    fn come_and_go(path: &str) {
+        let mut sender = None;
+        for _ in stdin().lines() {
+            sender = match sender {
+                None => Some(options().sender::<u64>(path).unwrap()),
+                Some(_) => None,
+            };
+            println!("done");
+        }
+    }
+}
