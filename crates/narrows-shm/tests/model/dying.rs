@@ -224,12 +224,12 @@ fn blocks_of_a_message_stay_with_it_whoever_dies() {
 struct Stopped {
     memory: Arc<Memory>,
     old: Word,
-    is_stopped: Cell<bool>,
+    is_late: Cell<bool>,
 }
 
 impl Stopped {
     fn hint<'a>(&'a self, now: &'a Word) -> &'a Word {
-        if self.is_stopped.replace(false) { &self.old } else { now }
+        if self.is_late.replace(false) { &self.old } else { now }
     }
 }
 
@@ -261,12 +261,12 @@ impl Words for Stopped {
 fn whoever_was_stopped_for_more_than_half_of_all_laps_goes_on() {
     for lap in [1 << 31, 3 << 30, u32::MAX - 5] {
         let memory = Memory::new(2, lap);
-        let stopped = Stopped { memory: memory.clone(), old: Word::default(), is_stopped: true.into() };
+        let stopped = Stopped { memory: memory.clone(), old: Word::default(), is_late: true.into() };
         let ring = Ring::new(&stopped, owner(1));
         let at = ring.claim_place().expect("there is room");
         assert_eq!(at, Position::new(lap, 0));
         ring.commit_place(at).expect("it is ours");
-        stopped.is_stopped.set(true);
+        stopped.is_late.set(true);
         assert_eq!(ring.claim_message(), Ok(at));
         assert!(ring.was_received(Position::new(lap.wrapping_sub(1 << 31), 0)));
     }

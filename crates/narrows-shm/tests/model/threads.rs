@@ -47,7 +47,9 @@ fn run(slots: u32) {
     };
     let receivers = [spawn_receiver(1), spawn_receiver(2)];
     let senders = [spawn_sender(3), spawn_sender(4)];
-    senders.into_iter().for_each(|sender| sender.join().unwrap());
+    for sender in senders {
+        sender.join().unwrap();
+    }
     memory.close_silently();
     let mut received: Vec<_> = receivers.into_iter().flat_map(|receiver| receiver.join().unwrap()).collect();
     // What was given back last, when the other had seen the end.
@@ -79,6 +81,8 @@ fn every_run_of_blocks_has_one_owner() {
             }
         })
     };
-    [spawn(1), spawn(2), spawn(3)].into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in [spawn(1), spawn(2), spawn(3)] {
+        thread.join().unwrap();
+    }
     assert_eq!(pool::free(&*memory), 4);
 }
