@@ -268,7 +268,7 @@ impl Inspection {
     /// Puts right what the dead have left: how many they were.
     ///
     /// # Errors
-    /// The system has refused.
+    /// The system has refused, or this process is a fork of the one that opened the channel.
     pub fn sweep(&self) -> Result<usize, OpenError> {
         connection::sweep(&self.0)
     }
@@ -276,7 +276,7 @@ impl Inspection {
     /// Takes the name away, if nobody takes part and no message is left: whether it did.
     ///
     /// # Errors
-    /// The system has refused.
+    /// The system has refused, or this process is a fork of the one that opened the channel.
     pub fn remove_if_idle(&self) -> Result<bool, OpenError> {
         connection::remove_if_idle(&self.0)
     }

@@ -31,8 +31,8 @@ static IS_ARMED: AtomicBool = AtomicBool::new(false);
 static IS_OUT: AtomicBool = AtomicBool::new(false);
 
 /// Counts steps from now on, with `NARROWS_CRASH_LOOKS` looks too, and at step `NARROWS_CRASH_AT` kills this process, at step
-/// `NARROWS_STOP_AT` stops it. What it did, and where, is written to the file `NARROWS_CRASH_LIST` before: `killed STEP PLACE`, then `out` if a message has left the channel
-/// and is not [`logged`].
+/// `NARROWS_STOP_AT` stops it. What it did, and where, is written to the file `NARROWS_CRASH_LIST` before: `killed STEP PLACE`,
+/// then `out` if a message has left the channel and is not [`logged`].
 pub fn arm() {
     let number = |name| env::var(name).ok().and_then(|value| value.parse().ok());
     PLAN.get_or_init(|| {

@@ -8,7 +8,7 @@ use std::{
 use narrows_shm::{Plain, Receiver, RecvError, RecvTimeoutError, options};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Peer, Scratch, tell, until_told};
+use crate::{Peer, Scratch, tell, until, until_told};
 
 /// Has a sender and does nothing with it.
 pub(crate) fn idle_sender(path: &str) {
@@ -30,9 +30,7 @@ pub(crate) fn receiver(path: &str) {
 /// Whether somebody sleeps on the bell for messages, as the table shows.
 fn wait_until_blocked(receiver: &Receiver<u64, Plain>, pid: u32) {
     let seen = receiver.inspect();
-    while !seen.participants().iter().any(|one| one.pid == pid && one.waiting.is_some()) {
-        thread::yield_now();
-    }
+    until(|| seen.participants().iter().any(|one| one.pid == pid && one.waiting.is_some()));
 }
 
 #[test]
@@ -95,9 +93,7 @@ fn wait_until_stopped(peer: &Peer) {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", peer.pid())).expect("it lives");
         stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
     };
-    while !is_stopped() {
-        thread::yield_now();
-    }
+    until(is_stopped);
 }
 
 /// Two wait, the first of them is stopped, gets the wake-up and is killed before it can do anything.

@@ -12,6 +12,8 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
+    thread,
+    time::{Duration, Instant},
 };
 
 /// Nothing but in a child.
@@ -115,6 +117,15 @@ impl Drop for Peer {
 fn tell(what: &str) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "> {what}").and_then(|()| out.flush()).expect("somebody listens");
+}
+
+/// Looks until it is so. It takes a moment, unless somebody is stuck.
+fn until(mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < end, "stuck");
+        thread::yield_now();
+    }
 }
 
 /// A child stays until its input ends, which it does also when its parent is gone.

@@ -111,7 +111,7 @@ impl Row {
         self.sums.despite += outcome.despite;
     }
 
-    /// Prints it, and fails if it is not as it must be.
+    /// Prints it, and fails if it is not as it must be. Whoever is stuck has failed before.
     pub(crate) fn close(mut self) {
         self.in_doubt = self.sums.missing.min(self.may_be_in_doubt);
         let lost = self.sums.missing - self.in_doubt;
@@ -126,8 +126,8 @@ impl Row {
             sums.torn,
             sums.twice,
         );
-        assert_eq!(lost, 0, "{role} {shape:?}: messages were lost");
         assert_eq!(sums.torn, 0, "{role} {shape:?}: messages were torn");
+        assert_eq!(lost, 0, "{role} {shape:?}: messages were lost");
         assert_eq!(sums.despite, 0, "{role} {shape:?}: messages that were given back were received");
         assert!(sums.twice <= self.may_be_twice, "{role} {shape:?}: messages were received twice");
         assert!(*kills > 0 && sums.sent > 0, "{role} {shape:?}: nothing was tried");

@@ -182,6 +182,20 @@ impl Victim {
         End::Killed { place, is_out: line.ends_with(" out") }
     }
 
+    /// One letter of the kernel: stopped, a zombie, else.
+    fn state(&self) -> Option<char> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).ok()?;
+        stat.rsplit_once(") ")?.1.chars().next()
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.state(), None | Some('Z' | 'X'))
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.state() == Some('T')
+    }
+
     /// What it has told so far.
     pub(crate) fn told(&self) -> String {
         fs::read_to_string(&self.told).unwrap_or_default()

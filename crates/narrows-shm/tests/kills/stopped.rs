@@ -52,7 +52,7 @@ fn stop(role: Role, shape: Shape) {
             if role == Role::Sender { receive(ledger) } else { send(ledger) }
         };
         let settled = eventually(|| {
-            let is_settled = has_ended(&victim) || state(&victim) == Some('T');
+            let is_settled = victim.has_ended() || victim.is_stopped();
             if !is_settled {
                 go_on(&mut ledger);
             }
@@ -72,7 +72,7 @@ fn stop(role: Role, shape: Shape) {
             resume(&victim);
         }
         let has_come = eventually(|| {
-            let has_ended = has_ended(&victim);
+            let has_ended = victim.has_ended();
             if !has_ended {
                 if role == Role::Sender { receive(&mut ledger) } else { send(&mut ledger) }
             }
@@ -92,16 +92,6 @@ fn stop(role: Role, shape: Shape) {
     drop((sender, receiver, channel));
     nothing_is_left(&seen, &place, &format!("{role:?} {shape:?} stopped"));
     row.close();
-}
-
-/// One letter of the kernel: stopped, a zombie, else.
-fn state(victim: &Victim) -> Option<char> {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", victim.pid())).ok()?;
-    stat.rsplit_once(") ")?.1.chars().next()
-}
-
-fn has_ended(victim: &Victim) -> bool {
-    matches!(state(victim), None | Some('Z' | 'X'))
 }
 
 fn resume(victim: &Victim) {

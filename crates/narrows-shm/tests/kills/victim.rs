@@ -55,7 +55,7 @@ pub(crate) fn play() {
         Role::Receiver => victim.receiver(),
         Role::Leaser => victim.leaser(),
         Role::Withdrawer => victim.withdrawer(),
-        Role::TakesBack => victim.take_back(0, &victim.open().sender(), Duration::from_millis(20)),
+        Role::TakesBack => victim.take_back(0, &victim.open().sender(), Duration::from_millis(60)),
         Role::Joiner => drop((victim.open().sender(), victim.open().receiver())),
         Role::Closer => drop(victim.open().inspect().close()),
         Role::Creator => victim.creator(),

@@ -37,15 +37,8 @@ impl World {
         let path = place.channel();
         let channel = shape.open(&path).expect("a channel");
         let (stop, sent, got) = (Arc::default(), Arc::default(), Arc::default());
-        let mut world = World {
-            seen: inspect(&path).expect("it is there"),
-            place,
-            shape,
-            stop,
-            sent,
-            got,
-            threads: Vec::new(),
-        };
+        let mut world =
+            World { seen: inspect(&path).expect("it is there"), place, shape, stop, sent, got, threads: Vec::new() };
         for number in 0..senders {
             let (sender, stop, sent) = (shape.open(&path), world.stop.clone(), world.sent.clone());
             let sender = sender.expect("the channel").sender();
