@@ -49,7 +49,7 @@ impl<T, C: Codec<T>> Channel<T, C> {
 
     /// What can be seen and done from outside.
     pub fn inspect(&self) -> Inspection {
-        Inspection::of(&self.connection)
+        self.connection.inspect()
     }
 
     /// The open file of a channel without a name, for who is to [take part](crate::Options::adopt).
@@ -114,6 +114,12 @@ impl<T, C> fmt::Debug for Channel<T, C> {
 /// A channel seen from outside: who takes part, and how it is doing. Whoever looks does not take part.
 #[derive(Debug, Clone)]
 pub struct Inspection(Arc<Layout>);
+
+impl Connection {
+    pub(crate) fn inspect(&self) -> Inspection {
+        Inspection(self.shared_layout().clone())
+    }
+}
 
 /// One process that takes part in a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -395,7 +395,9 @@ impl Layout {
     #[inline]
     pub(crate) fn call_bell(&self, index: u32) -> &Word32 {
         // SAFETY: as in `word`: a slot of a call has at least these words, as was checked.
-        unsafe { &*self.segment.base().as_ptr().add(self.call_at(index) + 8 * CallField::Bell as usize).cast::<Word32>() }
+        unsafe {
+            &*self.segment.base().as_ptr().add(self.call_at(index) + 8 * CallField::Bell as usize).cast::<Word32>()
+        }
     }
 
     /// Where the request of a call lies, and then its answer: `len` bytes; `None` if there is no room for so many.

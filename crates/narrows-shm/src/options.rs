@@ -252,10 +252,8 @@ impl<C> Options<C> {
             let found = match Segment::open(&path) {
                 Ok(_) if self.finding == Finding::New => Err(OpenError::AlreadyExists),
                 Ok(segment) => take_part(segment, kind, type_hash, type_name),
-                Err(OpenError::NotFound) if self.finding != Finding::Existing => {
-                    create(&path, &shape()?, type_name)
-                        .and_then(|segment| take_part(segment, kind, type_hash, type_name))
-                }
+                Err(OpenError::NotFound) if self.finding != Finding::Existing => create(&path, &shape()?, type_name)
+                    .and_then(|segment| take_part(segment, kind, type_hash, type_name)),
                 Err(error) => return Err(error),
             };
             match found {

@@ -71,13 +71,7 @@ impl Connection {
     }
 
     /// The same, to be notified only when that call is over.
-    pub(crate) fn enlist_for(
-        &self,
-        call: Option<Position>,
-        name: BellName,
-        ticket: Ticket,
-        seat: &mut Option<Token>,
-    ) {
+    pub(crate) fn enlist_for(&self, call: Option<Position>, name: BellName, ticket: Ticket, seat: &mut Option<Token>) {
         let mut tickets = lock(&self.station(name).0);
         if let Some(token) = *seat
             && let Some((_, old, _)) = tickets.list.iter_mut().find(|(number, ..)| *number == token.number())

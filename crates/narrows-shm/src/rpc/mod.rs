@@ -27,6 +27,8 @@
 //! [`keep_open`](crate::Options::keep_open) they wait for the next server instead. Servers wait for clients for as long as the
 //! table is not [closed](Client::close).
 
+mod answer;
+mod call;
 mod client;
 mod error;
 mod server;
@@ -40,9 +42,11 @@ use std::{sync::Arc, time::Instant};
 
 use self::slots::{State, Table, Words};
 pub use self::{
-    client::{Call, CallArm, Client},
+    answer::{Answer, Incoming},
+    call::{Call, CallArm},
+    client::Client,
     error::{CallError, ReplyError},
-    server::{Answer, Incoming, Server},
+    server::Server,
 };
 use crate::{
     bell::Bell,
@@ -105,6 +109,15 @@ enum Ended {
     NoServer,
 }
 
+impl Ended {
+    fn with<Q>(self, request: Q) -> CallError<Q> {
+        match self {
+            Ended::Closed => CallError::Disconnected(request),
+            Ended::NoServer => CallError::NoServer(request),
+        }
+    }
+}
+
 impl Connection {
     fn calls(&self) -> Table<'_, Layout> {
         Table::new(self.layout(), self.me())
@@ -139,6 +152,13 @@ impl Connection {
         // SeqCst: as above.
         fence(Ordering::SeqCst);
         self.bell(BellName::Places).ring();
+    }
+
+    /// A call of ours that is over, or was not submitted, leaves its slot.
+    fn release_call(&self, at: Position) {
+        if self.calls().release(at) {
+            self.ring_free();
+        }
     }
 
     /// Whether waiting for that call of ours would end at once.

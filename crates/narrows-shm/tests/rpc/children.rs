@@ -75,11 +75,8 @@ impl Other {
         let pid = rustix::process::Pid::from_child(&self.child);
         let signal = if is_stopped { rustix::process::Signal::STOP } else { rustix::process::Signal::CONT };
         rustix::process::kill_process(pid, signal).expect("it is ours");
-        while is_stopped {
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it is there");
-            if stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" T")) {
-                break;
-            }
+        let stat = || std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it is there");
+        while is_stopped && !stat().rsplit(')').next().is_some_and(|rest| rest.starts_with(" T")) {
             std::thread::yield_now();
         }
     }

@@ -59,9 +59,9 @@ fn calls_that_wait_go_to_another_server_when_one_is_killed() {
     other.kill();
     let serving = thread::spawn(move || server.serve(answer));
     let outcomes: Vec<_> = calls.into_iter().map(Call::wait).collect();
-    let served = [1, 2].map(|what| Ok(answer(request(1, what))));
+    let answered = [1, 2].map(|what| Ok(answer(request(1, what))));
     assert_eq!(outcomes[0], Err(CallError::ServerDied));
-    assert_eq!(outcomes[1..], served);
+    assert_eq!(outcomes[1..], answered);
     client.close();
     serving.join().expect("no panic").expect("no fault");
 }
@@ -79,7 +79,7 @@ fn calls_of_a_client_that_is_killed_are_cancelled() {
         thread::yield_now();
     }
     assert!(incoming.reply(answer(request(1, 0))).is_err());
-    while server.inspect().len() > 0 {
+    while !server.inspect().is_empty() {
         thread::yield_now();
     }
     server.close();
@@ -125,6 +125,7 @@ fn a_server_that_is_stopped_holds_nobody_beyond_his_time() {
 }
 
 /// Clients and servers, of which one is killed again and again: all others go on, and every answer reaches its own call.
+/// `NARROWS_RPC_KILLS` says how often.
 #[test]
 fn whoever_is_killed_the_others_go_on() {
     let name = Name::new("storm");
@@ -139,7 +140,8 @@ fn whoever_is_killed_the_others_go_on() {
     let mut servers = [start("serve"), start("serve")];
     let mut clients = [start("call"), start("call"), start("call")];
     let mut seed = 7_u64;
-    for round in 0..20 {
+    let kills = std::env::var("NARROWS_RPC_KILLS").map_or(20, |kills| kills.parse().expect("a number"));
+    for round in 0..kills {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         // Until a few more calls were served than now: at another point each time.
         for what in 0..seed >> 59 {

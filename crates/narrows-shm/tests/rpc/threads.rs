@@ -55,7 +55,9 @@ fn who_waits_for_room_gets_it() {
         let late = client.begin_deadline(2, Instant::now() + SHORT);
         assert!(late.is_ok() || late.is_err_and(|error| error.into_request() == Some(2)));
         assert_eq!(first.wait(), Ok(2));
-        callers.into_iter().for_each(|caller| caller.join().expect("no panic"));
+        for caller in callers {
+            caller.join().expect("no panic");
+        }
         client.close();
     });
 }
@@ -176,11 +178,11 @@ fn kept_open_calls_wait_for_the_next_server() {
 fn closing_lets_servers_answer_what_is_there() {
     let name = Name::new("close");
     let (client, server) = pair(&name, 4);
-    let (served, left) = (client.begin(1).expect("room"), client.begin(2).expect("room"));
+    let (answered, left) = (client.begin(1).expect("room"), client.begin(2).expect("room"));
     assert!(client.close() && !server.close());
     assert_eq!(client.call(3), Err(CallError::Disconnected(3)));
     server.next().expect("a call").reply(10).expect("somebody waits");
-    assert_eq!(served.wait(), Ok(10));
+    assert_eq!(answered.wait(), Ok(10));
     drop(server);
     assert_eq!(left.wait(), Err(CallError::Disconnected(2)));
 
@@ -197,7 +199,7 @@ impl TryFrom<u8> for Even {
     type Error = String;
 
     fn try_from(number: u8) -> Result<Even, String> {
-        if number % 2 == 0 { Ok(Even(number)) } else { Err("it is odd".into()) }
+        if number.is_multiple_of(2) { Ok(Even(number)) } else { Err("it is odd".into()) }
     }
 }
 
@@ -372,7 +374,9 @@ fn tasks_call_and_serve() {
         let callers: Vec<_> = (0..3)
             .map(|_| scope.spawn(|| (0..500).for_each(|n| assert_eq!(block_on(client.call_async(n)), Ok(n * 2)))))
             .collect();
-        callers.into_iter().for_each(|caller| caller.join().expect("no panic"));
+        for caller in callers {
+            caller.join().expect("no panic");
+        }
         client.close();
     });
 }
