@@ -53,7 +53,8 @@ impl Connection {
     }
 
     pub(crate) fn may_serve(&self) -> bool {
-        self.calls().has_pending(boot_nanos) || self.is_closed() || self.check().is_err()
+        let is_at_end = || self.is_closed() && !self.calls().has_coming();
+        self.calls().has_pending(boot_nanos) || is_at_end() || self.check().is_err()
     }
 }
 

@@ -4,18 +4,19 @@ use std::process::{Command, Stdio};
 
 use crate::Name;
 
-/// A program among the examples, built as this test was.
+/// A program among the examples: built first, as this test was, if cargo runs the test.
 fn example(name: &str) -> Command {
     let mut folder = std::env::current_exe().expect("this program");
     folder.pop();
     folder.pop();
-    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    build.args(["build", "--quiet", "--package", "narrows-shm", "--example", name]);
-    if folder.ends_with("release") {
-        build.arg("--release");
+    if let Some(cargo) = std::env::var_os("CARGO") {
+        let profile = folder.file_name().and_then(|name| name.to_str()).expect("a folder in UTF-8");
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--package", "narrows-shm", "--example", name]);
+        build.args(["--profile", if profile == "debug" { "dev" } else { profile }]);
+        build.arg("--target-dir").arg(folder.parent().expect("the folder of all that is built"));
+        assert!(build.status().expect("cargo").success());
     }
-    build.arg("--target-dir").arg(folder.parent().expect("the folder of all that is built"));
-    assert!(build.status().expect("cargo").success());
     Command::new(folder.join("examples").join(name))
 }
 

@@ -140,7 +140,7 @@ fn whoever_is_killed_the_others_go_on() {
     let mut servers = [start("serve"), start("serve")];
     let mut clients = [start("call"), start("call"), start("call")];
     let mut seed = 7_u64;
-    let kills = std::env::var("NARROWS_RPC_KILLS").map_or(20, |kills| kills.parse().expect("a number"));
+    let kills = std::env::var("NARROWS_RPC_KILLS").map_or(12, |kills| kills.parse().expect("a number"));
     for round in 0..kills {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         // Until a few more calls were served than now: at another point each time.
