@@ -165,10 +165,6 @@ pub fn names() -> Result<Vec<(String, PathBuf)>, OpenError> {
 }
 
 impl Inspection {
-    pub(crate) fn of(connection: &Connection) -> Inspection {
-        Inspection(connection.shared_layout().clone())
-    }
-
     /// Its file; `None` of a channel without a name.
     pub fn path(&self) -> Option<&Path> {
         self.0.segment().path()

@@ -138,10 +138,6 @@ impl Layout {
         state & LIVE != 0 && Owner::new(owner.index(), state >> EPOCH) == owner
     }
 
-    fn is_owner(&self, owner: Owner) -> bool {
-        self.read_entry(owner.index()).is_some_and(|entry| entry.owner == owner)
-    }
-
     fn free_entry(&self, owner: Owner) {
         let word = self.participant(owner.index(), Field::State);
         let state = word.load(Ordering::Relaxed);
@@ -271,7 +267,7 @@ fn sweep_one(layout: &Layout, entry: Entry, recover: &impl Fn(Owner)) -> io::Res
     let mut is_put_right = false;
     if locks::try_lock(file, RECOVERY + index)? {
         // It may have left, or been put right, before we had the lock.
-        is_put_right = layout.is_owner(entry.owner);
+        is_put_right = layout.is_member(entry.owner);
         if is_put_right {
             put_right(layout, entry.owner, recover);
         }

@@ -125,7 +125,7 @@ impl<T, C: Codec<T>> Broadcast<T, C> {
 
     /// What can be seen and done from outside.
     pub fn inspect(&self) -> Inspection {
-        Inspection::of(&self.connection)
+        self.connection.inspect()
     }
 
     /// The open file of this channel, for who is to [take part](Options::adopt_broadcast).

@@ -341,7 +341,7 @@ impl<T, C: Codec<T>> Receiver<T, C> {
 
     /// Who takes part, and how the channel is doing.
     pub fn inspect(&self) -> Inspection {
-        Inspection::of(&self.connection)
+        self.connection.inspect()
     }
 }
 

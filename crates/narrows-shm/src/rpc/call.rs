@@ -117,8 +117,7 @@ impl<Q, R, C: Codec<Q> + Codec<R>> Call<Q, R, C> {
     /// What came of the call, if it is over.
     fn conclude(&mut self) -> Option<Result<R, CallError<Q>>> {
         let connection = &*self.connection;
-        let state = connection.check().and_then(|()| Ok(connection.calls().state(self.at)?));
-        Some(match state {
+        Some(match connection.call_state(self.at) {
             Ok(State::Serving) => return None,
             Ok(State::Pending) => {
                 let ended = connection.lacks_servers()?;

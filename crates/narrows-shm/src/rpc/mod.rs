@@ -161,11 +161,25 @@ impl Connection {
         }
     }
 
+    /// How far a call of ours has come.
+    fn call_state(&self, at: Position) -> Result<State, Fault> {
+        self.check()?;
+        let state = self.calls().state(at)?;
+        // A server's call is taken from it before its entry is freed: what stays with nobody was written by nobody of us.
+        if let Some(server) = self.calls().server(at)
+            && !self.layout().is_member(server)
+            && self.calls().server(at) == Some(server)
+        {
+            return Err(STRANGE_SLOT);
+        }
+        Ok(state)
+    }
+
     /// Whether waiting for that call of ours would end at once.
     pub(crate) fn is_call_over(&self, at: Position) -> bool {
-        match self.check().map(|()| self.calls().state(at)) {
-            Ok(Ok(State::Pending)) => self.lacks_servers().is_some(),
-            Ok(Ok(State::Serving)) => false,
+        match self.call_state(at) {
+            Ok(State::Pending) => self.lacks_servers().is_some(),
+            Ok(State::Serving) => false,
             _ => true,
         }
     }

@@ -177,6 +177,12 @@ impl<'a, W: Words> Table<'a, W> {
         }
     }
 
+    /// Who serves our call.
+    pub(crate) fn server(&self, at: Position) -> Option<Owner> {
+        let word = self.look(at.slot());
+        (word.lap() == at.lap() && word.state() == Some(State::Serving)).then(|| word.owner())
+    }
+
     /// Takes a call of ours back that no server has begun with.
     pub(crate) fn take_back(&self, at: Position) -> bool {
         self.change_mine(at, State::Pending, CallWord::free(at.lap().wrapping_add(1)))

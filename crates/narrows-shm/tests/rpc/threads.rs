@@ -408,3 +408,60 @@ fn fewer_calls_than_there_is_room_for_may_be_set() {
     client.inspect().set_capacity(4).expect("4 of 4");
     assert!(client.try_begin(2).is_ok());
 }
+
+#[test]
+fn whatever_is_written_over_the_slots_nothing_hangs_or_panics() {
+    use std::os::unix::fs::FileExt;
+
+    let mut seed = 11_u64;
+    let mut random = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed >> 33
+    };
+    let limit = Duration::from_millis(1);
+    let (mut good, mut bad) = (0, 0);
+    for segment in 0..40 {
+        let name = Name::new(&format!("fuzz-{segment}"));
+        let options = options().bytes().capacity(2).max_len(100).participants(2);
+        let client = options.client::<Vec<u8>, Vec<u8>>(&name.path()).expect("a client");
+        let server = options.server::<Vec<u8>, Vec<u8>>(&name.path()).expect("a server");
+        let file = std::fs::OpenOptions::new().write(true).open(name.path()).expect("it is ours");
+        for _ in 0..10 {
+            // Behind the head and two participants: a slot's words, or a few bytes of them.
+            let mut scribble = || {
+                let at = 4096 + 2 * 256 + random() % 2 * 192 + random() % 64;
+                let bytes = (random() | random() << 32).to_le_bytes();
+                let len = usize::try_from(random() % 8 + 1).expect("small");
+                file.write_all_at(&bytes[..len], at).expect("it is there");
+            };
+            let call = client.begin_deadline(vec![1; 50], Instant::now() + limit);
+            scribble();
+            if let Ok(incoming) = server.try_next() {
+                scribble();
+                let (request, to) = incoming.into_parts();
+                let _ = (to.is_cancelled(), to.deadline());
+                let _ = to.reply(request);
+            }
+            scribble();
+            match call.and_then(rpc::Call::wait) {
+                Ok(_) => good += 1,
+                Err(_) => bad += 1,
+            }
+        }
+    }
+    assert!(good > 0 && bad > 0, "{good} {bad}");
+}
+
+#[test]
+fn a_call_that_nobody_could_be_serving_does_not_wait_for_him() {
+    use std::os::unix::fs::FileExt;
+
+    let name = Name::new("nobody");
+    let options = options().participants(2);
+    let client = options.client::<u64, u64>(&name.path()).expect("a client");
+    let call = client.begin(1).expect("room");
+    let file = std::fs::OpenOptions::new().write(true).open(name.path()).expect("it is ours");
+    // The word of the first slot says that the participant of index 1,023 serves.
+    file.write_all_at(&(3_u64 | 1023 << 4).to_le_bytes(), 4096 + 2 * 256).expect("it is there");
+    assert!(matches!(call.wait(), Err(CallError::Fault(None, Fault::Corrupt(_)))));
+}
