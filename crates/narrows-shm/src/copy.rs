@@ -4,6 +4,8 @@
 //!
 //! Both sides: `shared` lies on a boundary of 8 bytes and has room for whole words; the last one is padded with zeros.
 
+#![allow(clippy::cast_ptr_alignment)] // as said of `shared`
+
 use std::{
     mem::MaybeUninit,
     sync::atomic::{AtomicU64, Ordering, fence},

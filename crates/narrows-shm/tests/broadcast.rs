@@ -382,3 +382,43 @@ fn it_is_handed_over_and_awaited_by_tasks() {
     drop(receiver);
     assert!(sender.send(String::new()).is_err(), "without a name it ends with its receivers");
 }
+
+#[test]
+fn a_channel_that_ends_with_its_receivers_ends_with_the_last_that_is_not_cut_off() {
+    let channel = options().plain().capacity(1).anonymous_broadcast::<u64>().expect("a channel");
+    let receiver = channel.subscribe(Start::Now, Lag::Disconnect).expect("room");
+    let sender = channel.sender();
+    (0..3).for_each(|i| sender.try_send(i).expect("nobody is waited for"));
+    assert_eq!(receiver.recv(), Err(RecvError::Disconnected));
+    let beside = receiver.try_clone().expect("room");
+    assert!(sender.is_closed() && beside.was_cut_off());
+    drop((receiver, beside));
+    let late = channel.subscribe(Start::Oldest, Lag::Wait).expect("room");
+    assert_eq!((late.recv(), sender.try_send(3)), (Ok(2), Ok(())));
+}
+
+#[test]
+fn who_begins_with_the_oldest_among_long_messages_misses_nothing_from_then_on() {
+    let name = Name::new("oldest-long");
+    let channel = options().bytes().capacity(8).max_len(2000).memory(4000).broadcast::<Vec<u8>>(&name.path());
+    let channel = channel.expect("a channel");
+    let is_enough = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            let (sender, is_enough) = (channel.sender(), &is_enough);
+            scope.spawn(move || {
+                (0..).take_while(|&i| sender.send(pattern(i, 2000)).is_ok() && !is_enough.load(Relaxed)).count()
+            });
+        }
+        let joining = scope.spawn(|| {
+            for _ in 0..150 {
+                let receiver = channel.subscribe(Start::Oldest, Lag::Wait).expect("room");
+                assert!((0..5).all(|_| receiver.recv_timeout(Duration::from_secs(20)).is_ok()));
+                assert_eq!(receiver.missed(), 0);
+            }
+        });
+        let end = joining.join();
+        is_enough.store(true, Relaxed);
+        assert!(end.is_ok());
+    });
+}

@@ -169,10 +169,16 @@ impl<T, C: Codec<T>> Receiver<T, C> {
         let spared = i64::from(desk.spared == Some(desk.next));
         let missed = u64::try_from(lost - spared).unwrap_or(0);
         if self.lag == Lag::Disconnect && missed > 0 {
-            desk.is_cut_off = true;
+            self.cut_off(desk);
         }
         desk.missed += missed;
         self.go_to(desk, next);
+    }
+
+    /// It receives nothing more: to the others it is no receiver any more.
+    fn cut_off(&self, desk: &mut Desk) {
+        desk.is_cut_off = true;
+        self.connection.drop_handle(Role::Receiver);
     }
 
     /// Reads the message here; `None` if it was written over meanwhile.
@@ -324,7 +330,9 @@ impl<T, C: Codec<T>> Receiver<T, C> {
         // Held, so that this one stays where it is: it keeps the messages until the other does.
         let desk = self.desk();
         let clone = Receiver::new(connection, Begin::Beside(desk.next), self.lag);
-        clone.desk().is_cut_off = desk.is_cut_off;
+        if desk.is_cut_off {
+            clone.cut_off(&mut clone.desk());
+        }
         drop(desk);
         Ok(clone)
     }
@@ -362,17 +370,22 @@ fn enter(connection: &Connection, begin: Begin, lag: Lag) -> (Position, Option<P
         return (next, None);
     }
     for _ in 0..LOOKS_AT_TAIL {
-        // SeqCst: pairs with the fence of `Row::claim_place`. Who claims without having seen us has looked before; then we see what
-        // he has seen.
+        // SeqCst: pairs with the fences of `Row`. Who claims without having seen us has looked before; then we see what he has
+        // seen.
         fence(Ordering::SeqCst);
-        let tail = row.tail();
-        let is_too_late = tail.minus(next, slots) > i64::from(slots);
-        match begin {
+        let current = match begin {
+            Begin::At(Start::Oldest) => row.oldest(),
             // Nobody was promised what was sent meanwhile.
-            Begin::At(Start::Now) if is_too_late || lag != Lag::Wait => next = tail,
-            _ if is_too_late => next = back(layout, tail, slots),
-            _ => break,
+            _ => {
+                let tail = row.tail();
+                let is_there = tail.minus(next, slots) <= i64::from(slots);
+                if is_there && lag == Lag::Wait { next } else { tail }
+            }
+        };
+        if current == next {
+            break;
         }
+        next = current;
         gate::publish(connection, next);
         if lag != Lag::Wait {
             break;
@@ -470,7 +483,9 @@ impl<T, C: Codec<T>> Drop for Receiver<T, C> {
             // Before the status changes and all are rung.
             gate::await_me(&self.connection, false);
         }
-        self.connection.drop_handle(Role::Receiver);
+        if !self.was_cut_off() {
+            self.connection.drop_handle(Role::Receiver);
+        }
     }
 }
 
