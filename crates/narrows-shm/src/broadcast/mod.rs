@@ -31,6 +31,8 @@
 //! takes part.
 
 mod gate;
+#[cfg(all(test, loom))]
+mod model;
 mod receiver;
 mod row;
 mod sender;

@@ -19,7 +19,7 @@ use crate::{
         ring::{NoPlace, Words},
         word::{Owner, Position, SlotWord, State, laps_between},
     },
-    sync::{Ordering, fence},
+    sync::{Ordering, Word, fence},
 };
 
 /// A row as one participant sees it.
@@ -67,6 +67,12 @@ impl<'a, W: Words> Row<'a, W> {
         self.words.slot(at.slot()).change(from.bits(), to.bits()).is_ok()
     }
 
+    /// From where to look: the slots decide.
+    fn hint(&self, word: &Word) -> Position {
+        // Acquire: pairs with the Release of who wrote it; the slots are then seen as far as he saw them, and it is never ahead.
+        Position::from_hint(word.load(Ordering::Acquire), self.words.slots())
+    }
+
     fn next(&self, at: Position) -> Position {
         at.next(self.words.slots())
     }
@@ -78,8 +84,7 @@ impl<'a, W: Words> Row<'a, W> {
 
     /// Claims the next place, if `may` agrees. It is then committed as that of a ring.
     pub(super) fn claim_place(&self, mut may: impl FnMut(Position) -> bool) -> Result<Position, NoPlace> {
-        // Relaxed: a hint; the slots decide.
-        let mut at = Position::from_hint(self.words.tail().load(Ordering::Relaxed), self.words.slots());
+        let mut at = self.hint(self.words.tail());
         for _ in 0..self.patience() {
             let (word, state, ahead) = self.look(at);
             match (ahead, state) {
@@ -94,8 +99,8 @@ impl<'a, W: Words> Row<'a, W> {
                         return Err(NoPlace::Full);
                     }
                     if self.change(at, word, SlotWord::owned(at.lap(), State::Writing, self.me)) {
-                        // Relaxed: a hint.
-                        self.words.tail().store(self.next(at).bits(), Ordering::Relaxed);
+                        // Release: pairs with `hint`.
+                        self.words.tail().store(self.next(at).bits(), Ordering::Release);
                         return Ok(at);
                     }
                 }
@@ -111,7 +116,7 @@ impl<'a, W: Words> Row<'a, W> {
 
     /// The first position that nobody has claimed.
     pub(super) fn tail(&self) -> Position {
-        let mut at = Position::from_hint(self.words.tail().load(Ordering::Relaxed), self.words.slots());
+        let mut at = self.hint(self.words.tail());
         for _ in 0..self.patience() {
             match self.look(at) {
                 (word, _, 1..) => at = self.next(Position::new(word.lap(), at.slot())),
@@ -139,8 +144,7 @@ impl<'a, W: Words> Row<'a, W> {
 
     /// Takes the oldest message out of the row, if `may` agrees: `empty` gets its slot, to take back what it holds.
     pub(super) fn evict(&self, mut may: impl FnMut(Position) -> bool, empty: impl Fn(u32)) -> bool {
-        // Relaxed: a hint; the slots decide.
-        let mut at = Position::from_hint(self.words.head().load(Ordering::Relaxed), self.words.slots());
+        let mut at = self.hint(self.words.head());
         for _ in 0..self.patience() {
             let (word, state, ahead) = self.look(at);
             match (ahead, state) {
@@ -156,8 +160,8 @@ impl<'a, W: Words> Row<'a, W> {
                     if self.change(at, word, mine) {
                         empty(at.slot());
                         self.change(at, mine, SlotWord::new(at.lap(), State::Gone));
-                        // Relaxed: a hint.
-                        self.words.head().store(self.next(at).bits(), Ordering::Relaxed);
+                        // Release: pairs with `hint`.
+                        self.words.head().store(self.next(at).bits(), Ordering::Release);
                         return true;
                     }
                 }
