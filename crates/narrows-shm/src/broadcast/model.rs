@@ -5,7 +5,7 @@ use loom::{sync::Arc, thread};
 use super::row::{Found, Row};
 use crate::{
     queue::{
-        ring::{NoPlace, Ring, Words},
+        ring::{NoMessage, NoPlace, Ring, Words},
         word::{Owner, Position},
     },
     sync::{Ordering, Word, fence},
@@ -203,4 +203,32 @@ fn what_was_sent_comes_before_the_end() {
             assert_eq!(ends, !sent || is_before);
         });
     }
+}
+
+/// A ring's hints do not run ahead of what their reader sees of the slots.
+#[test]
+fn nobody_takes_a_ring_for_corrupt() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    model.check(|| {
+        let words = shared(1);
+        let send = |words: &Shared, index: u32| match Ring::new(words, owner(index)).claim_place() {
+            Ok(at) => Ring::new(words, owner(index)).commit_place(at).expect("it is ours"),
+            Err(why) => assert_ne!(why, NoPlace::Corrupt),
+        };
+        let receive = |words: &Shared, index: u32| match Ring::new(words, owner(index)).claim_message() {
+            Ok(at) => Ring::new(words, owner(index)).commit_message(at).expect("it is ours"),
+            Err(why) => assert_ne!(why, NoMessage::Corrupt),
+        };
+        let one = {
+            let words = words.clone();
+            thread::spawn(move || {
+                send(&words, 1);
+                receive(&words, 1);
+            })
+        };
+        send(&words, 2);
+        receive(&words, 2);
+        one.join().expect("no panic");
+    });
 }
