@@ -18,6 +18,8 @@
 //! # Ok::<(), narrows_shm::OpenError>(())
 //! ```
 //!
+//! In a [`broadcast`] each message is for every receiver.
+//!
 //! # Unsafe code
 //!
 //! Modules that may use `unsafe`: `guard` and `locks` (system calls), `layout` (words and bytes of the segment, by offsets that

@@ -129,6 +129,12 @@ fn senders_wait_for_who_asks_for_it_and_for_nobody_else() {
     assert_eq!((skips.recv(), skips.recv(), skips.missed()), (Ok(98), Ok(99), 1 + 85));
     assert_eq!(skips.recv_timeout(Duration::from_millis(20)), Err(RecvTimeoutError::Timeout));
     assert_eq!(cut_off.recv(), Err(RecvError::Disconnected));
+    // The bound may be lowered.
+    channel.inspect().set_capacity(1).expect("it is below what it was made for");
+    let waits = channel.subscribe(Start::Now, Lag::Wait).expect("room");
+    sender.try_send(100).expect("room for one");
+    assert!(sender.try_send(101).expect_err("and no more").is_full());
+    assert_eq!((waits.recv(), sender.try_send(101)), (Ok(100), Ok(())));
 }
 
 #[test]
@@ -285,7 +291,7 @@ fn who_joins_among_senders_misses_nothing_from_then_on() {
                 .map(|start| {
                     let channel = &channel;
                     scope.spawn(move || {
-                        for _ in 0..100 {
+                        for _ in 0..50 {
                             let receiver = channel.subscribe(start, Lag::Wait).expect("room");
                             let first = next(&receiver);
                             assert!((1..10).all(|i| next(&receiver) == first + i));
@@ -411,7 +417,7 @@ fn who_begins_with_the_oldest_among_long_messages_misses_nothing_from_then_on() 
             });
         }
         let joining = scope.spawn(|| {
-            for _ in 0..150 {
+            for _ in 0..80 {
                 let receiver = channel.subscribe(Start::Oldest, Lag::Wait).expect("room");
                 assert!((0..5).all(|_| receiver.recv_timeout(Duration::from_secs(20)).is_ok()));
                 assert_eq!(receiver.missed(), 0);
