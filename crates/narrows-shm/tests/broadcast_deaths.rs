@@ -30,7 +30,7 @@ fn open(path: &str) -> Broadcast<Message, Codec> {
 /// Every third is long, and lies in blocks, of which there are enough for one.
 fn message(sender: u64, i: u64) -> Message {
     let bytes = [sender.to_ne_bytes(), i.to_ne_bytes()].concat();
-    bytes.into_iter().cycle().take(if i % 3 == 0 { 2500 } else { 64 }).collect()
+    bytes.into_iter().cycle().take(if i.is_multiple_of(3) { 2500 } else { 64 }).collect()
 }
 
 fn parse(bytes: &[u8]) -> (u64, u64) {
@@ -135,7 +135,7 @@ struct Random(u64);
 impl Random {
     fn new() -> Random {
         let now = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
-        Random(now.as_nanos() as u64 | 1)
+        Random(u64::from(now.subsec_nanos()) << 20 | 1)
     }
 
     fn below(&mut self, n: u64) -> u64 {
@@ -175,7 +175,7 @@ fn a_killed_sender_leaves_whole_messages_and_holds_nobody_up() {
         });
         // It sends on until all places are full: it is in the middle of that, or waits.
         (0..random.below(2000)).for_each(|_| std::hint::spin_loop());
-        let confirmed = other.kill().iter().filter(|&&byte| byte == b'.').count() as u64;
+        let confirmed = other.kill().iter().map(|byte| u64::from(*byte == b'.')).sum::<u64>();
         // Ours comes after its last: nobody is held up by what it had not finished.
         thread::scope(|scope| {
             scope.spawn(|| sender.send_timeout(message(u64::MAX, round), LONG).expect("the dead are noticed"));
@@ -200,7 +200,7 @@ fn a_killed_sender_leaves_whole_messages_and_holds_nobody_up() {
     channel.inspect().sweep().expect("the system allows it");
     (0..u64::from(CAPACITY)).for_each(|_| {
         sender.try_send(vec![0; 16]).expect("all was seen");
-        receivers.iter().for_each(|receiver| assert!(receiver.recv().is_ok()));
+        assert!(receivers.iter().all(|receiver| receiver.recv().is_ok()));
     });
     let (bytes, free) = channel.inspect().memory();
     assert_eq!(bytes, free, "no block is left behind");

@@ -30,6 +30,7 @@
 //! with [`Start::Oldest`]. One goes when its place or its [memory](crate::Options::memory) is needed, and all with the last who
 //! takes part.
 
+mod enter;
 mod gate;
 #[cfg(all(test, loom))]
 mod model;
@@ -43,8 +44,8 @@ use std::{fmt, io, marker::PhantomData, os::fd::OwnedFd, sync::Arc};
 
 pub use narrows::broadcast::{Lag, Start};
 
+use self::enter::Begin;
 pub(crate) use self::gate::{after_send, claim_place, len, make_room, may_receive, may_send, recover, run_of};
-use self::receiver::Begin;
 pub use self::{receiver::Receiver, sender::Sender};
 use crate::{
     channel::Inspection,

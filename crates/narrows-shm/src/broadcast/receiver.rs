@@ -11,10 +11,14 @@ use std::{
 use narrows::{
     Select, SelectedOperation,
     arm::{Arm, Look, Seat, Ticket, Token, Who},
-    broadcast::{Lag, Start},
+    broadcast::Lag,
 };
 
-use super::{gate, row::Found};
+use super::{
+    enter::{Begin, enter},
+    gate,
+    row::Found,
+};
 use crate::{
     channel::Inspection,
     codec::{Codec, Postcard},
@@ -56,19 +60,8 @@ struct Desk {
     returned: BTreeMap<u64, Vec<u8>>,
 }
 
-/// Where a new receiver begins.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Begin {
-    At(Start),
-    /// Beside one that stands there.
-    Beside(Position),
-}
-
 /// So often a message may be written over while it is read, before older ones than half of the row are given up.
 const TEARS: u32 = 8;
-
-/// So often a new receiver looks again whether senders were faster; those that see it cannot be any more.
-const LOOKS_AT_TAIL: u32 = 1000;
 
 impl<T, C: Codec<T>> Receiver<T, C> {
     /// A receiver that is the participant behind `connection`.
@@ -351,48 +344,6 @@ impl<T, C: Codec<T>> Receiver<T, C> {
     pub fn inspect(&self) -> Inspection {
         self.connection.inspect()
     }
-}
-
-/// Begins: where, and what may have gone before.
-fn enter(connection: &Connection, begin: Begin, lag: Lag) -> (Position, Option<Position>) {
-    let (layout, row) = (connection.layout(), connection.row());
-    let slots = layout.shape().slots;
-    let mut next = match begin {
-        Begin::At(Start::Now) => row.tail(),
-        Begin::At(Start::Oldest) => row.oldest(),
-        Begin::Beside(next) => next,
-    };
-    gate::publish(connection, next);
-    gate::await_me(connection, lag == Lag::Wait);
-    // Changes the status: what senders knew about the slowest receiver they know no more.
-    connection.add_handle(Role::Receiver);
-    if let Begin::Beside(_) = begin {
-        return (next, None);
-    }
-    for _ in 0..LOOKS_AT_TAIL {
-        // SeqCst: pairs with the fences of `Row`. Who claims without having seen us has looked before; then we see what he has
-        // seen.
-        fence(Ordering::SeqCst);
-        let current = match begin {
-            Begin::At(Start::Oldest) => row.oldest(),
-            // Nobody was promised what was sent meanwhile.
-            _ => {
-                let tail = row.tail();
-                let is_there = tail.minus(next, slots) <= i64::from(slots);
-                if is_there && lag == Lag::Wait { next } else { tail }
-            }
-        };
-        if current == next {
-            break;
-        }
-        next = current;
-        gate::publish(connection, next);
-        if lag != Lag::Wait {
-            break;
-        }
-    }
-    // Of messages for which senders wait that one may have gone meanwhile, and no other.
-    (next, (lag == Lag::Wait).then_some(next))
 }
 
 /// So many positions before `at`, at most a lap.
