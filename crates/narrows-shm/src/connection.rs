@@ -268,6 +268,7 @@ impl Connection {
         if self.layout.shape().kind == Kind::Queue && queue::has_orphan(&self.layout) {
             self.ruin.store(ORPHANED, Ordering::Relaxed);
         }
+        queue::forget_wanting(&self.layout);
         dead.unwrap_or(0)
     }
 

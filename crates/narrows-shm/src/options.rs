@@ -185,12 +185,16 @@ impl<C> Options<C> {
             return invalid("messages of less than 4 GiB");
         }
         let max_len = fixed.or(self.max_len).unwrap_or(USUAL_MAX_LEN);
-        let in_slots = u64::from(slots) * (SLOT_HEAD as u64 + u64::from(max_len));
+        let in_slots = u64::from(slots).saturating_mul(SLOT_HEAD as u64 + u64::from(max_len));
         let is_small = in_slots <= if fixed.is_some() { SMALL_PLAIN } else { SMALL };
         let inline = if max_len <= SHORT || is_small && self.memory.is_none() { max_len } else { SHORT };
         let has_blocks = max_len > inline || C::needs_blocks();
         let block_len = if fixed.is_some() {
-            max_len.max(1).next_multiple_of(u32::try_from(PAGE).expect("a page is small"))
+            let page = u32::try_from(PAGE).expect("a page is small");
+            let Some(len) = max_len.max(1).checked_next_multiple_of(page) else {
+                return invalid("messages of less than 4 GiB");
+            };
+            len
         } else {
             (max_len / 64).next_power_of_two().clamp(256, 64 << 10)
         };

@@ -18,6 +18,11 @@ pub trait Bound: Copy + fmt::Display + Send + 'static {
     fn holds(self, most: usize) -> usize {
         self.capacity().unwrap_or(most).min(most)
     }
+
+    /// Whether Full, Empty and the count are true also beside somebody who was stopped in the middle of an operation.
+    fn refuses_truly(self) -> bool {
+        true
+    }
 }
 
 /// Channels that carry messages of this type.

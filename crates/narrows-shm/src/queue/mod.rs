@@ -583,6 +583,16 @@ pub(crate) fn has_orphan(layout: &Layout) -> bool {
     })
 }
 
+/// Nobody is waited for who is not there.
+pub(crate) fn forget_wanting(layout: &Layout) {
+    let wanted = layout.seldom(Seldom::Wanted);
+    // Relaxed: a courtesy, as where it is set.
+    let word = wanted.load(Ordering::Relaxed);
+    if word != 0 && !layout.is_member(Owner::from_bits(word >> 1)) {
+        let _ = wanted.change(word, 0);
+    }
+}
+
 /// How many messages there are.
 pub(crate) fn len(layout: &Layout) -> u32 {
     Ring::new(layout, Owner::new(0, 0)).len()

@@ -277,8 +277,9 @@ impl<'a, W: Words> Ring<'a, W> {
     /// before that, it is left to others.
     pub(crate) fn claim_back(&self, at: Position) -> bool {
         let mine = SlotWord::owned(at.lap(), State::Reading, self.me);
-        self.change(at, SlotWord::new(at.lap(), State::Full), mine)
-            || self.change(at, SlotWord::new(at.lap(), State::Returned), mine)
+        // From what stands there, for whoever tries until it works: it was full, and is at most given back once for each who dies.
+        let (word, state, ahead) = self.look(at);
+        ahead == 0 && matches!(state, Some(State::Full | State::Returned)) && self.change(at, word, mine)
     }
 
     /// Whether what was sent at `at` was received.

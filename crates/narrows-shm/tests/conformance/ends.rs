@@ -44,6 +44,10 @@ impl Bound for Shared {
         let (Short(capacity) | Long(capacity)) = self;
         Some(capacity as usize)
     }
+
+    fn refuses_truly(self) -> bool {
+        false
+    }
 }
 
 /// A message of the suite, as a number that crosses. What is more than a number waits aside under it: received twice it is missing.
