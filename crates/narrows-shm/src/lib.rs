@@ -56,6 +56,8 @@ mod layout;
 mod lease;
 #[allow(unsafe_code, reason = "one system call that neither std nor rustix has")]
 mod locks;
+#[cfg(test)]
+mod lost_page;
 mod members;
 mod options;
 mod pool;
