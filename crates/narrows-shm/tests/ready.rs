@@ -38,7 +38,8 @@ fn a_lease_that_is_out_puts_off_the_end_and_lets_a_select_sleep() {
 #[test]
 fn a_send_that_lacks_blocks_lets_a_select_sleep() {
     within("a send without blocks", || {
-        let channel = options().bytes().capacity(8).max_len(1000).memory(1000).anonymous::<Vec<u8>>().expect("a channel");
+        let channel =
+            options().bytes().capacity(8).max_len(1000).memory(1000).anonymous::<Vec<u8>>().expect("a channel");
         let (sender, receiver) = (channel.sender(), channel.receiver());
         sender.send(vec![1; 1000]).expect("room for one");
         let arm = sender.arm(&vec![2; 1000]).expect("bytes are bytes");

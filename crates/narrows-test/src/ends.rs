@@ -23,6 +23,11 @@ pub trait Bound: Copy + fmt::Display + Send + 'static {
     fn refuses_truly(self) -> bool {
         true
     }
+
+    /// How often a second somebody who sleeps looks after others, though nobody has called him.
+    fn looks_per_second(self) -> u64 {
+        0
+    }
 }
 
 /// Channels that carry messages of this type.
@@ -57,10 +62,7 @@ pub trait SendEnd: Clone + Send + Sync {
     /// `send_deadline`.
     fn send_deadline(&self, message: Self::Message, at: Instant) -> Result<(), SendTimeoutError<Self::Message>>;
     /// `send_async`.
-    fn send_async(
-        &self,
-        message: Self::Message,
-    ) -> impl Future<Output = Result<(), SendError<Self::Message>>> + Send;
+    fn send_async(&self, message: Self::Message) -> impl Future<Output = Result<(), SendError<Self::Message>>> + Send;
     /// Sends by a select of one arm.
     fn send_selected(
         &self,
@@ -191,8 +193,7 @@ pub trait RecvEnd: Clone + Send + Sync {
                 Verb::Select | Verb::SelectAsync => {
                     let mut select = Select::new();
                     self.add_to(&mut select);
-                    let chosen =
-                        if side.is_task() { select.select_async().await } else { select.select() };
+                    let chosen = if side.is_task() { select.select_async().await } else { select.select() };
                     self.complete(chosen)
                 }
             }

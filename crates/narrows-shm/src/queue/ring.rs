@@ -290,11 +290,9 @@ impl<'a, W: Words> Ring<'a, W> {
 
     /// Whether what was sent at `at` is there, or is being received; or is received by now.
     pub(crate) fn is_there(&self, at: Position) -> bool {
-        match self.look(at) {
-            (_, _, 1..) => true,
-            (_, Some(State::Full | State::Returned | State::Reading | State::Leased), 0) => true,
-            _ => false,
-        }
+        let (_, state, ahead) = self.look(at);
+        let holds = matches!(state, Some(State::Full | State::Returned | State::Reading | State::Leased));
+        ahead > 0 || ahead == 0 && holds
     }
 
     /// Puts right what `dead` has left in the slot: whether it had claimed it. Doing it twice is harmless; a

@@ -17,7 +17,7 @@ use narrows_test::way::Side;
 
 /// A kind of channel between processes.
 #[derive(Debug, Clone, Copy)]
-pub enum Shared {
+pub(crate) enum Shared {
     /// So many messages, each in its slot.
     Short(u32),
     /// So many messages, each in several blocks.
@@ -48,10 +48,14 @@ impl Bound for Shared {
     fn refuses_truly(self) -> bool {
         false
     }
+
+    fn looks_per_second(self) -> u64 {
+        2
+    }
 }
 
 /// A message of the suite, as a number that crosses. What is more than a number waits aside under it: received twice it is missing.
-pub trait Cargo: Send + Sized + 'static {
+pub(crate) trait Cargo: Send + Sized + 'static {
     /// The number that crosses.
     fn put(self, aside: &Aside<Self>) -> u64;
     /// The message of that number.
@@ -61,7 +65,7 @@ pub trait Cargo: Send + Sized + 'static {
 }
 
 /// Where messages wait that are more than a number.
-pub type Aside<T> = Arc<Mutex<HashMap<u64, Arc<Mutex<Option<T>>>>>>;
+pub(crate) type Aside<T> = Arc<Mutex<HashMap<u64, Arc<Mutex<Option<T>>>>>>;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -99,7 +103,8 @@ impl Cargo for (usize, usize) {
         (self.0 as u64) << 32 | self.1 as u64
     }
     fn take(number: u64, _: &Aside<Self>) -> (usize, usize) {
-        ((number >> 32) as usize, (number & u64::from(u32::MAX)) as usize)
+        let half = |half| usize::try_from(half).expect("64 bits");
+        (half(number >> 32), half(number & u64::from(u32::MAX)))
     }
 }
 
@@ -120,14 +125,14 @@ impl Cargo for Load {
 }
 
 /// A sending end.
-pub struct Tx<T> {
+pub(crate) struct Tx<T> {
     inner: narrows_shm::Sender<Vec<u8>, Bytes>,
     kind: Shared,
     aside: Aside<T>,
 }
 
 /// A receiving end.
-pub struct Rx<T> {
+pub(crate) struct Rx<T> {
     inner: narrows_shm::Receiver<Vec<u8>, Bytes>,
     kind: Shared,
     aside: Aside<T>,
@@ -161,7 +166,10 @@ impl<T: Cargo> Pairs<T> for Shared {
         let handed = made.hand_out().expect("another opening");
         let taken = options.adopt::<Vec<u8>>(handed).expect("the same channel");
         let aside = Aside::default();
-        (Tx { inner: made.sender(), kind: self, aside: aside.clone() }, Rx { inner: taken.receiver(), kind: self, aside })
+        (
+            Tx { inner: made.sender(), kind: self, aside: aside.clone() },
+            Rx { inner: taken.receiver(), kind: self, aside },
+        )
     }
 }
 

@@ -5,7 +5,9 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::process::Command;
 use std::time::Duration;
 
-use narrows_shm::{Fault, FileProperty, OpenError, RecvError, RecvTimeoutError, SendError, TryRecvError, inspect, options};
+use narrows_shm::{
+    Fault, FileProperty, OpenError, RecvError, RecvTimeoutError, SendError, TryRecvError, inspect, options,
+};
 use narrows_test::actor::Host;
 use narrows_test::deadline::within;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -140,7 +142,8 @@ fn a_full_file_system_is_no_space() {
         assert!(matches!(error, OpenError::NoSpace), "{error:?}");
         tells(&error.to_string(), &["room", "smaller", "NARROWS_DIR"]);
         assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0, "nothing is left of it");
-        let channel = options().capacity(4).max_len(64).participants(4).open::<String>(&path).expect("a small one fits");
+        let channel =
+            options().capacity(4).max_len(64).participants(4).open::<String>(&path).expect("a small one fits");
         channel.sender().send("a".into()).expect("room");
         assert_eq!(channel.receiver().recv().as_deref(), Ok("a"));
         return;
@@ -177,7 +180,8 @@ fn more_participants_than_there_is_room_for() {
     drop(second);
     open().expect("room again");
     for participants in [0, 1025] {
-        let error = options().participants(participants).open::<u64>(&scratch.path("other")).expect_err("too few or many");
+        let error =
+            options().participants(participants).open::<u64>(&scratch.path("other")).expect_err("too few or many");
         tells(&error.to_string(), &["participants"]);
     }
     drop(first);
@@ -284,7 +288,8 @@ fn sizes_that_cannot_be_are_errors_and_take_no_memory() {
         options().plain().create_new().open::<[[u8; 1 << 16]; (1 << 16) - 1]>(&path).expect_err("terabytes"),
         options().capacity(u32::MAX).anonymous::<u64>().expect_err("half a terabyte"),
     ] {
-        let is_said = matches!(error, OpenError::NoSpace | OpenError::Unsupported(_) | OpenError::Io(_) | OpenError::Corrupt(_));
+        let is_said =
+            matches!(error, OpenError::NoSpace | OpenError::Unsupported(_) | OpenError::Io(_) | OpenError::Corrupt(_));
         assert!(is_said, "{error:?}");
     }
     let told = options().plain().open::<[[u8; 1 << 16]; 1 << 16]>(&path).expect_err("4 GiB").to_string();

@@ -1,5 +1,6 @@
 //! A segment that somebody writes over: whatever stands in it, every operation comes back with an answer in time. No panic, no access
 //! outside, no hang. The numbers come from a seed, which a failure tells; `NARROWS_ROUNDS` asks for more rounds, `NARROWS_SEED` for others.
+#![allow(clippy::cast_possible_truncation)] // of random numbers any part will do
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -20,21 +21,21 @@ const SHORT: Duration = Duration::from_micros(300);
 const LATE: Duration = Duration::from_secs(5);
 
 /// An xorshift generator (Marsaglia, 2003).
-pub struct Dice(u64);
+struct Dice(u64);
 
 impl Dice {
-    pub fn new(seed: u64) -> Dice {
+    fn new(seed: u64) -> Dice {
         Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub fn next(&mut self) -> u64 {
+    fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    pub fn below(&mut self, n: u64) -> u64 {
+    fn below(&mut self, n: u64) -> u64 {
         (self.next() >> 20) % n
     }
 }
@@ -46,10 +47,10 @@ fn number_of(variable: &str, usual: u64) -> u64 {
 /// Writes something somewhere: bits, bytes, words, rows of them; more often where every message passes.
 fn spoil(file: &File, len: u64, dice: &mut Dice) {
     let at = match dice.below(8) {
-        0 => dice.below(256),                         // what is read once
-        1 => 256 + dice.below(768),                   // status, hints, bells
-        2 => 4096 + dice.below(4 * 256),              // the first participants
-        3 | 4 => 4096 + 4 * 256 + dice.below(1024),   // the first slots, and the words of blocks
+        0 => dice.below(256),                       // what is read once
+        1 => 256 + dice.below(768),                 // status, hints, bells
+        2 => 4096 + dice.below(4 * 256),            // the first participants
+        3 | 4 => 4096 + 4 * 256 + dice.below(1024), // the first slots, and the words of blocks
         _ => dice.below(len),
     }
     .min(len - 8);
@@ -195,7 +196,7 @@ fn live<F: Fuzzed>(seed: u64, rounds: u64) {
                 let channel = channel.sender().channel();
                 let is_over = &is_over;
                 scope.spawn(move || {
-                    let mut dice = Dice::new(seed ^ user + 1);
+                    let mut dice = Dice::new(seed ^ (user + 1));
                     for _ in 0..60 {
                         operate::<F>(&channel, seed, &mut dice);
                     }
