@@ -1,7 +1,7 @@
 //! The row of slots: who may write or read which. Knows nothing of what lies in a slot, of waiting, or of death but what it
 //! leaves behind.
 //!
-//! Invariants, of which the model beside this file (`model.rs`) tries every order:
+//! Invariants (README.md beside this file says why they hold; `tests/model` tries them in every order):
 //! * a slot is claimed by one change of its word, which names the claimer (`word.rs`);
 //! * positions are claimed by senders in order: a position is not empty any more before the next is claimed;
 //! * the hints `head` and `tail` never run ahead of what was claimed, but may lag by any amount: whoever walks from them catches
