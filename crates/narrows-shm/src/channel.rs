@@ -18,6 +18,7 @@ use crate::{
     hand,
     layout::{Field, Kind, Layout, Seldom},
     members::{CLOSED, REMOVED, Role, boot_nanos},
+    options::ENDS_WITH_SENDERS,
     pool, queue,
     receiver::Receiver,
     rpc,
@@ -247,6 +248,11 @@ impl Inspection {
         let shape = self.0.shape();
         let bytes = |blocks: u32| u64::from(blocks) * u64::from(shape.block_len);
         (bytes(shape.blocks), bytes(pool::free(&*self.0)))
+    }
+
+    /// Whether it ends only when it is [closed](crate::Options::keep_open), not when the last sender leaves.
+    pub fn is_kept_open(&self) -> bool {
+        self.0.shape().flags & ENDS_WITH_SENDERS == 0
     }
 
     /// How many bytes its file has.

@@ -244,6 +244,22 @@ impl Sender<Vec<u8>, BytesCodec> {
             Err(NotSent::Fault(fault)) => Err(SendError::Fault((), fault)),
         }
     }
+
+    /// The same, waiting for room for at most `timeout`.
+    ///
+    /// # Errors
+    /// If there was no room in time, or the channel is closed or cannot take them.
+    pub fn send_slice_timeout(&self, bytes: &[u8], timeout: Duration) -> Result<(), SendTimeoutError<()>> {
+        // Most often there is room, and the time need not be asked for.
+        let (mut outgoing, bytes) = (Outgoing::new(&self.connection), Bytes::new(bytes, false));
+        let sent = match outgoing.attempt(bytes) {
+            Err(NotSent::Full) => {
+                self.connection.send_outgoing(&mut outgoing, bytes, Instant::now().checked_add(timeout))
+            }
+            other => other,
+        };
+        timed(sent.map(drop), ())
+    }
 }
 
 pub(crate) fn timed<T>(sent: Result<(), NotSent>, message: T) -> Result<(), SendTimeoutError<T>> {
@@ -313,6 +329,10 @@ impl SendArm<'_> {
 
 impl Arm for SendArm<'_> {
     fn attempt(&self, _: Who<'_>) -> Option<Token> {
+        // An attempt without a place would take blocks and give them back, which calls all others who wait for some.
+        if !self.may_send() {
+            return None;
+        }
         match self.attempt_once() {
             Ok(at) => Some(Token::new(SENT, at.bits())),
             Err(NotSent::Full) => None,
