@@ -27,6 +27,8 @@ end
 complete -c narrows -n "__fish_narrows_needs_command" -s h -l help -d 'Print help'
 complete -c narrows -n "__fish_narrows_needs_command" -s V -l version -d 'Print version'
 complete -c narrows -n "__fish_narrows_needs_command" -f -a "farm" -d 'Run a command on every line of stdin with several workers, answers in order'
+complete -c narrows -n "__fish_narrows_needs_command" -f -a "send" -d 'Send the records of stdin into a channel between processes'
+complete -c narrows -n "__fish_narrows_needs_command" -f -a "recv" -d 'Receive records from a channel between processes, each by one receiver'
 complete -c narrows -n "__fish_narrows_needs_command" -f -a "tap" -d 'Sit in a pipeline and measure it: bytes pass unchanged'
 complete -c narrows -n "__fish_narrows_needs_command" -f -a "top" -d 'Watch the farms and taps of this user, and what they wait for'
 complete -c narrows -n "__fish_narrows_needs_command" -f -a "stat" -d 'Say once what the farms and taps of this user do, and what they wait for'
@@ -61,6 +63,31 @@ complete -c narrows -n "__fish_narrows_using_subcommand farm" -s p -l progress -
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -s q -l quiet -d 'No progress, notes or hints: only errors'
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -s v -l verbose -d 'Say which copy of CMD wrote a line to stderr'
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c narrows -n "__fish_narrows_using_subcommand send" -l capacity -d 'Records that it holds at most [default: 1024]' -r
+complete -c narrows -n "__fish_narrows_using_subcommand send" -l max-record -d 'Its longest record [default: 128K]' -r
+complete -c narrows -n "__fish_narrows_using_subcommand send" -l memory -d 'Bytes for records longer than 112 bytes, in all [default: 2M, or 8 of the longest]' -r
+complete -c narrows -n "__fish_narrows_using_subcommand send" -s d -l delimiter -d 'Records end with this character: one byte, or \\t, \\0, \\n, \\r, \\xHH' -r
+complete -c narrows -n "__fish_narrows_using_subcommand send" -l timeout -d 'How long a record may wait for room, or with --sync for a receiver' -r
+complete -c narrows -n "__fish_narrows_using_subcommand send" -l keep-open -d 'It ends when it is closed, instead of when the last sender has left'
+complete -c narrows -n "__fish_narrows_using_subcommand send" -s 0 -l null -d 'Records end with NUL instead of newline'
+complete -c narrows -n "__fish_narrows_using_subcommand send" -l frame -d 'Each record follows its length in four bytes, the highest first'
+complete -c narrows -n "__fish_narrows_using_subcommand send" -l sync -d 'Go on after each record when somebody has received it'
+complete -c narrows -n "__fish_narrows_using_subcommand send" -s q -l quiet -d 'No notes or hints: only errors'
+complete -c narrows -n "__fish_narrows_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c narrows -n "__fish_narrows_using_subcommand recv" -l capacity -d 'Records that it holds at most [default: 1024]' -r
+complete -c narrows -n "__fish_narrows_using_subcommand recv" -l max-record -d 'Its longest record [default: 128K]' -r
+complete -c narrows -n "__fish_narrows_using_subcommand recv" -l memory -d 'Bytes for records longer than 112 bytes, in all [default: 2M, or 8 of the longest]' -r
+complete -c narrows -n "__fish_narrows_using_subcommand recv" -s d -l delimiter -d 'Records end with this character: one byte, or \\t, \\0, \\n, \\r, \\xHH' -r
+complete -c narrows -n "__fish_narrows_using_subcommand recv" -s n -l records -d 'Take so many records at most' -r
+complete -c narrows -n "__fish_narrows_using_subcommand recv" -l timeout -d 'End when no record has come for so long' -r
+complete -c narrows -n "__fish_narrows_using_subcommand recv" -l ack -d 'Give each record to CMD, a script for sh: on its stdin, or as the argument {}. It is received when CMD ends with 0' -r -f -a "(__fish_complete_command)"
+complete -c narrows -n "__fish_narrows_using_subcommand recv" -l retries -d 'Let CMD try a record so often again before it is given back' -r
+complete -c narrows -n "__fish_narrows_using_subcommand recv" -l grace -d 'How long TERM and HUP let CMD finish' -r
+complete -c narrows -n "__fish_narrows_using_subcommand recv" -l keep-open -d 'It ends when it is closed, instead of when the last sender has left'
+complete -c narrows -n "__fish_narrows_using_subcommand recv" -s 0 -l null -d 'Records end with NUL instead of newline'
+complete -c narrows -n "__fish_narrows_using_subcommand recv" -l frame -d 'Each record follows its length in four bytes, the highest first'
+complete -c narrows -n "__fish_narrows_using_subcommand recv" -s q -l quiet -d 'No notes or hints: only errors'
+complete -c narrows -n "__fish_narrows_using_subcommand recv" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c narrows -n "__fish_narrows_using_subcommand tap" -l name -d 'What top, stat and the summary call it' -r
 complete -c narrows -n "__fish_narrows_using_subcommand tap" -s l -l lines -d 'Count lines too; the bytes are copied then, where else the kernel moves them'
 complete -c narrows -n "__fish_narrows_using_subcommand tap" -s q -l quiet -d 'No summary at the end'

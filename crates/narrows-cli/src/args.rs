@@ -16,6 +16,8 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     /// Run a command on every line of stdin with several workers, answers in order
     Farm(Box<crate::farm::FarmArgs>),
+    Send(crate::channel::SendArgs),
+    Recv(crate::channel::RecvArgs),
     Tap(crate::tap::TapArgs),
     Top(crate::top::TopArgs),
     Stat(crate::status::StatArgs),

@@ -5,6 +5,7 @@
 mod args;
 #[cfg(feature = "bench")]
 mod bench;
+mod channel;
 mod ending;
 mod engine;
 mod factor;
@@ -32,6 +33,8 @@ fn main() -> ExitCode {
     };
     let outcome = match args.verb {
         Verb::Farm(args) => farm::run(&args),
+        Verb::Send(args) => channel::send(&args),
+        Verb::Recv(args) => channel::recv(&args),
         Verb::Tap(args) => tap::run(&args),
         Verb::Top(args) => top::run(&args),
         Verb::Stat(args) => status::run(&args),

@@ -330,7 +330,7 @@ impl SendArm<'_> {
 impl Arm for SendArm<'_> {
     fn attempt(&self, _: Who<'_>) -> Option<Token> {
         // An attempt without a place would take blocks and give them back, which calls all others who wait for some.
-        if !self.may_send() {
+        if !self.connection.may_send_bytes(self.bytes()) {
             return None;
         }
         match self.attempt_once() {

@@ -73,7 +73,7 @@ impl Framing {
 
     /// Whether `data`, the first `searched` bytes of which hold no end of a record, begins with a whole one, or with
     /// one that is seen to be too long.
-    pub(super) fn shows_record(self, data: &[u8], searched: usize) -> bool {
+    pub(crate) fn shows_record(self, data: &[u8], searched: usize) -> bool {
         match self.mark {
             Mark::End(byte) => memchr::memchr(byte, &data[searched..]).is_some() || data.len() > self.max_record,
             Mark::Length => !matches!(self.front(data), Front::Partial),
@@ -81,7 +81,7 @@ impl Framing {
     }
 
     /// Gives the last record of the input its end, if it has none. False if that cannot be done.
-    pub(super) fn end_last(self, data: &mut Vec<u8>, start: usize) -> bool {
+    pub(crate) fn end_last(self, data: &mut Vec<u8>, start: usize) -> bool {
         match self.mark {
             Mark::End(byte) => {
                 if data.len() > start && data.last() != Some(&byte) {
@@ -188,7 +188,7 @@ impl Framing {
     }
 
     /// The records of a batch, without their marks.
-    pub(super) fn records(self, mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn records(self, mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
         std::iter::from_fn(move || {
             let (record, end) = match self.mark {
                 _ if data.is_empty() => return None,
@@ -217,8 +217,23 @@ impl Framing {
         }
     }
 
+    /// Appends a record with its mark.
+    pub(crate) fn append(self, record: &[u8], to: &mut Vec<u8>) {
+        match self.mark {
+            Mark::End(byte) => {
+                to.extend_from_slice(record);
+                to.push(byte);
+            }
+            Mark::Length => {
+                let length = u32::try_from(record.len()).expect("no longer record is taken");
+                to.extend_from_slice(&length.to_be_bytes());
+                to.extend_from_slice(record);
+            }
+        }
+    }
+
     /// The length of the whole records that `data` begins with.
-    pub(super) fn whole(self, data: &[u8]) -> usize {
+    pub(crate) fn whole(self, data: &[u8]) -> usize {
         match self.mark {
             Mark::End(byte) => memchr::memrchr(byte, data).map_or(0, |last| last + 1),
             Mark::Length => self.follow_stepwise(data, usize::MAX).1,
@@ -226,7 +241,7 @@ impl Framing {
     }
 
     /// Where the search for the end of the first record may go on when more bytes have come: none ends in `data`.
-    pub(super) fn resume_at(self, data: &[u8]) -> usize {
+    pub(crate) fn resume_at(self, data: &[u8]) -> usize {
         match self.mark {
             Mark::End(_) => data.len(),
             Mark::Length => 0,
@@ -322,6 +337,15 @@ mod tests {
         assert_eq!(cut(FRAMES, &data[..20], 9), Cut::Whole { records: 2, bytes: 11 });
         assert_eq!(FRAMES.length_of(&data, 2), 11);
         assert_eq!(FRAMES.cut_block(&data, 12), Cut::Whole { records: 2, bytes: 11 });
+    }
+
+    #[test]
+    fn what_is_appended_is_what_is_cut() {
+        for framing in [LINES, FRAMES] {
+            let mut data = Vec::new();
+            [&b"a"[..], b"", b"bb"].iter().for_each(|record| framing.append(record, &mut data));
+            assert!(framing.records(&data).eq([&b"a"[..], b"", b"bb"]), "{framing:?}");
+        }
     }
 
     #[test]

@@ -94,11 +94,12 @@ pub(crate) use framing::{Framing, Mark};
 pub(crate) use halt::{Halt, Limit};
 pub(crate) use hash::Hash;
 pub(crate) use journal::{Identity, Journal, open as open_journal};
-pub(crate) use signals::heeded as heeded_signals;
-pub(crate) use spawn::Program;
+pub(crate) use signals::{block_and_install, heeded as heeded_signals};
+pub(crate) use spawn::{Program, die_with_parent};
 pub(crate) use template::Template;
 pub(crate) use threads::Builtin;
 pub(crate) use trace::{TraceFile, open as open_trace};
+pub(crate) use wakeup::Wakeup;
 pub(crate) use warden::{VERB as WARDEN, keep as keep_warden};
 
 use farm::{Farm, Parts};

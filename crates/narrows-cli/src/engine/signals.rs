@@ -20,12 +20,7 @@ pub(crate) fn heeded() -> impl Iterator<Item = i32> {
 
 /// Starts the listening thread. No other thread runs yet.
 pub(super) fn listen(events: Sender<Event>) -> io::Result<()> {
-    // A signal that comes while its handler is half installed would be lost: it waits outside. Without this 3 of 4,000
-    // farms that were interrupted in their first 3 ms went on.
-    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-    let signals = install();
-    before.thread_set_mask()?;
-    let mut signals = signals?;
+    let mut signals = block_and_install()?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
             if events.send(Event::Signal(signal)).is_err() {
@@ -34,6 +29,16 @@ pub(super) fn listen(events: Sender<Event>) -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// Catches the signals that are heeded. No other thread runs yet.
+pub(crate) fn block_and_install() -> io::Result<Signals> {
+    // A signal that comes while its handler is half installed would be lost: it waits outside. Without this 3 of 4,000
+    // farms that were interrupted in their first 3 ms went on.
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    let signals = install();
+    before.thread_set_mask()?;
+    signals
 }
 
 fn install() -> io::Result<Signals> {

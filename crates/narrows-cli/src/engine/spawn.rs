@@ -60,15 +60,7 @@ pub(super) fn spawn(program: &Program, terminal: bool, stderr: OwnedFd) -> io::R
     let mut command = Command::new(&program.path);
     command.arg0(&program.argv[0]).args(&program.argv[1..]).process_group(0);
     command.stdin(Stdio::from(theirs_in)).stdout(Stdio::from(theirs_out)).stderr(stderr);
-    let parent = getpid();
-    let die_with_parent = move || {
-        set_parent_process_death_signal(Some(Signal::KILL))?;
-        // The parent may have died before the line above took effect.
-        if getppid() == Some(parent) { Ok(()) } else { Err(io::Error::from(io::ErrorKind::BrokenPipe)) }
-    };
-    // SAFETY: between fork and exec only async-signal-safe calls are allowed. The closure makes two system calls,
-    // prctl and getppid; it neither allocates nor locks, and it owns nothing but a number.
-    unsafe { command.pre_exec(die_with_parent) };
+    die_with_parent(&mut command);
 
     let mut child = command.spawn()?;
     let pid = Pid::from_child(&child);
@@ -78,6 +70,19 @@ pub(super) fn spawn(program: &Program, terminal: bool, stderr: OwnedFd) -> io::R
         let _ = child.wait();
     })?;
     Ok(Process { child, pid, exit, stdin, unread, stdout })
+}
+
+/// What is started by this is killed when the thread that starts it ends.
+pub(crate) fn die_with_parent(command: &mut Command) {
+    let parent = getpid();
+    let die_with_parent = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // The parent may have died before the line above took effect.
+        if getppid() == Some(parent) { Ok(()) } else { Err(io::Error::from(io::ErrorKind::BrokenPipe)) }
+    };
+    // SAFETY: between fork and exec only async-signal-safe calls are allowed. The closure makes two system calls,
+    // prctl and getppid; it neither allocates nor locks, and it owns nothing but a number.
+    unsafe { command.pre_exec(die_with_parent) };
 }
 
 /// What to tell the user.

@@ -26,12 +26,19 @@ extern "C" fn look() {
 #[unsafe(link_section = ".init_array")]
 static LOOK: extern "C" fn() = look;
 
-/// Refuses to read or write what was closed.
-pub(super) fn refuse() -> Result<(), Trouble> {
-    for (closed, name) in [(&STDIN, "stdin"), (&STDOUT, "stdout")] {
-        if closed.load(Ordering::Relaxed) {
-            return Err(Trouble::new(format!("{name} is closed")).hint("where it is not wanted, name /dev/null"));
-        }
+/// Refuses to read what was closed.
+pub(crate) fn refuse_stdin() -> Result<(), Trouble> {
+    refuse(&STDIN, "stdin")
+}
+
+/// Refuses to write to what was closed.
+pub(crate) fn refuse_stdout() -> Result<(), Trouble> {
+    refuse(&STDOUT, "stdout")
+}
+
+fn refuse(closed: &AtomicBool, name: &str) -> Result<(), Trouble> {
+    if closed.load(Ordering::Relaxed) {
+        return Err(Trouble::new(format!("{name} is closed")).hint("where it is not wanted, name /dev/null"));
     }
     Ok(())
 }

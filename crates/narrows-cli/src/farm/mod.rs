@@ -2,11 +2,11 @@
 
 mod args;
 #[allow(unsafe_code, reason = "a function that runs before the runtime does; the file argues it")]
-mod closed;
+pub(crate) mod closed;
 mod describe;
 mod plan;
 pub(crate) mod progress;
-mod shell;
+pub(crate) mod shell;
 mod summary;
 
 use std::io::IsTerminal;
@@ -27,7 +27,8 @@ use crate::status::{self, Kind, Publication};
 pub(crate) use args::FarmArgs;
 
 pub(crate) fn run(args: &FarmArgs) -> anyhow::Result<ExitCode> {
-    closed::refuse()?;
+    closed::refuse_stdin()?;
+    closed::refuse_stdout()?;
     let dry_run = args.dry_run;
     let plan = plan::plan(args)?;
     if dry_run {

@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStringExt;
 
 /// Where no record can be put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wrong {
+pub(crate) enum Wrong {
     Backquotes,
     HereDocument,
     DollarQuotes,
@@ -23,7 +23,7 @@ pub(super) enum Wrong {
 }
 
 impl Wrong {
-    pub(super) fn place(self) -> &'static str {
+    pub(crate) fn place(self) -> &'static str {
         match self {
             Wrong::Backquotes => "inside `...`",
             Wrong::HereDocument => "into a script with a here-document (<<)",
@@ -66,7 +66,7 @@ struct Script<'a> {
 }
 
 /// The script with each `{}` replaced; `several` records stand where one would.
-pub(super) fn place(script: &[u8], several: bool) -> Result<OsString, Wrong> {
+pub(crate) fn place(script: &[u8], several: bool) -> Result<OsString, Wrong> {
     let record = if several { &b"$@"[..] } else { b"$1" };
     let mut script =
         Script { text: script, at: 0, around: Vec::new(), out: Vec::new(), here_document: false, between_words: true };
