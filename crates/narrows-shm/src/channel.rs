@@ -13,7 +13,7 @@ use std::{
 use crate::{
     broadcast,
     codec::{Codec, Postcard},
-    connection::{self, Connection},
+    connection::{self, Connection, Membership},
     error::OpenError,
     hand,
     layout::{Field, Kind, Layout, Seldom},
@@ -29,12 +29,12 @@ use crate::{
 
 /// A channel between processes, in which this one takes part.
 pub struct Channel<T, C = Postcard> {
-    connection: Arc<Connection>,
+    connection: Arc<Membership>,
     message: PhantomData<fn(T) -> (T, C)>,
 }
 
 impl<T, C: Codec<T>> Channel<T, C> {
-    pub(crate) fn new(connection: Arc<Connection>) -> Channel<T, C> {
+    pub(crate) fn new(connection: Arc<Membership>) -> Channel<T, C> {
         Channel { connection, message: PhantomData }
     }
 

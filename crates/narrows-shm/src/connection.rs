@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    ops::Deref,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
@@ -56,6 +57,7 @@ pub(crate) struct Connection {
     /// The version of the table up to which everybody in it is watched.
     watched: AtomicU64,
     is_blind: std::sync::atomic::AtomicBool,
+    has_left: std::sync::atomic::AtomicBool,
     /// By process, not by entry: one may come and go.
     followed: Mutex<HashSet<Identity>>,
     /// When we last looked for the dead, whether or not there was reason to.
@@ -119,6 +121,7 @@ impl Connection {
             block_hint: AtomicU32::new(0),
             watched: AtomicU64::new(u64::MAX),
             is_blind: false.into(),
+            has_left: false.into(),
             followed: Mutex::default(),
             stations: Default::default(),
             ruin: AtomicU8::new(SOUND),
@@ -389,13 +392,49 @@ impl Connection {
     }
 }
 
+/// What the handles hold. Its drop leaves: that of the connection may come later, since watcher and reactor hold it for moments,
+/// and too late if the process ends meanwhile.
+#[derive(Debug)]
+pub(crate) struct Membership(Arc<Connection>);
+
+impl Membership {
+    pub(crate) fn new(connection: Arc<Connection>) -> Arc<Membership> {
+        Arc::new(Membership(connection))
+    }
+}
+
+impl Deref for Membership {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
 impl Drop for Connection {
     fn drop(&mut self) {
         // In a fork nothing is ours, nor are the threads.
-        if self.check().is_err() {
+        if self.layout.is_inherited() {
             return;
         }
         watcher::forget_dropped();
+        self.leave();
+    }
+}
+
+impl Connection {
+    /// Leaves the channel, once. Who has the connection for a moment still may look, and sweep.
+    fn leave(&self) {
+        // Relaxed: only one of two may go on, and nothing is handed from one to the other.
+        if self.check().is_err() || self.has_left.swap(true, Ordering::Relaxed) {
+            return;
+        }
         members::leave(&self.layout, self.me, |gone| recover(&self.layout, gone));
         if self.layout.shape().flags & crate::options::KEEPS == 0 {
             // Whoever fails to remove it leaves it to `sweep` from outside, and to the next who opens it.

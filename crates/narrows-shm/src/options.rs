@@ -10,7 +10,7 @@ use std::{
 use crate::{
     channel::{self, Channel},
     codec::{Bytes, Codec, Plain, Postcard},
-    connection::{self, Connection},
+    connection::{self, Connection, Membership},
     error::OpenError,
     hand,
     layout::{Kind, Layout, PAGE, SLOT_HEAD, Shape},
@@ -233,7 +233,7 @@ impl<C> Options<C> {
     }
 
     /// Takes part in a channel of this kind and name.
-    pub(crate) fn connect<T>(&self, kind: Kind, name: &str) -> Result<Arc<Connection>, OpenError>
+    pub(crate) fn connect<T>(&self, kind: Kind, name: &str) -> Result<Arc<Membership>, OpenError>
     where
         C: Codec<T>,
     {
@@ -249,7 +249,7 @@ impl<C> Options<C> {
         type_hash: u64,
         type_name: &str,
         shape: impl Fn() -> Result<Shape, OpenError>,
-    ) -> Result<Arc<Connection>, OpenError> {
+    ) -> Result<Arc<Membership>, OpenError> {
         let path = path_of(name)?;
         // Each turn somebody else has made it, or has taken it away.
         for _ in 0..1000 {
@@ -270,7 +270,7 @@ impl<C> Options<C> {
         Err(OpenError::Unsupported("a name that others do not make and take away all the time"))
     }
 
-    pub(crate) fn take_part<T>(kind: Kind, segment: Segment) -> Result<Arc<Connection>, OpenError>
+    pub(crate) fn take_part<T>(kind: Kind, segment: Segment) -> Result<Arc<Membership>, OpenError>
     where
         C: Codec<T>,
     {
@@ -310,7 +310,7 @@ impl<C> Options<C> {
         self.connect_anonymously::<T>(Kind::Queue).map(Channel::new)
     }
 
-    pub(crate) fn connect_anonymously<T>(&self, kind: Kind) -> Result<Arc<Connection>, OpenError>
+    pub(crate) fn connect_anonymously<T>(&self, kind: Kind) -> Result<Arc<Membership>, OpenError>
     where
         C: Codec<T>,
     {
@@ -359,7 +359,7 @@ fn create(path: &Path, shape: &Shape, type_name: &str) -> Result<Segment, OpenEr
     Segment::create(path, Layout::len_of(shape)?, |segment| Layout::write_head(segment, shape, type_name))
 }
 
-fn take_part(segment: Segment, kind: Kind, type_hash: u64, type_name: &str) -> Result<Arc<Connection>, OpenError> {
+fn take_part(segment: Segment, kind: Kind, type_hash: u64, type_name: &str) -> Result<Arc<Membership>, OpenError> {
     let (layout, name) = Layout::read(segment)?;
     if layout.shape().kind != kind || layout.shape().type_hash != type_hash {
         let told = format!("it is {} of {name}, and here {kind} of {type_name} is asked for", layout.shape().kind);
@@ -370,5 +370,5 @@ fn take_part(segment: Segment, kind: Kind, type_hash: u64, type_name: &str) -> R
         connection::remove_if_idle(&layout)?;
         return Err(OpenError::NotFound);
     }
-    Connection::new(Arc::new(layout))
+    Ok(Membership::new(Connection::new(Arc::new(layout))?))
 }

@@ -16,7 +16,7 @@ use narrows::{
 use crate::{
     channel::{Channel, Inspection},
     codec::{Codec, Postcard},
-    connection::Connection,
+    connection::Membership,
     fault::{Fault, RecvError, RecvTimeoutError, TryRecvError},
     layout::BellName,
     lease::Lease,
@@ -26,12 +26,12 @@ use crate::{
 
 /// The receiving end of a channel between processes. May be cloned and shared; each message goes to one of all receivers.
 pub struct Receiver<T, C = Postcard> {
-    connection: Arc<Connection>,
+    connection: Arc<Membership>,
     message: PhantomData<fn(C) -> T>,
 }
 
 impl<T, C: Codec<T>> Receiver<T, C> {
-    pub(crate) fn new(connection: Arc<Connection>) -> Receiver<T, C> {
+    pub(crate) fn new(connection: Arc<Membership>) -> Receiver<T, C> {
         connection.add_handle(Role::Receiver);
         Receiver { connection, message: PhantomData }
     }

@@ -15,7 +15,7 @@ use narrows::{
 use crate::{
     channel::{Channel, Inspection},
     codec::{Bytes as BytesCodec, Codec, Postcard},
-    connection::Connection,
+    connection::{Connection, Membership},
     fault::{Fault, SendError, SendTimeoutError, TrySendError},
     layout::BellName,
     members::{HAS_RECEIVERS, Role},
@@ -24,7 +24,7 @@ use crate::{
 
 /// The sending end of a channel between processes. May be cloned and shared.
 pub struct Sender<T, C = Postcard> {
-    connection: Arc<Connection>,
+    connection: Arc<Membership>,
     message: PhantomData<fn(T) -> C>,
 }
 
@@ -80,7 +80,7 @@ impl Connection {
 }
 
 impl<T, C: Codec<T>> Sender<T, C> {
-    pub(crate) fn new(connection: Arc<Connection>) -> Sender<T, C> {
+    pub(crate) fn new(connection: Arc<Membership>) -> Sender<T, C> {
         connection.add_handle(Role::Sender);
         Sender { connection, message: PhantomData }
     }

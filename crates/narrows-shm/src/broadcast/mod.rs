@@ -50,7 +50,7 @@ pub use self::{receiver::Receiver, sender::Sender};
 use crate::{
     channel::Inspection,
     codec::{Codec, Postcard},
-    connection::Connection,
+    connection::{Connection, Membership},
     error::OpenError,
     layout::{Kind, Layout},
     options::Options,
@@ -59,7 +59,7 @@ use crate::{
 
 /// A broadcast between processes, in which this one takes part. From [`Options::broadcast`].
 pub struct Broadcast<T, C = Postcard> {
-    connection: Arc<Connection>,
+    connection: Arc<Membership>,
     message: PhantomData<fn(T) -> (T, C)>,
 }
 
@@ -99,17 +99,17 @@ impl<C> Options<C> {
 }
 
 /// Takes part once more in the same segment.
-fn another(connection: &Connection) -> Result<Arc<Connection>, OpenError> {
+fn another(connection: &Connection) -> Result<Arc<Membership>, OpenError> {
     connection.check().map_err(|_| OpenError::Forked)?;
     let (layout, _) = Layout::read(connection.layout().segment().again()?)?;
     if layout.shape() != connection.layout().shape() {
         return Err(OpenError::Corrupt("its head has changed"));
     }
-    Connection::new(Arc::new(layout))
+    Ok(Membership::new(Connection::new(Arc::new(layout))?))
 }
 
 impl<T, C: Codec<T>> Broadcast<T, C> {
-    fn new(connection: Arc<Connection>) -> Broadcast<T, C> {
+    fn new(connection: Arc<Membership>) -> Broadcast<T, C> {
         Broadcast { connection, message: PhantomData }
     }
 

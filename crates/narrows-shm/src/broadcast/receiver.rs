@@ -22,7 +22,7 @@ use super::{
 use crate::{
     channel::Inspection,
     codec::{Codec, Postcard},
-    connection::{Connection, lock},
+    connection::{Membership, lock},
     error::OpenError,
     fault::{Fault, RecvError, RecvTimeoutError, TryRecvError},
     layout::{BellName, Field, Layout},
@@ -39,7 +39,7 @@ use crate::{
 ///
 /// As an [arm](narrows::Select::arm) of a select it is completed with [`complete`](Receiver::complete).
 pub struct Receiver<T, C: Codec<T> = Postcard> {
-    connection: Arc<Connection>,
+    connection: Arc<Membership>,
     lag: Lag,
     desk: Mutex<Desk>,
     message: PhantomData<fn(C) -> T>,
@@ -65,7 +65,7 @@ const TEARS: u32 = 8;
 
 impl<T, C: Codec<T>> Receiver<T, C> {
     /// A receiver that is the participant behind `connection`.
-    pub(super) fn new(connection: Arc<Connection>, begin: Begin, lag: Lag) -> Receiver<T, C> {
+    pub(super) fn new(connection: Arc<Membership>, begin: Begin, lag: Lag) -> Receiver<T, C> {
         let (next, spared) = enter(&connection, begin, lag);
         let desk = Desk {
             next,

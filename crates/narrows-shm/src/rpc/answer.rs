@@ -10,7 +10,7 @@ use std::{
 use super::{error::ReplyError, slots::State};
 use crate::{
     codec::{Codec, Postcard, sealed::Sealed},
-    connection::Connection,
+    connection::{Connection, Membership},
     fault::Fault,
     layout::CallField,
     members::boot_nanos,
@@ -83,14 +83,14 @@ impl<Q, R, C> fmt::Debug for Incoming<Q, R, C> {
 /// The right to answer a call, and the duty; from [`Incoming::into_parts`].
 #[must_use = "dropping it leaves the call unanswered"]
 pub struct Answer<R, C = Postcard> {
-    connection: Arc<Connection>,
+    connection: Arc<Membership>,
     at: Position,
     is_open: bool,
     message: PhantomData<fn(R, C)>,
 }
 
 impl<R, C> Answer<R, C> {
-    pub(super) fn new(connection: Arc<Connection>, at: Position) -> Answer<R, C> {
+    pub(super) fn new(connection: Arc<Membership>, at: Position) -> Answer<R, C> {
         Answer { connection, at, is_open: true, message: PhantomData }
     }
 

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     bell::Bell,
     codec::{Codec, Postcard, sealed::Sealed},
-    connection::Connection,
+    connection::Membership,
     fault::Fault,
     layout::{BellName, Field},
     queue::{Claimed, word::Position},
@@ -27,7 +27,7 @@ use crate::{
 /// answer is dropped.
 #[must_use = "dropping a call cancels it"]
 pub struct Call<Q, R, C = Postcard> {
-    connection: Arc<Connection>,
+    connection: Arc<Membership>,
     at: Position,
     /// Until the call is over.
     request: Option<Q>,
@@ -37,7 +37,7 @@ pub struct Call<Q, R, C = Postcard> {
 
 impl<Q, R, C> Call<Q, R, C> {
     pub(super) fn new(
-        connection: Arc<Connection>,
+        connection: Arc<Membership>,
         at: Position,
         request: Q,
         deadline: Option<Instant>,
@@ -178,7 +178,7 @@ impl<Q, R, C: Codec<Q> + Codec<R>> Call<Q, R, C> {
 /// A call as an arm of a select; from [`Call::arm`].
 #[derive(Debug)]
 pub struct CallArm {
-    connection: Arc<Connection>,
+    connection: Arc<Membership>,
     at: Position,
 }
 

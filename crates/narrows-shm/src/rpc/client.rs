@@ -16,7 +16,7 @@ use super::{Call, Ended, error::CallError};
 use crate::{
     channel::Inspection,
     codec::{Codec, Postcard, sealed::Sealed},
-    connection::Connection,
+    connection::{Connection, Membership},
     fault::Fault,
     layout::{BellName, Field},
     members::Role,
@@ -102,12 +102,12 @@ impl Connection {
 
 /// Makes calls: requests `Q`, replies `R`. May be cloned and shared.
 pub struct Client<Q, R, C = Postcard> {
-    connection: Arc<Connection>,
+    connection: Arc<Membership>,
     message: PhantomData<fn(Q, C) -> R>,
 }
 
 impl<Q, R, C: Codec<Q> + Codec<R>> Client<Q, R, C> {
-    pub(crate) fn new(connection: Arc<Connection>) -> Client<Q, R, C> {
+    pub(crate) fn new(connection: Arc<Membership>) -> Client<Q, R, C> {
         connection.add_handle(Role::Sender);
         Client { connection, message: PhantomData }
     }

@@ -51,7 +51,7 @@ pub use self::{
 use crate::{
     bell::Bell,
     codec::{Codec, Postcard, sealed::Sealed},
-    connection::Connection,
+    connection::{Connection, Membership},
     error::OpenError,
     fault::Fault,
     layout::{BellName, CALL_HEAD, CallField, Kind, Layout, Often, SLOT_HEAD, Seldom, Shape, check_sum},
@@ -255,7 +255,7 @@ impl<C> Options<C> {
         })
     }
 
-    fn find_calls<Q, R>(&self, name: &str) -> Result<Arc<Connection>, OpenError>
+    fn find_calls<Q, R>(&self, name: &str) -> Result<Arc<Membership>, OpenError>
     where
         C: Codec<Q> + Codec<R>,
     {

@@ -16,7 +16,7 @@ use super::{Answer, Incoming, error::ReplyError};
 use crate::{
     channel::Inspection,
     codec::{Codec, Postcard, sealed::Sealed},
-    connection::Connection,
+    connection::{Connection, Membership},
     fault::{Fault, RecvError, RecvTimeoutError, TryRecvError},
     layout::{BellName, Field},
     members::{Role, boot_nanos},
@@ -61,12 +61,12 @@ impl Connection {
 /// Answers calls: requests `Q`, replies `R`. May be cloned and shared; each call goes to one of all servers, in the order in which
 /// calls were begun.
 pub struct Server<Q, R, C = Postcard> {
-    connection: Arc<Connection>,
+    connection: Arc<Membership>,
     message: PhantomData<fn(R, C) -> Q>,
 }
 
 impl<Q, R, C: Codec<Q> + Codec<R>> Server<Q, R, C> {
-    pub(crate) fn new(connection: Arc<Connection>) -> Server<Q, R, C> {
+    pub(crate) fn new(connection: Arc<Membership>) -> Server<Q, R, C> {
         connection.add_handle(Role::Receiver);
         Server { connection, message: PhantomData }
     }
