@@ -155,7 +155,8 @@ pub(crate) fn stress(ws: &Workspace, depth: Depth) -> Result<Outcome> {
 
 /// The tests of the program that can be given gigabytes and minutes.
 pub(crate) fn heavy(ws: &Workspace, depth: Depth) -> Result<Outcome> {
-    let tests = ["--test", "acceptance", "--test", "kills", "--", "--test-threads=1", "--show-output"];
+    let tests =
+        ["--test", "acceptance", "--test", "kills", "--test", "channels", "--", "--test-threads=1", "--show-output"];
     let command = cargo(ws, ["test", "--release", "--no-fail-fast", "--package", "narrows-cli"]).args(tests);
     all_of(depth, [command.env("NARROWS_DEEP", "1").env_default("NARROWS_SEED", &depth.seed())])
 }

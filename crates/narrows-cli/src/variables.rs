@@ -5,6 +5,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 
+use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
@@ -65,6 +66,10 @@ pub(crate) fn options(command: &mut Command, words: &[OsString], typed: &ArgMatc
         let alone = insert(words, std::slice::from_ref(&word));
         // Without it the words were accepted.
         if let Err(error) = command.try_get_matches_from_mut(alone) {
+            // It belongs to another that is not used.
+            if error.kind() == ErrorKind::MissingRequiredArgument {
+                continue;
+            }
             return Err(refused(&name, option, &usage::message(&error)));
         }
         added.push(word);

@@ -398,6 +398,18 @@ fn what_cannot_be_written_is_given_back() {
 }
 
 #[test]
+fn a_variable_for_an_option_that_needs_another_stands_aside() {
+    let channels = Channels::new();
+    let mut receiver = channels.program("recv", &["--timeout", "1ms", "q"]);
+    receiver.command().envs([("NARROWS_RETRIES", "2"), ("NARROWS_GRACE", "1s"), ("NARROWS_QUIET", "1")]);
+    assert_eq!(receiver.run(b"").assert_code(124).stderr, "");
+    channels.send(&["q", "--", "a"], b"").assert_code(0);
+    let mut receiver = channels.program("recv", &["--ack", "echo {}; false", "q"]);
+    receiver.command().env("NARROWS_RETRIES", "1");
+    assert_eq!(receiver.run(b"").assert_code(1).text(), "a\na\n");
+}
+
+#[test]
 fn who_waits_too_long_says_so() {
     let channels = Channels::new();
     channels.recv(&["--timeout", "1ms", "q"]).assert_code(124).assert_stderr("note: nothing has come from q");
@@ -464,6 +476,13 @@ fn an_error_is_two_lines() {
     let file = |name: &str| channels.folder().join(format!("{name}.channel"));
     fs::write(file("broken"), [7; 9000]).expect("it can be written");
     std::os::unix::fs::symlink("/etc/passwd", file("link")).expect("it can be made");
+    narrows_shm::options()
+        .bytes()
+        .keep_open()
+        .sender::<Vec<u8>>(file("foreign").to_str().expect("text"))
+        .expect("a channel");
+    // Only root can give a file away.
+    let is_given = std::os::unix::fs::chown(file("foreign"), Some(65534), None).is_ok();
     let other = file("typed").to_str().expect("text").to_owned();
     let _typed = narrows_shm::options().keep_open().sender::<u32>(&other).expect("a channel");
     let closed = file("closed").to_str().expect("text").to_owned();
@@ -485,7 +504,9 @@ fn an_error_is_two_lines() {
         (&["recv", "/no/such/folder/q"], 125, "No such file"),
         (&["send", "--memory", "9999999G", "--capacity", "4000000", "big"], 125, "room"),
     ];
-    for (args, code, error) in wrong.into_iter().chain(more) {
+    let foreign: Option<(&[&str], i32, &str)> =
+        is_given.then_some((&["recv", "foreign"], 125, "belongs to another user"));
+    for (args, code, error) in wrong.into_iter().chain(more).chain(foreign) {
         let run = channels.program(args[0], &args[1..]).run(b"");
         let lines: Vec<&str> = run.assert_code(code).stderr.lines().collect();
         assert_eq!(lines.len(), 2, "{args:?}: {}", run.stderr);

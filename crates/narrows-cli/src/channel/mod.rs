@@ -8,8 +8,8 @@
 //!
 //!   stop: what ends either of them early, heard wherever it waits
 //! ```
-//! A record is in the input, in the channel or in the output: it leaves the channel only when it has been written, or when CMD has
-//! done with it, so that a receiver that is killed, or cannot write, leaves its records to others.
+//! A record leaves the channel only when it has been written, or when CMD has done with it, so that a receiver that is
+//! killed, or cannot write, leaves its records to others.
 
 mod args;
 mod input;

@@ -1,7 +1,7 @@
 //! Stdout, to which whole records are written.
 //!
-//! A pipe that several write to takes up to 4096 bytes (`PIPE_BUF`) at once, so what goes there goes in pieces of whole records
-//! that are no longer than that, unless one record is. A file that is opened to append takes any piece at once.
+//! A pipe that several write to takes up to 4096 bytes (`PIPE_BUF`) at once, so what goes there goes in pieces of whole
+//! records that are no longer than that, unless one record is. A file that is opened to append takes any piece at once.
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FileType, fstat};

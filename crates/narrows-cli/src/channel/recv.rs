@@ -1,5 +1,5 @@
-//! `narrows recv`: records from a channel to stdout, or to a command each. A record is on lease until it was written or worked
-//! on; so whoever is killed, or cannot write, has it taken by another.
+//! `narrows recv`: records from a channel to stdout, or to a command each. A record is on lease until it was written or
+//! worked on: of whoever is killed before, or cannot write, it is taken by another.
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -17,7 +17,7 @@ use crate::engine::{Framing, Trouble};
 use crate::farm::closed;
 use crate::say;
 
-/// Who waits for room looks up so often whether he is to end; the channel itself looks about that often whether its peers live.
+/// Who waits for room looks up so often whether it is to end. The channel looks about as often whether its peers live.
 const LOOK_UP: Duration = Duration::from_millis(250);
 
 /// Why not all was sent.

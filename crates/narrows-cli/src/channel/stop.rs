@@ -1,5 +1,5 @@
-//! What ends a sender or receiver early: a signal, or that nobody reads the output any more. Heard by who waits for messages as
-//! one more arm of its select, and by who waits for a file as one more to poll.
+//! What ends a sender or receiver early: a signal, or that nobody reads the output any more. Heard by who waits for
+//! messages as one more arm of its select, and by who waits for a file as one more to poll.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -44,9 +44,9 @@ struct Words {
 type Text = Box<dyn Fn() -> String + Send + Sync>;
 
 impl Stop {
-    /// Before there is another thread. With patience a signal that is not heard in time, or a second one, ends the program at
-    /// once, after `words`; without, both are told, and what becomes of them is for who hears them.
-    pub(super) fn listen(is_patient: bool, words: Text) -> io::Result<Stop> {
+    /// Before there is another thread. If it `insists`, a signal that is not heard in time, or a second one, ends the
+    /// program, after `words`; else both are told, and what becomes of them is for who hears them.
+    pub(super) fn listen(insists: bool, words: Text) -> io::Result<Stop> {
         let (tell, heard) = unbounded();
         let bell = Arc::new(Wakeup::new()?);
         let words = Arc::new(Words { text: words, said: AtomicBool::new(false) });
@@ -57,9 +57,9 @@ impl Stop {
             for signal in signals.forever() {
                 let _ = tell.send(Why::Signal(signal));
                 bell.ring();
-                if is_patient && !is_first {
+                if insists && !is_first {
                     words.end(signal);
-                } else if is_patient {
+                } else if insists {
                     let words = words.clone();
                     thread::spawn(move || {
                         thread::sleep(PATIENCE);
