@@ -196,7 +196,9 @@ fn two_senders_and_two_receivers_tear_no_long_line() {
     eventually("the channel is made", || channels.is_there("q"));
     let receivers = [(); 2].map(|()| reading(channels.program("recv", &["q"]).start(), longest));
     let senders = ["a", "b"].map(|writer| sending(&channels, writer, count, longest));
-    senders.map(|sender| sender.join().expect("it sent all"));
+    for sender in senders {
+        sender.join().expect("it sent all");
+    }
     keeper.finish().assert_code(0);
     let (mut all, mut torn) = (BTreeMap::<String, Vec<usize>>::new(), 0);
     for receiver in receivers {
@@ -338,7 +340,7 @@ fn a_signal_lets_the_command_finish_and_a_second_ends_it() {
     running.await_stderr("finishing what is in hand");
     barrier.release();
     let run = running.finish();
-    assert_eq!(run.assert_signal(Signal::INT).assert_stderr("stopped: 1 records were received").text(), "done a\n");
+    assert_eq!(run.assert_signal(Signal::INT).assert_stderr("stopped: 1 record was received").text(), "done a\n");
     let mut running = start();
     running.signal(Signal::TERM);
     running.await_stderr("finishing what is in hand");
@@ -372,7 +374,7 @@ fn a_signal_ends_whoever_waits_and_what_was_sent_stays() {
     let receiver = channels.program("recv", &["q"]).start();
     eventually("it takes part", || channels.is_there("q"));
     receiver.signal(Signal::TERM);
-    receiver.finish().assert_signal(Signal::TERM).assert_stderr("stopped: 0 records were received");
+    receiver.finish().assert_signal(Signal::TERM).assert_stderr("stopped: no record was received");
     channels.assert_gone();
 }
 
@@ -416,10 +418,10 @@ fn who_waits_too_long_says_so() {
     assert_eq!(channels.recv(&["-q", "--timeout", "1ms", "q"]).assert_code(124).stderr, "");
     let run = channels.send(&["--timeout", "1ms", "--capacity", "2", "q"], b"1\n2\n3\n4\n");
     run.assert_code(124).assert_stderr("record 3 for q has waited too long (there was no room)");
-    run.assert_stderr("hint: 2 records were sent, this one and what follows were not");
+    run.assert_stderr("hint: 2 records were sent before it, and none that follows");
     assert_eq!(channels.recv(&["q"]).text(), "1\n2\n");
     let run = channels.send(&["--timeout", "1ms", "--sync", "q"], b"1\n");
-    run.assert_code(124).assert_stderr("nobody received it").assert_stderr("hint: nothing was sent");
+    run.assert_code(124).assert_stderr("nobody received it").assert_stderr("hint: no record was sent before it");
     channels.assert_gone();
 }
 
@@ -443,7 +445,7 @@ fn a_record_that_is_too_long_is_named_and_what_came_before_is_sent() {
     for end in [&b""[..], b"\nc\n"] {
         let run = channels.send(&["--max-record", "10", "q"], &[&long[..], end].concat());
         run.assert_code(1).assert_stderr("record 3 is too long: the channel q takes 10 bytes");
-        run.assert_stderr("2 records were sent, this one and what follows were not");
+        run.assert_stderr("2 records were sent before it, and none that follows");
         assert_eq!(channels.recv(&["q"]).text(), "a\nb\n");
     }
     channels.send(&["--max-record", "10", "--frame", "q"], b"\0\0\0\x0b").assert_code(1).assert_stderr("record 1");
@@ -467,7 +469,9 @@ fn who_finds_a_channel_takes_it_as_it_is_and_one_that_is_kept_open_ends_when_it_
     assert!(channels.try_inspect("q").expect("it is there").close());
     receiver.finish().assert_code(0);
     let run = channels.send(&["q"], b"e\n");
-    run.assert_code(1).assert_stderr("the channel q was closed at record 1").assert_stderr("hint: nothing was sent");
+    run.assert_code(1)
+        .assert_stderr("the channel q was closed at record 1")
+        .assert_stderr("hint: no record was sent before it");
 }
 
 #[test]

@@ -37,7 +37,7 @@ Exit status:
 Examples:
   Two programs write lines, two read them, and no line is torn:
     ./crawl a | narrows send urls & ./crawl b | narrows send urls &
-    narrows recv urls > 1.txt & narrows recv urls > 2.txt
+    narrows recv urls > 1.txt & narrows recv urls > 2.txt & wait
   Names of files, whatever characters they hold:
     find . -type f -print0 | narrows send -0 files
   One job, when somebody has taken it:
@@ -54,7 +54,13 @@ What is certain:
 
   Whole records are written. In a file that several receivers append to
   (>>) they stay whole. In a pipe that several write to those of up to
-  4096 bytes do; longer ones can mix there, as the kernel has it.
+  4096 bytes do; longer ones can mix there, as the kernel has it. Of a
+  record in hand when this program is killed, or the disk is full, the
+  beginning may have been written. A line that holds a newline, because
+  it was sent as something else, is two lines: -0 and --frame keep it.
+
+  If this program is killed, CMD's shell is too, but not what it started
+  and left behind.
 
 Exit status:
   0        the channel is empty and has ended, or -n records came

@@ -23,3 +23,12 @@ mod work;
 pub(crate) use args::{RecvArgs, SendArgs};
 pub(crate) use recv::run as recv;
 pub(crate) use send::run as send;
+
+/// So many were dealt with.
+fn records(count: u64) -> String {
+    match count {
+        0 => "no record was".to_owned(),
+        1 => "1 record was".to_owned(),
+        count => format!("{count} records were"),
+    }
+}

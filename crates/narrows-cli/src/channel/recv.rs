@@ -14,6 +14,7 @@ use signal_hook::consts::SIGPIPE;
 use super::args::RecvArgs;
 use super::open;
 use super::output::{Block, Output};
+use super::records;
 use super::stop::{Stop, Why};
 use super::work::{Outcome, Work};
 use crate::engine::{Framing, Tone, Trouble};
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &RecvArgs) -> anyhow::Result<ExitCode> {
     let received = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&received);
     // Relaxed: a figure to look at.
-    let last_words = move || format!("stopped: {} records were received", counted.load(Ordering::Relaxed));
+    let last_words = move || format!("stopped: {} received", records(counted.load(Ordering::Relaxed)));
     let stop = Stop::listen(work.is_none(), Box::new(last_words)).context("cannot listen to signals")?;
     match receive_all(args, work.as_ref(), &stop, &received) {
         End::Channel | End::Enough => Ok(ExitCode::SUCCESS),
@@ -123,6 +124,10 @@ impl Receiving<'_> {
                 (Err(errno), _) => return End::Trouble(self.cannot_write(errno)),
                 (Ok(()), Err(fault)) => return End::Trouble(open::fault(&self.args.name, &fault)),
                 (Ok(()), Ok(())) => {}
+            }
+            // What is wrong with a record may not be told twice.
+            if let Some(TryRecvError::Fault(fault)) = why {
+                return End::Trouble(open::fault(&self.args.name, &fault));
             }
             if let Some(why) = self.stop.now() {
                 return End::Stopped(why);
@@ -234,8 +239,8 @@ impl Receiving<'_> {
     fn cannot_write(&self, errno: Errno) -> Trouble {
         let trouble = Trouble::of_system("cannot write", &errno.into());
         let hint = trouble.hint.clone().unwrap_or_default();
-        let received = self.received.load(Ordering::Relaxed);
-        trouble.hint(format!("{hint}; {received} records were written, those in hand were given back"))
+        let received = records(self.received.load(Ordering::Relaxed));
+        trouble.hint(format!("{hint}; {received} written, those in hand were given back"))
     }
 }
 

@@ -12,6 +12,7 @@ use narrows_shm::{Bytes, Fault, SendTimeoutError, Sender};
 use super::args::SendArgs;
 use super::input::{Input, Next};
 use super::open;
+use super::records;
 use super::stop::{Stop, Why};
 use crate::engine::{Framing, Trouble};
 use crate::farm::closed;
@@ -49,9 +50,9 @@ pub(crate) fn run(args: &SendArgs) -> anyhow::Result<ExitCode> {
 fn last_words(sent: Arc<AtomicU64>, is_sync: bool) -> Box<dyn Fn() -> String + Send + Sync> {
     Box::new(move || {
         // Relaxed: a figure to look at.
-        let sent = sent.load(Ordering::Relaxed);
-        let how = if is_sync { "were received; the next may be in the channel" } else { "were sent" };
-        format!("stopped: {sent} records {how}")
+        let sent = records(sent.load(Ordering::Relaxed));
+        let how = if is_sync { "received; the next may be in the channel" } else { "sent" };
+        format!("stopped: {sent} {how}")
     })
 }
 
@@ -140,11 +141,7 @@ impl Sending<'_> {
     }
 
     fn rest(&self) -> String {
-        match self.number() - 1 {
-            0 => "nothing was sent".to_owned(),
-            1 => "one record was sent, this one and what follows were not".to_owned(),
-            before => format!("{before} records were sent, this one and what follows were not"),
-        }
+        format!("{} sent before it, and none that follows", records(self.number() - 1))
     }
 
     #[cold]

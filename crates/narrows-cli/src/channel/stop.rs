@@ -60,11 +60,14 @@ impl Stop {
                 if insists && !is_first {
                     words.end(signal);
                 } else if insists {
-                    let words = words.clone();
-                    thread::spawn(move || {
+                    let of_thread = words.clone();
+                    let waits = move || {
                         thread::sleep(PATIENCE);
+                        of_thread.end(signal);
+                    };
+                    if thread::Builder::new().name("patience".into()).spawn(waits).is_err() {
                         words.end(signal);
-                    });
+                    }
                 }
                 is_first = false;
             }
