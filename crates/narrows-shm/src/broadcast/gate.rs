@@ -112,6 +112,8 @@ pub(crate) fn make_room(connection: &Connection, claim: impl Fn() -> Option<Run>
             connection.watch_peers();
             return None;
         }
+        // Who found the slot in our hands may sleep by now, and we may have nothing to send in the end.
+        layout.ring_all();
         if let Some(run) = claim() {
             return Some(run);
         }

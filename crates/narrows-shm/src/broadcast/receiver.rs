@@ -97,7 +97,8 @@ impl<T, C: Codec<T>> Receiver<T, C> {
             return Ok((number, Claimed::private(&bytes, copy)));
         }
         let (mut busy, mut tears) = (0, 0);
-        loop {
+        // Each turn goes on or is counted; in memory that is not what it should be, this is the bound.
+        for _ in 0..self.connection.row().patience() {
             if desk.is_cut_off {
                 return Err(NotReceived::Disconnected);
             }
@@ -138,6 +139,7 @@ impl<T, C: Codec<T>> Receiver<T, C> {
                 }
             }
         }
+        Err(NotReceived::Empty)
     }
 
     #[cold]

@@ -53,7 +53,7 @@ impl<'a, W: Words> Row<'a, W> {
     }
 
     /// As in the ring: each slot once, and what others are faster.
-    fn patience(&self) -> u64 {
+    pub(super) fn patience(&self) -> u64 {
         2 * u64::from(self.words.slots()) + 1000
     }
 
