@@ -55,7 +55,7 @@ _narrows() {
             return 0
             ;;
         narrows__subcmd__farm)
-            opts="-j -u -0 -d -t -n -p -q -v -h --jobs --unordered --null --delimiter --frame --reply-end --tag --records --shell --blocks --dry-run --window --buffer --spill --pty --max-record --retries --backoff --timeout --halt --log --resume --trace --json-summary --progress --quiet --grace --stall --builtin --verbose --help"
+            opts="-j -u -0 -d -t -n -p -q -v -h --jobs --unordered --from --to --null --delimiter --frame --reply-end --tag --records --shell --blocks --dry-run --window --buffer --spill --pty --max-record --retries --backoff --timeout --halt --log --resume --trace --json-summary --progress --quiet --grace --stall --builtin --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -66,6 +66,14 @@ _narrows() {
                     return 0
                     ;;
                 -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

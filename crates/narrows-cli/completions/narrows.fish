@@ -33,6 +33,8 @@ complete -c narrows -n "__fish_narrows_needs_command" -f -a "tap" -d 'Sit in a p
 complete -c narrows -n "__fish_narrows_needs_command" -f -a "top" -d 'Watch the farms and taps of this user, and what they wait for'
 complete -c narrows -n "__fish_narrows_needs_command" -f -a "stat" -d 'Say once what the farms and taps of this user do, and what they wait for'
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -s j -l jobs -d 'Copies of CMD at a time: a number, or a share of the processors' -r
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l from -d 'Take the records from the channel NAME instead of stdin' -r
+complete -c narrows -n "__fish_narrows_using_subcommand farm" -l to -d 'Give the records of the output to the channel NAME instead of stdout' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -s d -l delimiter -d 'Records end with this character: one byte, or \\t, \\0, \\n, \\r, \\xHH' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -l reply-end -d 'An answer is all lines of CMD up to one that says STR, which is not printed' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -s n -l records -d 'Lines per process, where {} stands [default: 1]' -r

@@ -126,6 +126,7 @@ impl Farm {
             Err(broken) => {
                 self.send(match broken {
                     Broken::Closed => Event::OutputClosed,
+                    Broken::Channel(trouble) => Event::Trouble(trouble),
                     Broken::Spill(errno) => Event::Trouble(Trouble::of_system("cannot use --spill", &errno.into())),
                     Broken::Log(error) => Event::Trouble(Trouble::of_system("cannot write the log", &error)),
                     Broken::Failed(errno) => Event::Trouble(Trouble::of_system("cannot write", &errno.into())),

@@ -7,8 +7,11 @@
 //!   its successor does: that is why a full buffer is not a deadlock.
 
 use std::num::NonZeroU64;
+use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
+
+use narrows::Sender;
 
 use super::ages::Ages;
 use super::event::Trouble;
@@ -46,6 +49,8 @@ pub(super) struct Gate {
     pub(super) ledger: Option<Ledger>,
     spill: Option<Spill>,
     pub(super) trace: Option<Arc<Trace>>,
+    /// Who is told which records have been printed.
+    told: Option<Sender<Range<u64>>>,
 }
 
 #[derive(Debug)]
@@ -156,7 +161,13 @@ impl Gate {
             waits: Waits::default(),
             ages: Ages::new(),
         };
-        Gate { state: Mutex::new(state), moved: Condvar::new(), limits, pace, output, ledger, spill, trace }
+        let (state, moved) = (Mutex::new(state), Condvar::new());
+        Gate { state, moved, limits, pace, output, ledger, spill, trace, told: None }
+    }
+
+    pub(super) fn telling(mut self, told: Option<Sender<Range<u64>>>) -> Gate {
+        self.told = told;
+        self
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -316,6 +327,12 @@ impl Gate {
                 });
                 if let (Ok(()), Some(ledger)) = (&written, &self.ledger) {
                     written = ledger.printed(&ready).map_err(Broken::Log);
+                }
+                if let (Ok(()), Some(told)) = (&written, &self.told) {
+                    // It is closed when the farm is over: what is printed still is done again by somebody else.
+                    let numbers = |piece: &Piece| piece.first..piece.first + piece.records;
+                    let _ =
+                        ready.iter().map(numbers).filter(|numbers| !numbers.is_empty()).try_for_each(|n| told.send(n));
                 }
                 state = self.lock();
                 let now = Instant::now();
@@ -483,7 +500,7 @@ mod tests {
         let nowhere = std::fs::File::options().write(true).open("/dev/null").expect("it is always there");
         let limits = Limits { ordered: false, window: None, buffer: 1000, jobs: 2 };
         let gate =
-            Gate::new(limits, Arc::new(Pace::new(1000, false)), Output::new(OwnedFd::from(nowhere)), None, None, None);
+            Gate::new(limits, Arc::new(Pace::new(1000, false)), Output::File(OwnedFd::from(nowhere)), None, None, None);
         gate.hold(7, 600);
         assert!(gate.may_answer(|| Some(7)) && gate.may_answer(|| Some(8)));
         gate.hold(8, 600);

@@ -16,7 +16,8 @@
 //! That is the live mode. Where a batch has a process of its own, one thread per job does what slot and collector do:
 //! `each` starts the process and tries again, `execution` stays with it, `emitter` cuts its output into parts for the
 //! same gate. Reader, gate, roster, watch and supervisor are the same for all modes; a `builtin` is a job without a
-//! process. Beside the gate stand the `ledger`, which logs what was printed, and `spill`, which holds what waits.
+//! process. Beside the gate stand the `ledger`, which logs what was printed, and `spill`, which holds what waits. With
+//! named channels the `intake` stands before the reader, and the output is an `outlet`.
 //!
 //! Invariants:
 //! * A record is in one place: the reader's buffer, a batch in a channel, one worker's flight, or the gate.
@@ -46,11 +47,13 @@ mod framing;
 mod gate;
 mod halt;
 mod hash;
+mod intake;
 mod journal;
 mod launch;
 mod ledger;
 mod life;
 mod order;
+mod outlet;
 mod output;
 mod pace;
 mod procfs;
@@ -78,7 +81,6 @@ mod watch;
 
 use std::io;
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -93,7 +95,10 @@ pub(crate) use event::{Cause, Ending, PassOn, Show, Snapshot, Tell, Tone, Troubl
 pub(crate) use framing::{Framing, Mark};
 pub(crate) use halt::{Halt, Limit};
 pub(crate) use hash::Hash;
+pub(crate) use intake::Input;
 pub(crate) use journal::{Identity, Journal, open as open_journal};
+pub(crate) use outlet::Outlet;
+pub(crate) use output::Output;
 pub(crate) use signals::{block_and_install, heeded as heeded_signals};
 pub(crate) use spawn::{Program, die_with_parent};
 pub(crate) use template::Template;
@@ -104,9 +109,10 @@ pub(crate) use warden::{VERB as WARDEN, keep as keep_warden};
 
 use farm::{Farm, Parts};
 use gate::{Gate, Limits};
+use intake::Intake;
 use ledger::{Ledger, Unit};
-use output::Output;
 use pace::Pace;
+use reader::Source;
 use recruit::Recruiter;
 use spill::Spill;
 use supervisor::Supervisor;
@@ -180,8 +186,8 @@ pub(crate) enum Work {
 /// Runs a farm to its end. No worker is left when it returns. Who gets the control may look at it and steer it.
 pub(crate) fn run(
     plan: &Plan,
-    input: OwnedFd,
-    output: OwnedFd,
+    input: Input,
+    output: Output,
     journal: Option<Journal>,
     trace: Option<TraceFile>,
     attend: impl FnOnce(Control),
@@ -191,14 +197,24 @@ pub(crate) fn run(
     let spill = plan.spill.as_deref().map(Spill::new).transpose()?;
     let (events_in, events) = unbounded();
     let trace = trace.map(|file| Trace::start(file, events_in.clone())).transpose()?.map(Arc::new);
-    let gate = Gate::new(limits(plan), Arc::clone(&pace), Output::new(output), ledger, spill, trace);
+    let (source, intake) = match input {
+        Input::File(file) => (Source::File(file), None),
+        Input::Channel(records, name) => {
+            let (framing, tell) = (plan.framing, plan.tell);
+            let (intake, supply) = Intake::start((records, name), (framing, tell), events_in.clone())?;
+            (Source::Channel(supply), Some(intake))
+        }
+    };
+    let gate = Gate::new(limits(plan), Arc::clone(&pace), output, ledger, spill, trace);
+    let gate = gate.telling(intake.as_ref().map(Intake::printed));
     let (over_in, over) = bounded(0);
     let parts = Parts { gate, pace, events: events_in.clone(), over };
     let farm = Arc::new(Farm::new(plan, parts)?);
     signals::listen(events_in)?;
 
-    let (batches_in, batches) = bounded(QUEUE * plan.jobs.get());
-    farm.start("reader", move |farm| reader::run(farm, input, &batches_in))?;
+    // Of a channel nothing waits here that another farm could have.
+    let (batches_in, batches) = bounded(if intake.is_some() { 0 } else { QUEUE * plan.jobs.get() });
+    farm.start("reader", move |farm| reader::run(farm, source, &batches_in))?;
     let command = plan.work.name();
     farm.start("watch", move |farm| watch::run(farm, command))?;
     if let Some((show, period)) = plan.progress {
@@ -213,6 +229,10 @@ pub(crate) fn run(
         (Cause::Done | Cause::Halted, Some(trouble)) => cause = Cause::Trouble(trouble),
         (Cause::Signal { .. }, Some(trouble)) => farm.note(&trouble.error),
         _ => {}
+    }
+    farm.gate.output().leave();
+    if let Some(Err(trouble)) = intake.map(Intake::finish) {
+        cause = Cause::Trouble(trouble);
     }
     Ok(ending(plan, &farm, cause))
 }

@@ -5,8 +5,9 @@
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use narrows::{Sender, TrySendError};
+use narrows::{Sender, TrySendError, select};
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -15,6 +16,7 @@ use super::batch::{Batch, Portion};
 use super::event::Event;
 use super::farm::Farm;
 use super::framing::Cut;
+use super::intake::{Given, Supply, Want};
 use super::trace::{Lane, timed};
 use super::{Trouble, batch::MOST_BYTES};
 
@@ -22,20 +24,33 @@ const READ: usize = 256 << 10;
 /// A batch of many records is cut short rather than that this much more than the longest record is read for it.
 const MOST_AHEAD: usize = 64 << 20;
 
+/// A batch of several records from a channel is cut short when none has come for so long: the channel may hold no more
+/// than are in hand, and then none ever comes.
+const LINGER: Duration = Duration::from_millis(20);
+
+#[derive(Debug)]
+pub(super) enum Source {
+    File(OwnedFd),
+    Channel(Supply),
+}
+
 struct Reader<'a> {
     farm: &'a Farm,
-    input: OwnedFd,
+    source: Source,
     /// What was read and has not left is `buffer[start..]`.
     buffer: Vec<u8>,
     start: usize,
     /// Where `buffer[0]` lies in the input.
     offset: u64,
     ended: bool,
+    /// Nothing more came while a batch was not full.
+    paused: bool,
 }
 
 /// Reads until the input ends or the farm has had enough.
-pub(super) fn run(farm: &Farm, input: OwnedFd, batches: &Sender<Batch>) {
-    let mut reader = Reader { farm, input, buffer: Vec::with_capacity(READ), start: 0, offset: 0, ended: false };
+pub(super) fn run(farm: &Farm, source: Source, batches: &Sender<Batch>) {
+    let buffer = Vec::with_capacity(READ);
+    let mut reader = Reader { farm, source, buffer, start: 0, offset: 0, ended: false, paused: false };
     let outcome = reader.pass_on(batches);
     if let Err(event) = outcome {
         farm.send(event);
@@ -91,6 +106,7 @@ impl Reader<'_> {
 
     /// Reads until the buffer begins with what makes a batch; false when nothing more comes.
     fn await_portion(&mut self) -> Result<bool, Event> {
+        self.paused = false;
         if !self.await_record()? {
             return Ok(false);
         }
@@ -107,7 +123,7 @@ impl Reader<'_> {
                 }
                 Portion::Bytes(bytes) => self.rest().len() >= bytes.get(),
             };
-            if enough || self.ended || self.rest().len() > self.farm.framing.max_record.max(MOST_AHEAD) {
+            if enough || self.ended || self.paused || self.rest().len() > self.farm.framing.max_record.max(MOST_AHEAD) {
                 return Ok(true);
             }
             // What was read already is a batch when the reading is stopped: it is not handed over any more.
@@ -194,6 +210,14 @@ impl Reader<'_> {
             self.offset += self.start as u64;
             self.start = 0;
         }
+        match &self.source {
+            Source::File(_) => self.read(),
+            Source::Channel(_) => self.take_in(),
+        }
+    }
+
+    fn read(&mut self) -> Result<bool, Event> {
+        let Source::File(input) = &self.source else { return Ok(false) };
         let room = match self.farm.portion {
             Portion::Bytes(bytes) => bytes.get() + MOST_BYTES,
             Portion::Paced | Portion::Records(_) => self.buffer.len().max(READ),
@@ -202,10 +226,8 @@ impl Reader<'_> {
             self.buffer.reserve(room);
         }
         loop {
-            let mut ready = [
-                PollFd::new(&self.input, PollFlags::IN),
-                PollFd::from_borrowed_fd(self.farm.stop_input.fd(), PollFlags::IN),
-            ];
+            let mut ready =
+                [PollFd::new(input, PollFlags::IN), PollFd::from_borrowed_fd(self.farm.stop_input.fd(), PollFlags::IN)];
             let outcome = match poll(&mut ready, Some(&Timespec::default())) {
                 Ok(0) => {
                     self.farm.gate.begin_input_wait();
@@ -222,7 +244,7 @@ impl Reader<'_> {
                 Err(Errno::INTR) => continue,
                 Err(errno) => return Err(cannot_read(errno)),
             }
-            match rustix::io::read(&self.input, spare_capacity(&mut self.buffer)) {
+            match rustix::io::read(input, spare_capacity(&mut self.buffer)) {
                 Ok(0) => self.ended = true,
                 Ok(_) => {}
                 Err(Errno::INTR | Errno::AGAIN) => continue,
@@ -230,6 +252,39 @@ impl Reader<'_> {
             }
             return Ok(true);
         }
+    }
+
+    /// Asks the channel for what is missing of a batch; false when the farm stopped the reading.
+    fn take_in(&mut self) -> Result<bool, Event> {
+        let Source::Channel(supply) = &self.source else { return Ok(false) };
+        let rest = self.rest();
+        let (records, bytes) = match self.farm.portion {
+            Portion::Paced => (self.farm.pace.batch().get(), MOST_BYTES),
+            Portion::Records(records) => (records.get() - self.farm.framing.count(rest), usize::MAX),
+            Portion::Bytes(bytes) => (usize::MAX, bytes.get() - rest.len()),
+        };
+        let until = (!rest.is_empty()).then(|| Instant::now() + LINGER);
+        if supply.wants.send(Want { records, bytes, until }).is_err() {
+            return Ok(false);
+        }
+        self.farm.gate.begin_input_wait();
+        let given = timed(self.farm.gate.trace(), Lane::Reader, "waits for input", || {
+            select! {
+                recv(supply.given) -> given => given.ok(),
+                recv(self.farm.draining.begun()) -> _ => None,
+            }
+        });
+        self.farm.gate.end_input_wait();
+        match given {
+            None => return Ok(false),
+            Some(Given::Records(records)) => self.buffer.extend_from_slice(&records),
+            Some(Given::Nothing) => self.paused = true,
+            Some(Given::End) => self.ended = true,
+            // It is met again when the batch has left.
+            Some(Given::Trouble(_)) if !self.rest().is_empty() => self.paused = true,
+            Some(Given::Trouble(trouble)) => return Err(Event::InputTrouble(trouble)),
+        }
+        Ok(true)
     }
 }
 

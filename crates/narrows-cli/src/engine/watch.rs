@@ -105,14 +105,14 @@ impl Watch<'_> {
             self.farm.watch_sleeps.store(false, Ordering::SeqCst);
         }
         let limit = Timespec::try_from(self.pause).ok().filter(|_| busy);
-        let mut fds = [
+        let mut fds = vec![PollFd::from_borrowed_fd(self.farm.look.fd(), PollFlags::IN)];
+        if let Some(output) = self.farm.gate.output().fd() {
             // No event is asked for: the kernel reports errors and hang-ups anyway.
-            PollFd::from_borrowed_fd(self.farm.gate.output().fd(), PollFlags::empty()),
-            PollFd::from_borrowed_fd(self.farm.look.fd(), PollFlags::IN),
-        ];
+            fds.push(PollFd::from_borrowed_fd(output, PollFlags::empty()));
+        }
         let woken = poll(&mut fds, limit.as_ref());
         self.farm.look.hear();
-        woken.is_ok() && fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+        woken.is_ok() && fds[1..].iter().any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))
     }
 
     fn look(&mut self) {

@@ -14,6 +14,7 @@ use crate::values::{Jobs, parse_byte, parse_halt, parse_size, parse_time};
 const RUN: &str = "What is run";
 const ORDER: &str = "Order and memory";
 const RECORDS: &str = "Records";
+const CHANNELS: &str = "Channels between processes";
 const FAILURES: &str = "Failures and the end";
 const REPORTS: &str = "Reports";
 
@@ -32,6 +33,22 @@ Shell:
   the arguments of the script: {} stands for \"$1\", with -n for \"$@\",
   quoted as its place in the script demands. So the shell never reads a
   line as a part of the script, and no character in it is special.
+
+Channels:
+  With --from the records are those of a channel that narrows send, or
+  another program of this user, fills, and --to gives the answers to one,
+  a message for each record of the output, in the order of the farm. The
+  first comer makes the channel; narrows stat shows it, and its help says
+  where it is. The input ends when the last sender has left the channel,
+  or somebody closes it. A full channel makes who sends wait.
+  Many farms may take from one channel: each takes the next record when
+  it has a worker free for it, and one more. With -n or --blocks a process
+  gets what is there, if no more comes for 20 ms.
+  A record is taken for good when its answer has been printed or sent, or
+  it has failed; a farm that ends before that, killed or not, gives it
+  back, and somebody else does it. So each is answered at least once, and
+  twice only if a farm ends in that moment. Until then it keeps its place
+  in the channel, which bounds how many are in hand.
 
 Exit status:
   0        all done
@@ -59,6 +76,8 @@ Examples:
     narrows farm --blocks grep -i error < log
   Tries again, logs what became of each line, and goes on after a stop:
     narrows farm --retries 3 --log done.jsonl --resume ./fetch {} < urls
+  Lines from one channel, answers to another; start it as often as you like:
+    narrows farm --from urls --to pages ./fetch {}
   A function of the program itself:
     seq 1000000 | narrows farm --builtin factor
 ";
@@ -79,6 +98,14 @@ pub(crate) struct FarmArgs {
     /// Print answers as they come instead of in input order
     #[arg(help_heading = ORDER, short, long)]
     pub(super) unordered: bool,
+
+    /// Take the records from the channel NAME instead of stdin
+    #[arg(help_heading = CHANNELS, long, value_name = "NAME", conflicts_with = "resume")]
+    pub(super) from: Option<String>,
+
+    /// Give the records of the output to the channel NAME instead of stdout
+    #[arg(help_heading = CHANNELS, long, value_name = "NAME")]
+    pub(super) to: Option<String>,
 
     /// Records end with NUL instead of newline, in input and output
     #[arg(help_heading = RECORDS, short = '0', long)]

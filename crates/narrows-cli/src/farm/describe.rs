@@ -4,12 +4,14 @@ use std::io::{self, Write};
 
 use crate::engine::{Plan, Portion, Work};
 
+use super::args::FarmArgs;
+
 /// Writes to stdout: it is what was asked for.
-pub(super) fn print(plan: &Plan) -> io::Result<()> {
-    io::stdout().lock().write_all(describe(plan).as_bytes())
+pub(super) fn print(plan: &Plan, args: &FarmArgs) -> io::Result<()> {
+    io::stdout().lock().write_all(describe(plan, args).as_bytes())
 }
 
-fn describe(plan: &Plan) -> String {
+fn describe(plan: &Plan, args: &FarmArgs) -> String {
     let (mode, path) = match &plan.work {
         Work::Live(program) => {
             ("live: copies of the command stay running, one line in, one line out", Some(&program.path))
@@ -25,6 +27,8 @@ fn describe(plan: &Plan) -> String {
     if let Work::Spawn(template) = &plan.work {
         lines.push(("arguments", template.to_string()));
     }
+    lines.extend(args.from.as_ref().map(|name| ("from", format!("the channel {name}"))));
+    lines.extend(args.to.as_ref().map(|name| ("to", format!("the channel {name}"))));
     lines.push(("jobs", plan.jobs.to_string()));
     lines.push(match plan.portion {
         Portion::Paced => ("handed over", "about a millisecond of work at a time".to_owned()),

@@ -1,6 +1,7 @@
 //! `narrows farm`: arguments, then a checked plan, then the run.
 
 mod args;
+pub(crate) mod channels;
 #[allow(unsafe_code, reason = "a function that runs before the runtime does; the file argues it")]
 pub(crate) mod closed;
 mod describe;
@@ -20,23 +21,27 @@ use rustix::stdio::{stdin, stdout};
 use rustix::termios::isatty;
 
 use crate::ending::die_by;
-use crate::engine::{self, Cause, Control, Ending, Mark, Plan, Tone, Trouble};
+use crate::engine::{self, Cause, Control, Ending, Input, Mark, Output, Plan, Tone, Trouble};
 use crate::say;
 use crate::status::{self, Kind, Publication};
 
 pub(crate) use args::FarmArgs;
 
 pub(crate) fn run(args: &FarmArgs) -> anyhow::Result<ExitCode> {
-    closed::refuse_stdin()?;
-    closed::refuse_stdout()?;
-    let dry_run = args.dry_run;
+    let (reads, writes) = (args.from.is_none(), args.to.is_none());
+    if reads {
+        closed::refuse_stdin()?;
+    }
+    if writes || args.dry_run {
+        closed::refuse_stdout()?;
+    }
     let plan = plan::plan(args)?;
-    if dry_run {
-        describe::print(&plan).context("cannot write")?;
+    if args.dry_run {
+        describe::print(&plan, args).context("cannot write")?;
         return Ok(ExitCode::SUCCESS);
     }
-    let input = own_input().context("cannot use stdin")?;
-    let output = own(stdout()).context("cannot use stdout")?;
+    let input = if reads { own_input() } else { nothing() }.context("cannot use stdin")?;
+    let output = if writes { own(stdout()) } else { nothing() }.context("cannot use stdout")?;
     refuse_same_file(&input, &output)?;
     let trace = match &args.trace {
         Some(path) => {
@@ -54,6 +59,8 @@ pub(crate) fn run(args: &FarmArgs) -> anyhow::Result<ExitCode> {
     if plan.progress.is_some() {
         progress::begin(std::io::stderr().is_terminal());
     }
+    let ends = channels::open(args, plan.framing)?;
+    let (input, output) = (ends.input.unwrap_or(Input::File(input)), ends.output.unwrap_or(Output::File(output)));
     let publication = publish(args.verbose);
     let begun = Instant::now();
     let attend = |control| {
@@ -71,7 +78,14 @@ pub(crate) fn run(args: &FarmArgs) -> anyhow::Result<ExitCode> {
     if args.json_summary {
         say::line(&summary::summary(&ending, begun.elapsed()));
     }
-    conclude(&ending, args.log.is_some(), plan.framing.mark)
+    conclude(&ending, &Way { logged: args.log.is_some(), mark: plan.framing.mark, from: args.from.as_deref() })
+}
+
+/// How a run that was stopped can be gone on with depends on these.
+struct Way<'a> {
+    logged: bool,
+    mark: Mark,
+    from: Option<&'a str>,
 }
 
 /// A farm that cannot be found runs as well.
@@ -92,6 +106,11 @@ fn unpublished(verbose: bool, why: &str) {
     if verbose {
         say::say(Tone::Note, &format!("top and stat will not see this farm: {why}"));
     }
+}
+
+/// Stands for stdin or stdout where a channel does: it is neither a file nor a pipe.
+fn nothing() -> std::io::Result<OwnedFd> {
+    Ok(open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
 }
 
 fn own(fd: impl AsFd) -> std::io::Result<OwnedFd> {
@@ -122,7 +141,7 @@ pub(crate) fn refuse_same_file(input: impl AsFd, output: impl AsFd) -> anyhow::R
 }
 
 /// Turns the end of the farm into the end of the program.
-fn conclude(ending: &Ending, logged: bool, mark: Mark) -> anyhow::Result<ExitCode> {
+fn conclude(ending: &Ending, way: &Way<'_>) -> anyhow::Result<ExitCode> {
     if ending.unmatched > 0 {
         let text = format!("{} records that the log says are done were not in this input", ending.unmatched);
         say::say(Tone::Note, &text);
@@ -131,11 +150,11 @@ fn conclude(ending: &Ending, logged: bool, mark: Mark) -> anyhow::Result<ExitCod
         Cause::Trouble(trouble) => Err(trouble.clone().into()),
         Cause::OutputClosed => die_by(signal_hook::consts::SIGPIPE),
         Cause::Signal { signal, .. } => {
-            say::say(Tone::Note, &stopped(ending, logged, mark));
+            say::say(Tone::Note, &stopped(ending, way));
             die_by(*signal)
         }
         Cause::Halted => {
-            say::say(Tone::Note, &stopped(ending, logged, mark));
+            say::say(Tone::Note, &stopped(ending, way));
             Ok(ExitCode::from(1))
         }
         Cause::Done => Ok(ExitCode::from(u8::from(ending.failures > 0))),
@@ -143,13 +162,16 @@ fn conclude(ending: &Ending, logged: bool, mark: Mark) -> anyhow::Result<ExitCod
 }
 
 /// Where a run was stopped, and how to go on.
-fn stopped(ending: &Ending, logged: bool, mark: Mark) -> String {
+fn stopped(ending: &Ending, way: &Way<'_>) -> String {
+    if let Some(name) = way.from {
+        return format!("stopped; what was not answered is still in the channel {name}; to go on: the same command");
+    }
     let place = match ending.resume_at {
         Some(record) => format!("stopped before record {record}"),
         None => "stopped; not everything that was read was printed".to_owned(),
     };
-    match (ending.resume_at, mark) {
-        _ if logged => format!("{place}; to go on: the same command with --resume, on the same input"),
+    match (ending.resume_at, way.mark) {
+        _ if way.logged => format!("{place}; to go on: the same command with --resume, on the same input"),
         (Some(record), Mark::End(b'\n')) => format!("{place}; to go on: tail -n +{record} INPUT | narrows farm ..."),
         (Some(record), Mark::End(0)) => format!("{place}; to go on: tail -z -n +{record} INPUT | narrows farm -0 ..."),
         _ => place,

@@ -142,7 +142,7 @@ fn script(args: &FarmArgs, spawns: bool) -> Result<Vec<OsString>, Trouble> {
 
 /// Where a person looks on, and sees nothing else of the farm.
 fn shows_progress(args: &FarmArgs) -> bool {
-    let watched = stderr().is_terminal() && !stdout().is_terminal();
+    let watched = stderr().is_terminal() && (args.to.is_some() || !stdout().is_terminal());
     args.progress || (watched && !args.quiet)
 }
 
