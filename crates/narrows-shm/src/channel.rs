@@ -165,6 +165,14 @@ pub fn names() -> Result<Vec<(String, PathBuf)>, OpenError> {
     crate::segment::names()
 }
 
+/// Removes what makers that died have left half built in the folder of the channels: how many files.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn clean() -> Result<usize, OpenError> {
+    Ok(crate::segment::sweep_temporaries(&crate::segment::folder()?)?)
+}
+
 impl Inspection {
     /// Its file; `None` of a channel without a name.
     pub fn path(&self) -> Option<&Path> {

@@ -75,7 +75,7 @@ mod sync;
 mod trial;
 mod watcher;
 
-pub use channel::{Channel, Inspection, Participant, inspect, names, peer};
+pub use channel::{Channel, Inspection, Participant, clean, inspect, names, peer};
 pub use codec::{Bytes, Codec, Plain, Postcard};
 pub use error::{FileProperty, OpenError};
 pub use fault::{Fault, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError};
