@@ -253,13 +253,21 @@ _narrows() {
             return 0
             ;;
         narrows__subcmd__stat)
-            opts="-h --json --prometheus --interval --help"
+            opts="-h --json --prometheus --interval --close --resize --gc --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --close)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resize)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

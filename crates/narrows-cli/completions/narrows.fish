@@ -30,8 +30,8 @@ complete -c narrows -n "__fish_narrows_needs_command" -f -a "farm" -d 'Run a com
 complete -c narrows -n "__fish_narrows_needs_command" -f -a "send" -d 'Send the records of stdin into a channel between processes'
 complete -c narrows -n "__fish_narrows_needs_command" -f -a "recv" -d 'Receive records from a channel between processes, each by one receiver'
 complete -c narrows -n "__fish_narrows_needs_command" -f -a "tap" -d 'Sit in a pipeline and measure it: bytes pass unchanged'
-complete -c narrows -n "__fish_narrows_needs_command" -f -a "top" -d 'Watch the farms and taps of this user, and what they wait for'
-complete -c narrows -n "__fish_narrows_needs_command" -f -a "stat" -d 'Say once what the farms and taps of this user do, and what they wait for'
+complete -c narrows -n "__fish_narrows_needs_command" -f -a "top" -d 'Watch the farms, taps and channels of this user, and what they wait for'
+complete -c narrows -n "__fish_narrows_needs_command" -f -a "stat" -d 'Say once what the farms, taps and channels of this user do, and what they wait for'
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -s j -l jobs -d 'Copies of CMD at a time: a number, or a share of the processors' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -l from -d 'Take the records from the channel NAME instead of stdin' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -l to -d 'Give the records of the output to the channel NAME instead of stdout' -r
@@ -100,6 +100,9 @@ complete -c narrows -n "__fish_narrows_using_subcommand top" -l width -d 'How wi
 complete -c narrows -n "__fish_narrows_using_subcommand top" -l once -d 'Print one picture as text, and end'
 complete -c narrows -n "__fish_narrows_using_subcommand top" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c narrows -n "__fish_narrows_using_subcommand stat" -l interval -d 'Over how long the shares and rates are taken' -r
+complete -c narrows -n "__fish_narrows_using_subcommand stat" -l close -d 'Close the channel NAME for everybody, for good' -r
+complete -c narrows -n "__fish_narrows_using_subcommand stat" -l resize -d 'Change how many messages the channel NAME may hold; at most so many as it was made for' -r
 complete -c narrows -n "__fish_narrows_using_subcommand stat" -l json -d 'Write JSON'
 complete -c narrows -n "__fish_narrows_using_subcommand stat" -l prometheus -d 'Write the text format of Prometheus'
+complete -c narrows -n "__fish_narrows_using_subcommand stat" -l gc -d 'Give back what the dead had in hand, and remove channels that are empty and that nobody uses'
 complete -c narrows -n "__fish_narrows_using_subcommand stat" -s h -l help -d 'Print help (see more with \'--help\')'

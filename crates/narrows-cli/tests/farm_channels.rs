@@ -226,3 +226,39 @@ fn what_cannot_be_is_refused_before_anything_is_taken() {
     drop(_typed);
     assert!(matches!(inspect(&same), Err(OpenError::NotFound)), "a dry run makes no channel");
 }
+
+#[test]
+fn commands_that_buffer_are_told_the_end_though_their_records_are_in_hand() {
+    let folder = Folder::new();
+    let (questions, answers) = (sender(&folder, "in", 64), receiver(&folder, "out"));
+    // Each keeps what it has until its input ends, and each could give it back.
+    let args =
+        ["-j1", "-u", "-q", "--from", "in", "--to", "out", "awk", "{ kept = kept $0 \"\\n\" } END { printf kept }"];
+    let running = [at(&folder, &args).start(), at(&folder, &args).start()];
+    for n in 0..10 {
+        questions.send(n.to_string().into_bytes()).expect("there is room");
+    }
+    drop(questions);
+    let mut answered = all(&answers);
+    answered.sort();
+    assert_eq!(answered, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+    for run in running {
+        run.finish().assert_code(0);
+    }
+}
+
+#[test]
+fn a_full_channel_before_a_command_that_buffers_is_hinted_at() {
+    let folder = Folder::new();
+    let questions = sender(&folder, "in", 2);
+    let awk = "{ kept = kept $0 \"\\n\" } END { printf kept }";
+    let mut running = at(&folder, &["-j1", "--from", "in", "awk", awk]).start();
+    std::thread::scope(|scope| {
+        let questions = &questions;
+        scope.spawn(move || (0..3).for_each(|n| _ = questions.send(vec![b'0' + n])));
+        running.await_stderr("the channel in is full");
+        questions.close();
+    });
+    drop(questions);
+    assert_eq!(running.finish().assert_code(0).text(), "0\n1\n");
+}

@@ -219,10 +219,12 @@ fn a_question_that_makes_no_sense_is_answered_with_an_error() {
     running.finish().assert_code(0);
 }
 
+const NOTHING: &str = "no farm or tap is running, and there is no channel\n";
+
 #[test]
 fn nothing_that_runs_and_nothing_of_that_name_is_said() {
     let folder = Folder::new();
-    assert_eq!(stat(&folder, &["--interval", "1ms"]).assert_code(0).text(), "no farm or tap is running\n");
+    assert_eq!(stat(&folder, &["--interval", "1ms"]).assert_code(0).text(), NOTHING);
     stat(&folder, &["--interval", "1ms", "none"]).assert_code(1).assert_stderr("no running farm or tap");
     let mut both = narrows();
     both.command().args(["stat", "--json", "--prometheus"]);

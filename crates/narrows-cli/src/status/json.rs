@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::channels;
 use super::survey::{Pipeline, Stage, Survey};
 
 pub(super) fn json(survey: &Survey) -> String {
@@ -10,6 +11,7 @@ pub(super) fn json(survey: &Survey) -> String {
         "processors": survey.machine.processors,
         "cpu": survey.machine.cpu,
         "pipelines": survey.pipelines.iter().map(pipeline).collect::<Vec<_>>(),
+        "channels": survey.channels.iter().map(channels::json).collect::<Vec<_>>(),
         "silent": survey.mute,
     });
     format!("{document:#}\n")

@@ -7,6 +7,7 @@
 //! ```
 
 mod args;
+mod channels;
 mod folder;
 mod json;
 mod one;
@@ -29,6 +30,7 @@ use anyhow::Context;
 use crate::engine::Trouble;
 
 pub(crate) use args::StatArgs;
+pub(crate) use channels::rows as channel_rows;
 pub(crate) use one::{judged, seconds, tap_text};
 pub(crate) use publication::{Publication, farm_answer, publish};
 pub(crate) use sample::{Kind, Sample, Worker, nanoseconds};
@@ -39,14 +41,23 @@ pub(crate) use verdict::percent;
 use args::Form;
 
 pub(crate) fn run(args: &StatArgs) -> anyhow::Result<ExitCode> {
+    if let Some(name) = &args.close {
+        return channels::close(name);
+    }
+    if let Some((name, messages)) = &args.resize {
+        return channels::resize(name, *messages);
+    }
+    if args.gc {
+        return channels::clean();
+    }
     let whole = survey::take(args.interval);
     let survey = match &args.name {
         Some(name) => whole.only(name),
         None => whole,
     };
-    if let Some(name) = args.name.as_ref().filter(|_| survey.pipelines.is_empty()) {
-        let error = format!("no running farm or tap has the process id or the name {name}");
-        return Err(Trouble::new(error).hint("narrows stat lists all that run").code(1).into());
+    if let Some(name) = args.name.as_ref().filter(|_| survey.pipelines.is_empty() && survey.channels.is_empty()) {
+        let error = format!("no running farm or tap and no channel has the process id or the name {name}");
+        return Err(Trouble::new(error).hint("narrows stat lists all of them").code(1).into());
     }
     let text = match args.form() {
         Form::Text => text::text(&survey),

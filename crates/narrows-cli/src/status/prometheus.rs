@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::channels;
 use super::sample::Sample;
 use super::survey::{Stage, Survey};
 
@@ -71,10 +72,17 @@ pub(super) fn prometheus(survey: &Survey) -> String {
         Some((labels, 1.0))
     });
     family(&mut text, "bottleneck", "gauge", "1 for what the pipeline of this first stage waits for.", verdicts);
+    channels::prometheus(&survey.channels, &mut text);
     text
 }
 
-fn family(text: &mut String, name: &str, kind: &str, help: &str, lines: impl Iterator<Item = (String, f64)>) {
+pub(super) fn family(
+    text: &mut String,
+    name: &str,
+    kind: &str,
+    help: &str,
+    lines: impl Iterator<Item = (String, f64)>,
+) {
     // Writing to a string does not fail.
     let _ = writeln!(text, "# HELP narrows_{name} {help}\n# TYPE narrows_{name} {kind}");
     for (labels, value) in lines {
@@ -89,7 +97,7 @@ fn labels(stage: &Stage, more: &[(&str, &str)]) -> String {
     own.iter().chain(more).map(label).collect::<Vec<_>>().join(",")
 }
 
-fn escape(value: &str) -> String {
+pub(super) fn escape(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 

@@ -1,4 +1,4 @@
-//! All farms and taps of this user, asked twice: their shares, their order, what each pipeline waits for.
+//! All farms and taps of this user, asked twice: their shares, their order, what each pipeline waits for; and its channels.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use narrows_flow::IntoFlow;
 use serde_json::{Value, json};
 
+use super::channels::{self, Channel};
 use super::folder;
 use super::pipeline::{Chain, chains};
 use super::processes::Processes;
@@ -24,6 +25,7 @@ pub(crate) struct Look {
     at: Instant,
     samples: Vec<Sample>,
     mute: Vec<String>,
+    channels: channels::Look,
     processes: Processes,
 }
 
@@ -33,6 +35,7 @@ pub(crate) struct Survey {
     pub(crate) interval: Duration,
     pub(crate) machine: Machine,
     pub(crate) pipelines: Vec<Pipeline>,
+    pub(crate) channels: Vec<Channel>,
     /// Those that exist and do not answer.
     pub(crate) mute: Vec<String>,
 }
@@ -132,7 +135,9 @@ impl Look {
                 Err(Silence::Dead) => _ = fs::remove_file(path),
             }
         }
-        Look { at: Instant::now(), samples, mute, processes: Processes::look() }
+        let mut channels = channels::Look::take();
+        mute.append(&mut channels.mute);
+        Look { at: Instant::now(), samples, mute, channels, processes: Processes::look() }
     }
 }
 
@@ -154,12 +159,14 @@ impl Survey {
         let pids: Vec<i32> = after.samples.iter().map(|sample| sample.pid).collect();
         let chains = chains(&pids, &after.processes);
         let pipelines = chains.into_iter().map(|chain| pipeline(chain, &stages, machine)).collect();
-        Survey { interval, machine, pipelines, mute: after.mute.clone() }
+        let channels = channels::between(&before.channels, &after.channels, interval);
+        Survey { interval, machine, pipelines, channels, mute: after.mute.clone() }
     }
 
-    /// Only pipelines with a stage of this process id or name.
+    /// Only pipelines with a stage of this process id or name, and channels that are called so or that it takes part in.
     pub(crate) fn only(mut self, name: &str) -> Survey {
         self.pipelines.retain(|pipeline| pipeline.stages.iter().any(|stage| stage.is_named(name)));
+        self.channels.retain(|channel| channel.is_named(name));
         self
     }
 }

@@ -1,5 +1,6 @@
 //! A survey as a table for people: one row per stage, then what the pipeline waits for.
 
+use super::channels;
 use super::sample::Kind;
 use super::survey::{Stage, Survey};
 use super::verdict::percent;
@@ -19,11 +20,14 @@ pub(super) fn text(survey: &Survey) -> String {
         text += &table(&rows);
         text.extend([&pipeline.verdict.sentence, "\n\n"]);
     }
+    for row in channels::rows(&survey.channels) {
+        text += &(row.text + "\n");
+    }
     for silent in &survey.mute {
         text.extend(["no answer from ", silent, "\n"]);
     }
     if text.is_empty() {
-        return "no farm or tap is running\n".into();
+        return "no farm or tap is running, and there is no channel\n".into();
     }
     text.trim_end().to_owned() + "\n"
 }

@@ -35,13 +35,13 @@ Keys:
   space      pause the selected farm, or let it go on
   q          quit; also Ctrl-C
 
-What is shown, and where farms and taps are looked for, narrows stat --help
-says.
+What is shown, and where farms, taps and channels are looked for, narrows
+stat --help says.
 
 Examples:
   narrows top                     while farms run in other terminals";
 
-/// Watch the farms and taps of this user, and what they wait for
+/// Watch the farms, taps and channels of this user, and what they wait for
 #[derive(Debug, Args)]
 #[command(after_long_help = KEYS)]
 pub(crate) struct TopArgs {

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use serde_json::{Value, json};
 
-use crate::status::{HEADINGS, Kind, NAME, Stage, Survey, percent, request, row};
+use crate::status::{HEADINGS, Kind, NAME, Stage, Survey, channel_rows, percent, request, row};
 
 use super::keys::Deed;
 
@@ -115,7 +115,8 @@ impl View {
         let columns = Columns::fit(&rows, width);
         let mut selected = 0;
         if rows.is_empty() {
-            lines.push(Line::raw("no farm or tap is running"));
+            let none = if survey.channels.is_empty() { ", and there is no channel" } else { "" };
+            lines.push(Line::raw(format!("no farm or tap is running{none}")));
         } else {
             let headings = columns.line(&HEADINGS.map(str::to_owned), |_| Style::new());
             lines.push(headings.style(Style::new().add_modifier(Modifier::UNDERLINED)));
@@ -137,8 +138,21 @@ impl View {
             lines.extend(wrapped(&pipeline.verdict.sentence, width, Style::new().add_modifier(Modifier::BOLD)));
             lines.push(Line::default());
         }
+        lines.extend(self.channels(survey));
         lines.extend(survey.mute.iter().map(|silent| Line::raw(format!("no answer from {silent}"))));
         (lines, selected)
+    }
+
+    /// Below the pipelines; who is kept waiting for room stands out.
+    fn channels(&self, survey: &Survey) -> Vec<Line<'static>> {
+        let style = |is_heading: bool, is_blocked: bool| match (is_heading, is_blocked, self.coloured) {
+            (true, ..) => Style::new().add_modifier(Modifier::UNDERLINED),
+            (false, true, true) => Style::new().fg(Color::Red).add_modifier(Modifier::BOLD),
+            (false, true, false) => Style::new().add_modifier(Modifier::BOLD),
+            (false, false, _) => Style::new(),
+        };
+        let rows = channel_rows(&survey.channels).into_iter();
+        rows.map(|row| Line::styled(row.text, style(row.is_heading, row.is_blocked))).collect()
     }
 
     /// The largest of the three shares is to be seen from afar.
