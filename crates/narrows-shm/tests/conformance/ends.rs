@@ -184,7 +184,8 @@ impl Shared {
 
     fn number(self, bytes: &[u8]) -> u64 {
         let (number, filler) = bytes.split_first_chunk().expect("a number");
-        assert!(filler.iter().all(|byte| *byte == number[0]), "torn");
+        let len = if let Long(_) = self { FILLER } else { 0 };
+        assert!(filler.len() == len && filler.iter().all(|byte| *byte == number[0]), "torn");
         u64::from_le_bytes(*number)
     }
 }
