@@ -368,3 +368,38 @@ fn a_lease_of_a_file_that_is_cut_off_is_none() {
     let waits = sender.send_sync_timeout([1; 1024], Duration::from_millis(1)).expect_err("it is no channel any more");
     assert!(!waits.is_timeout());
 }
+
+/// The word of the first slot, of a channel for four participants.
+fn write_slot(path: &str, word: u64) {
+    file(path).write_all_at(&word.to_le_bytes(), 4096 + 4 * 256).expect("a slot");
+}
+
+#[test]
+fn a_message_that_belongs_to_nobody_is_told_to_those_who_wait() {
+    let scratch = Scratch::new("nobody");
+    let path = scratch.path("channel");
+    let channel = options().capacity(1).participants(4).open::<u64>(&path).expect("a channel");
+    let (sender, receiver) = (channel.sender(), channel.receiver());
+    sender.send(1).expect("room");
+    // It is being read, by participant 1000 of four.
+    write_slot(&path, (5 << 10 | 1000) << 4 | 3);
+    let waits = Host::Thread.spawn(async move { sender.send(2) });
+    let waits_too = Host::Thread.spawn(async move { receiver.recv() });
+    let Err(SendError::Fault(2, fault @ Fault::Corrupt(_))) = waits.join() else { panic!("sent") };
+    tells(&fault.to_string(), &["belongs to nobody", "remove its file"]);
+    assert!(matches!(waits_too.join(), Err(RecvError::Fault(Fault::Corrupt(_)))));
+}
+
+#[test]
+fn a_message_with_a_strange_word_is_taken_back_all_the_same() {
+    let scratch = Scratch::new("strange");
+    let path = scratch.path("channel");
+    let channel = options().capacity(1).participants(4).open::<u64>(&path).expect("a channel");
+    let sender = channel.sender();
+    let waits = Host::Thread.spawn(async move { sender.send_sync_timeout(1, Duration::from_millis(300)) });
+    waits.until_waiting();
+    // It is there, as if somebody owned it.
+    write_slot(&path, 1 << 9 | 2);
+    assert!(waits.join().expect_err("nobody receives").is_timeout());
+    assert_eq!(channel.receiver().try_recv(), Err(TryRecvError::Disconnected), "it is not there, nor is its sender");
+}
