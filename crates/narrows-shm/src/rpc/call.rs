@@ -47,7 +47,12 @@ impl<Q, R, C> Call<Q, R, C> {
 
     /// Whether waiting would end at once.
     pub fn is_over(&self) -> bool {
-        self.connection.is_call_over(self.at)
+        let is_over = self.connection.is_call_over(self.at);
+        if !is_over {
+            // Who looks now and then instead of waiting is to hear of the death of a server that came after the call.
+            self.connection.watch_peers();
+        }
+        is_over
     }
 
     /// The call as an [arm](narrows::Select::arm) of a select, chosen when its answer is there, or none will come; then

@@ -35,7 +35,6 @@ mod server;
 pub(crate) mod slots;
 
 #[cfg(all(test, loom))]
-#[allow(unsafe_code)] // cells of which loom checks who touches them
 mod model;
 
 use std::{sync::Arc, time::Instant};

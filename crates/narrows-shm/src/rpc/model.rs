@@ -1,7 +1,7 @@
 //! The words of a call in every order of steps that memory allows: client, server, and those who put right what either has left.
 //! The room of the slot is a cell that only one may touch at a time, which loom checks.
 
-use loom::{cell::UnsafeCell, sync::Arc, thread};
+use loom::{cell::Cell, sync::Arc, thread};
 
 use super::slots::{GivenUp, State, Table, Words};
 use crate::{
@@ -15,7 +15,7 @@ struct Slot {
     client: Word,
     turn: Word,
     due: Word,
-    room: UnsafeCell<u64>,
+    room: Cell<u64>,
 }
 
 #[derive(Debug)]
@@ -51,13 +51,11 @@ impl Slots {
     }
 
     fn write(&self, at: Position, value: u64) {
-        // SAFETY: loom checks that nobody else touches it.
-        self.0[at.slot() as usize].room.with_mut(|room| unsafe { *room = value });
+        self.0[at.slot() as usize].room.set(value);
     }
 
     fn read(&self, at: Position) -> u64 {
-        // SAFETY: as above.
-        self.0[at.slot() as usize].room.with(|room| unsafe { *room })
+        self.0[at.slot() as usize].room.get()
     }
 
     fn begin(&self, client: Owner, request: u64) -> Option<Position> {

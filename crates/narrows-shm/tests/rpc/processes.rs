@@ -67,6 +67,21 @@ fn calls_that_wait_go_to_another_server_when_one_is_killed() {
 }
 
 #[test]
+fn who_only_looks_hears_of_a_death_too() {
+    let name = Name::new("looks");
+    let client = client(&name.path());
+    let call = client.begin(request(1, 1)).expect("room");
+    let mut other = Other::new("busy", &name);
+    while other.hear() != "took" {}
+    assert!(!call.is_over());
+    other.kill();
+    while !call.is_over() {
+        thread::yield_now();
+    }
+    assert_eq!(call.wait(), Err(CallError::ServerDied));
+}
+
+#[test]
 fn calls_of_a_client_that_is_killed_are_cancelled() {
     let name = Name::new("client");
     let server = server(&name.path());
