@@ -178,9 +178,9 @@ fn kill_two_after(shape: Shape, corpse: Role) {
                 ledger.add(Deed::Sent, id);
             }
         }
-        // From joining to the second message, whichever: others for each step.
-        let at = if is_deep() { 90 + step * 7 % 90 } else { 13 + step * 5 % 12 };
-        let dead = place.start(corpse, id, shape, &[("NARROWS_CRASH_AT", at)]).end(&what);
+        // In the first message or the second, wherever: others for each step.
+        let at = if is_deep() { 1 + step * 7 % 60 } else { 1 + step * 5 % 12 };
+        let dead = place.start(corpse, id, shape, &[("NARROWS_CRASH_AT", at), ("NARROWS_VICTIM_LATE", 1)]).end(&what);
         row.add_end(&dead, corpse == Role::Receiver, corpse == Role::Leaser);
         let mut is_finished = true;
         for _ in 0..2 {

@@ -49,7 +49,9 @@ pub(crate) fn play() {
         path: env::var("NARROWS_VICTIM_CHANNEL").expect("it is set"),
         notes: Notes::append(&PathBuf::from(env::var("NARROWS_VICTIM_NOTES").expect("it is set"))).expect("a file"),
     };
-    crash::arm();
+    if env::var_os("NARROWS_VICTIM_LATE").is_none() {
+        crash::arm();
+    }
     match role {
         Role::Sender => victim.sender(),
         Role::Receiver => victim.receiver(),
@@ -70,6 +72,20 @@ pub(crate) fn play() {
 impl Victim {
     fn open(&self) -> Channel<Vec<u8>, Bytes> {
         self.shape.open(&self.path).expect("the channel")
+    }
+
+    /// As a sender; from now on its steps count in any case.
+    fn sending(&self) -> Sender<Vec<u8>, Bytes> {
+        let sender = self.open().sender();
+        crash::arm();
+        sender
+    }
+
+    /// The same as a receiver.
+    fn receiving(&self) -> Receiver<Vec<u8>, Bytes> {
+        let receiver = self.open().receiver();
+        crash::arm();
+        receiver
     }
 
     /// False once the channel has ended.
@@ -96,15 +112,15 @@ impl Victim {
     }
 
     fn sender(&self) {
-        let sender = self.open().sender();
+        let sender = self.sending();
         for number in 0..MESSAGES {
             self.send(&sender, number);
         }
     }
 
     /// False once there is nothing more.
-    fn receive(&self, receiver: &Receiver<Vec<u8>, Bytes>) -> bool {
-        match receiver.recv_timeout(AT_MOST) {
+    fn receive(&self, receiver: &Receiver<Vec<u8>, Bytes>, timeout: Duration) -> bool {
+        match receiver.recv_timeout(timeout) {
             Ok(bytes) => self.note_receipt(&bytes),
             Err(RecvTimeoutError::Fault(fault)) => panic!("{fault}"),
             Err(_) => return false,
@@ -113,14 +129,14 @@ impl Victim {
     }
 
     fn receiver(&self) {
-        let receiver = self.open().receiver();
+        let receiver = self.receiving();
         for _ in 0..MESSAGES {
-            self.receive(&receiver);
+            self.receive(&receiver, AT_MOST);
         }
     }
 
     fn leaser(&self) {
-        let receiver = self.open().receiver();
+        let receiver = self.receiving();
         for turn in 0..MESSAGES {
             match receiver.lease_timeout(AT_MOST) {
                 // Dropped: it is given back.
@@ -137,7 +153,7 @@ impl Victim {
     }
 
     fn withdrawer(&self) {
-        let sender = self.open().sender();
+        let sender = self.sending();
         for number in 0..MESSAGES {
             // Now before it is in, now after that, now after somebody has it.
             self.take_back(number, &sender, Duration::from_micros((self.id * 37 + number * 61) % 400));
@@ -166,8 +182,8 @@ impl Victim {
                 seen.sweep().expect("locks");
             }
         } else {
-            let receiver = self.open().receiver();
-            while self.receive(&receiver) {}
+            let receiver = self.receiving();
+            while self.receive(&receiver, AT_MOST / 20) {}
         }
     }
 
@@ -185,7 +201,7 @@ impl Victim {
 
     fn sends_on(&self) {
         let stop = Victim::stop();
-        let sender = self.open().sender();
+        let sender = self.sending();
         let mut number = 0;
         while !stop.load(Relaxed) && self.send(&sender, number) {
             number += 1;
@@ -193,7 +209,7 @@ impl Victim {
     }
 
     fn receives_on(&self, on_trial: bool) {
-        let receiver = self.open().receiver();
+        let receiver = self.receiving();
         loop {
             let outcome = if on_trial {
                 receiver.lease().map(|lease| {
