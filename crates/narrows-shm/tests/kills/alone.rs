@@ -33,7 +33,7 @@ pub(crate) fn kill_who_closes() {
 fn use_it(shape: Shape, path: &str, ledger: &mut Ledger, what: &str) {
     let channel = shape.open(path).unwrap_or_else(|error| panic!("{what}: {error}"));
     let (sender, receiver) = (channel.sender(), channel.receiver());
-    let time = Duration::from_millis(5);
+    let time = Duration::from_millis(2);
     let mut is_sent = false;
     ledger.add(Deed::Tries, 1);
     let is_used = eventually(|| {
