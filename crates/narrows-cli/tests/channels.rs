@@ -137,7 +137,9 @@ fn records_are_lines_or_end_with_nul_or_follow_their_length() {
         // One byte at a time, as a slow program writes.
         let mut sender = channels.program("send", &args).start();
         let mut stdin = sender.stdin.take().expect("stdin is open");
-        input.iter().for_each(|byte| stdin.write_all(&[*byte]).expect("it is read"));
+        for byte in input {
+            stdin.write_all(&[*byte]).expect("it is read");
+        }
         drop(stdin);
         sender.finish().assert_code(0);
         if !input.is_empty() {
@@ -210,7 +212,9 @@ fn two_senders_and_two_receivers_tear_no_long_line() {
         }
     }
     println!("{} lines of {longest} bytes: {torn} torn", all.values().map(Vec::len).sum::<usize>());
-    all.values_mut().for_each(|numbers| numbers.sort_unstable());
+    for numbers in all.values_mut() {
+        numbers.sort_unstable();
+    }
     let each_once: Vec<usize> = (0..count).collect();
     assert_eq!(torn, 0);
     assert!(all == BTreeMap::from([("a".into(), each_once.clone()), ("b".into(), each_once)]), "each line comes once");
@@ -462,8 +466,8 @@ fn who_finds_a_channel_takes_it_as_it_is_and_one_that_is_kept_open_ends_when_it_
         .assert_stderr("note: the channel q was made before: --capacity is 5, not 7; --max-record is 131072, not 1024");
     assert_eq!(channels.send(&["--capacity", "5", "--keep-open", "q"], b"c\n").assert_code(0).stderr, "");
     let mut receiver = channels.program("recv", &["q"]).start();
-    let received: String = (0..3).map(|_| receiver.read_line()).collect();
-    assert_eq!(received, "a\nb\nc\n");
+    let lines: String = (0..3).map(|_| receiver.read_line()).collect();
+    assert_eq!(lines, "a\nb\nc\n");
     channels.send(&["q"], b"d\n").assert_code(0);
     assert_eq!(receiver.read_line(), "d\n", "it goes on");
     assert!(channels.try_inspect("q").expect("it is there").close());

@@ -56,7 +56,7 @@ fn every_mode_answers_the_records_of_a_channel_in_order() {
         drop(sender);
         let run = running.finish();
         let text = run.assert_code(0).text().replace('\0', "\n");
-        let expected: String = (0..60).map(|n| format!("record {n}\n")).collect();
+        let expected = (0..60).fold(String::new(), |all, n| all + &format!("record {n}\n"));
         assert_eq!(text, expected, "{mode:?}");
         assert!(!PathBuf::from(channel(&folder, "in")).exists(), "the last takes the name away");
     }
@@ -79,7 +79,8 @@ fn frames_may_hold_any_bytes_and_none() {
     let folder = Folder::new();
     let (questions, answers) = (sender(&folder, "in", 16), receiver(&folder, "out"));
     let running = at(&folder, &["-j2", "--from", "in", "--to", "out", "--frame", "cat"]).start();
-    let sent = [&b"a\nb\0"[..], b"", &[0xff; 70_000]];
+    let long = vec![0xff; 70_000];
+    let sent = [&b"a\nb\0"[..], b"", &long];
     for record in sent {
         questions.send(record.to_vec()).expect("the farm takes it");
     }
@@ -221,9 +222,9 @@ fn what_cannot_be_is_refused_before_anything_is_taken() {
     at(&folder, &["--from", "jobs", "--log", "x", "--resume", "cat"]).run(b"").assert_code(2);
     let run = at(&folder, &["--dry-run", "--from", "jobs", "--to", "done", "cat"]).run(b"");
     assert!(run.assert_code(0).text().contains("the channel jobs"), "{}", run.text());
-    let _typed = options().sender::<u64>(&same).expect("a channel of another type");
+    let typed = options().sender::<u64>(&same).expect("a channel of another type");
     at(&folder, &["--from", "jobs", "cat"]).run(b"").assert_code(125).assert_stderr("it carries u64");
-    drop(_typed);
+    drop(typed);
     assert!(matches!(inspect(&same), Err(OpenError::NotFound)), "a dry run makes no channel");
 }
 

@@ -23,8 +23,7 @@ use crate::{
         word::{Owner, Position},
     },
     reactor::Station,
-    rpc,
-    watcher,
+    rpc, watcher,
 };
 
 /// So long a sleep may be, since a wake-up may have died with who got it. The watcher notices a death much sooner.
@@ -77,7 +76,7 @@ const ORPHANED: u8 = 3;
 
 fn recover(layout: &Layout, gone: Owner) {
     match layout.shape().kind {
-        Kind::Queue => queue::recover(layout, gone),
+        Kind::Queue => queue::recovery::recover(layout, gone),
         Kind::Broadcast => broadcast::recover(layout, gone),
         Kind::Calls => rpc::recover(layout, gone),
     }
@@ -177,7 +176,11 @@ impl Connection {
     #[inline]
     pub(crate) fn check(&self) -> Result<(), Fault> {
         // Relaxed: whoever has not heard of it finds it himself.
-        if self.layout.is_inherited() || self.ruin.load(Ordering::Relaxed) != SOUND { Err(self.why_not()) } else { Ok(()) }
+        if self.layout.is_inherited() || self.ruin.load(Ordering::Relaxed) != SOUND {
+            Err(self.why_not())
+        } else {
+            Ok(())
+        }
     }
 
     #[cold]
@@ -268,10 +271,10 @@ impl Connection {
         self.swept_at.store(boot_nanos(), Ordering::Relaxed);
         // What the system refuses now, it is asked again with the next sleep.
         let dead = members::sweep(&self.layout, |gone| recover(&self.layout, gone));
-        if self.layout.shape().kind == Kind::Queue && queue::has_orphan(&self.layout) {
+        if self.layout.shape().kind == Kind::Queue && queue::recovery::has_orphan(&self.layout) {
             self.ruin.store(ORPHANED, Ordering::Relaxed);
         }
-        queue::forget_wanting(&self.layout);
+        queue::recovery::forget_wanting(&self.layout);
         dead.unwrap_or(0)
     }
 

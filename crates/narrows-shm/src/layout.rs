@@ -393,6 +393,7 @@ impl Layout {
 
     /// Where the client of a call sleeps.
     #[inline]
+    #[allow(clippy::cast_ptr_alignment, reason = "as in `word`")]
     pub(crate) fn call_bell(&self, index: u32) -> &Word32 {
         // SAFETY: as in `word`: a slot of a call has at least these words, as was checked.
         unsafe {

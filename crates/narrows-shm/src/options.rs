@@ -14,7 +14,7 @@ use crate::{
     error::OpenError,
     hand,
     layout::{Kind, Layout, PAGE, SLOT_HEAD, Shape},
-    members::REMOVED,
+    members::{HAD_RECEIVERS, HAD_SENDERS, REMOVED},
     receiver::Receiver,
     segment::{Segment, path_of},
     sender::Sender,
@@ -359,6 +359,13 @@ fn create(path: &Path, shape: &Shape, type_name: &str) -> Result<Segment, OpenEr
     Segment::create(path, Layout::len_of(shape)?, |segment| Layout::write_head(segment, shape, type_name))
 }
 
+/// Whether all who took part in it may be dead: then nobody has taken its name away, and whoever comes begins anew.
+fn is_left_over(layout: &Layout) -> bool {
+    layout.shape().flags & KEEPS == 0
+        && layout.status() & (HAD_SENDERS | HAD_RECEIVERS) != 0
+        && layout.members().all(|entry| entry.identity.is_alive() == Some(false))
+}
+
 fn take_part(segment: Segment, kind: Kind, type_hash: u64, type_name: &str) -> Result<Arc<Membership>, OpenError> {
     let (layout, name) = Layout::read(segment)?;
     if layout.shape().kind != kind || layout.shape().type_hash != type_hash {
@@ -369,6 +376,12 @@ fn take_part(segment: Segment, kind: Kind, type_hash: u64, type_name: &str) -> R
         // Whoever was about to take the name away has not done so.
         connection::remove_if_idle(&layout)?;
         return Err(OpenError::NotFound);
+    }
+    if is_left_over(&layout) {
+        connection::sweep(&layout)?;
+        if connection::remove_if_idle(&layout)? {
+            return Err(OpenError::NotFound);
+        }
     }
     Ok(Membership::new(Connection::new(Arc::new(layout))?))
 }

@@ -96,9 +96,9 @@ impl Sending<'_> {
     fn send(&self, record: &[u8]) -> Result<(), End> {
         let deadline = self.args.timeout.map(|timeout| Instant::now() + timeout);
         if self.args.sync {
-            self.send_and_wait(record)?
+            self.send_and_wait(record)?;
         } else {
-            self.send_in_time(record, deadline)?
+            self.send_in_time(record, deadline)?;
         }
         // Relaxed: a figure to look at.
         self.sent.fetch_add(1, Ordering::Relaxed);

@@ -343,7 +343,9 @@ mod tests {
     fn what_is_appended_is_what_is_cut() {
         for framing in [LINES, FRAMES] {
             let mut data = Vec::new();
-            [&b"a"[..], b"", b"bb"].iter().for_each(|record| framing.append(record, &mut data));
+            for record in [&b"a"[..], b"", b"bb"] {
+                framing.append(record, &mut data);
+            }
             assert!(framing.records(&data).eq([&b"a"[..], b"", b"bb"]), "{framing:?}");
         }
     }

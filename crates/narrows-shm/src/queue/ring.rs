@@ -372,14 +372,6 @@ impl<'a, W: Words> Ring<'a, W> {
         }
     }
 
-    /// Whether a message could be claimed now, wherever it lies.
-    pub(crate) fn has_message(&self) -> bool {
-        (0..self.words.slots()).any(|slot| {
-            let word = SlotWord::from_bits(self.words.slot(slot).load(Ordering::Acquire));
-            matches!(word.state(), Some(State::Full | State::Returned))
-        })
-    }
-
     /// Whether there is a message, or somebody holds one that is yet to come, or may come back.
     pub(crate) fn has_any(&self) -> bool {
         (0..self.words.slots()).any(|slot| {

@@ -27,7 +27,7 @@ use rustix::process::{Resource, getrlimit};
 use crate::{OpenError, sync::step};
 
 pub(crate) use file::sweep_temporaries;
-pub(crate) use folder::{names, path_of};
+pub(crate) use folder::{folder, names, path_of};
 use memory::Memory;
 
 /// What keeps a file of ours from being shortened, for good.

@@ -174,8 +174,10 @@ fn ring_withdraw() {
         let [sender, receiver] = [memory.clone(), memory.clone()];
         let at = memory.try_send(1, 10).expect("there is room");
         let sender = spawn(move || {
-            let is_withdrawn = sender.ring(1).withdraw(at);
-            assert!(is_withdrawn || !sender.ring(1).withdraw(at));
+            let is_withdrawn = sender.ring(1).claim_back(at);
+            if is_withdrawn {
+                sender.ring(1).commit_message(at).expect("it is ours");
+            }
             is_withdrawn
         });
         let receiver = spawn(move || {

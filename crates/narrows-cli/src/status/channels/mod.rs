@@ -125,8 +125,8 @@ impl Member {
             program: i32::try_from(now.pid).map(name_of).unwrap_or_default(),
             sent: rate(|one| one.sent),
             received: rate(|one| one.received),
-            waiting_for_room: share(|one| blocked_sending(one)),
-            waiting_for_messages: share(|one| blocked_receiving(one)),
+            waiting_for_room: share(blocked_sending),
+            waiting_for_messages: share(blocked_receiving),
         }
     }
 }

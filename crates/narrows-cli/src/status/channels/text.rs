@@ -1,5 +1,7 @@
 //! Channels as lines for people: one for each, and below it one for each who takes part.
 
+use std::fmt::Write;
+
 use crate::status::{percent, text::size};
 
 use super::{Channel, Member};
@@ -73,16 +75,17 @@ fn member(member: &Member) -> Row {
     };
     let mut text = format!("  {role:<8}  {} {}", one.pid, member.program);
     if one.is_sender || one.sent > 0 {
-        text += &format!("  sent {}, waited for room {}", one.sent, percent(member.waiting_for_room));
+        let _ = write!(text, "  sent {}, waited for room {}", one.sent, percent(member.waiting_for_room));
     }
     if one.is_receiver || one.received > 0 {
-        text += &format!("  received {}, waited for messages {}", one.received, percent(member.waiting_for_messages));
+        let _ =
+            write!(text, "  received {}, waited for messages {}", one.received, percent(member.waiting_for_messages));
     }
     if one.given_back > 0 {
-        text += &format!(", gave back {}", one.given_back);
+        let _ = write!(text, ", gave back {}", one.given_back);
     }
     if let Some(time) = one.waiting {
-        text += &format!(", waits since {:.1} s", time.as_secs_f64());
+        let _ = write!(text, ", waits since {:.1} s", time.as_secs_f64());
     }
     Row { text, is_heading: false, is_blocked: one.is_sender && !one.is_receiver && one.waiting.is_some() }
 }
