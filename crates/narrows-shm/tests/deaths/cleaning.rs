@@ -12,7 +12,7 @@ use std::{
 
 use narrows_shm::{OpenError, inspect, options};
 
-use crate::{Peer, Scratch, tell};
+use crate::{Peer, Scratch, tell, until};
 
 /// Takes away whatever seems to be idle, again and again.
 pub(crate) fn cleaner(path: &str) {
@@ -47,7 +47,8 @@ fn two_who_clean_up_take_nothing_from_one_who_opens() {
     for cleaner in &mut cleaners {
         assert_eq!(cleaner.hear(), "ready");
     }
-    let options = || options().plain().capacity(4);
+    // Nobody but those who clean up takes its name away.
+    let options = || options().plain().capacity(4).keep_open();
     for turn in 0..400_u64 {
         // It leaves a message, and nobody is there for a moment.
         options().sender::<u64>(&path).expect("a channel").send(turn).expect("room");
@@ -58,6 +59,10 @@ fn two_who_clean_up_take_nothing_from_one_who_opens() {
             options().sender::<u64>(&path).expect("the channel").send(turn).expect("room");
             assert_eq!(receiver.recv_timeout(Duration::from_secs(10)), Ok(turn));
         }
+        drop(receiver);
+        if turn % 10 == 0 {
+            until(|| !std::path::Path::new(&path).exists());
+        }
     }
     let removed: Vec<u64> = cleaners
         .map(|mut cleaner| {
@@ -67,5 +72,6 @@ fn two_who_clean_up_take_nothing_from_one_who_opens() {
             removed
         })
         .into();
+    assert!(removed.iter().sum::<u64>() >= 40, "{removed:?}");
     println!("the cleaners have taken away {removed:?} of 400");
 }
