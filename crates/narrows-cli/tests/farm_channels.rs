@@ -56,7 +56,7 @@ fn every_mode_answers_the_records_of_a_channel_in_order() {
         drop(sender);
         let run = running.finish();
         let text = run.assert_code(0).text().replace('\0', "\n");
-        let expected = (0..60).fold(String::new(), |all, n| all + &format!("record {n}\n"));
+        let expected = (0..60).fold(String::new(), |text, n| text + &format!("record {n}\n"));
         assert_eq!(text, expected, "{mode:?}");
         assert!(!PathBuf::from(channel(&folder, "in")).exists(), "the last takes the name away");
     }

@@ -85,7 +85,7 @@ impl Outlet {
     fn send(&self, line: &Line, record: &[u8]) -> Result<(), Trouble> {
         line.sender.send_slice(record).map_err(|error| match error {
             SendError::Disconnected(()) => Trouble::new(format!("the channel {} was closed", self.name))
-                .hint("what was not sent is not lost with --from: it is still in that channel"),
+                .hint("with --from, records whose answers were not sent are still in their channel"),
             SendError::Fault((), Fault::TooLong { len, .. }) => self.too_long(len),
             SendError::Fault((), fault) => Trouble::new(format!("cannot send to the channel {}: {fault}", self.name)),
         })

@@ -1,7 +1,5 @@
 //! Channels as lines for people: one for each, and below it one for each who takes part.
 
-use std::fmt::Write;
-
 use crate::status::{percent, text::size};
 
 use super::{Channel, Member};
@@ -73,19 +71,17 @@ fn member(member: &Member) -> Row {
         (false, true) => "receiver",
         (false, false) => "neither",
     };
-    let mut text = format!("  {role:<8}  {} {}", one.pid, member.program);
-    if one.is_sender || one.sent > 0 {
-        let _ = write!(text, "  sent {}, waited for room {}", one.sent, percent(member.waiting_for_room));
-    }
-    if one.is_receiver || one.received > 0 {
-        let _ =
-            write!(text, "  received {}, waited for messages {}", one.received, percent(member.waiting_for_messages));
-    }
-    if one.given_back > 0 {
-        let _ = write!(text, ", gave back {}", one.given_back);
-    }
-    if let Some(time) = one.waiting {
-        let _ = write!(text, ", waits since {:.1} s", time.as_secs_f64());
-    }
+    let sends = one.is_sender || one.sent > 0;
+    let receives = one.is_receiver || one.received > 0;
+    let parts = [
+        Some(format!("  {role:<8}  {} {}", one.pid, member.program)),
+        sends.then(|| format!("  sent {}, waited for room {}", one.sent, percent(member.waiting_for_room))),
+        receives.then(|| {
+            format!("  received {}, waited for messages {}", one.received, percent(member.waiting_for_messages))
+        }),
+        (one.given_back > 0).then(|| format!(", gave back {}", one.given_back)),
+        one.waiting.map(|time| format!(", waits since {:.1} s", time.as_secs_f64())),
+    ];
+    let text = parts.into_iter().flatten().collect();
     Row { text, is_heading: false, is_blocked: one.is_sender && !one.is_receiver && one.waiting.is_some() }
 }
