@@ -380,6 +380,13 @@ fn a_signal_ends_whoever_waits_and_what_was_sent_stays() {
     receiver.signal(Signal::TERM);
     receiver.finish().assert_signal(Signal::TERM).assert_stderr("stopped: no record was received");
     channels.assert_gone();
+    // Killed, it is put right by who comes next.
+    let receiver = channels.program("recv", &["q"]).start();
+    eventually("it takes part", || channels.is_there("q"));
+    receiver.signal(Signal::KILL);
+    receiver.finish().assert_signal(Signal::KILL);
+    channels.recv(&["--timeout", "1ms", "q"]).assert_code(124);
+    channels.assert_gone();
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::{
     error::OpenError,
     fault::Fault,
     layout::{BellName, Field, Kind, Layout, Seldom},
-    members::{self, Role, boot_nanos},
+    members::{self, REMOVED, Role, boot_nanos},
     process::Identity,
     queue::{
         self,
@@ -35,6 +35,9 @@ const LONGEST_BLIND_SLEEP: Duration = Duration::from_millis(5);
 // 40 pauses of about 40 cycles are half of what a sleep and a wake-up cost.
 const PAUSES: u32 = 40;
 const YIELDS: u32 = 16;
+
+/// Who leaves at the same time has looked within a few microseconds, unless it was stopped there.
+const TURNS_OF_LEAVING: u32 = 1000;
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing that can be left half done is under these locks.
@@ -440,8 +443,25 @@ impl Connection {
         }
         members::leave(&self.layout, self.me, |gone| recover(&self.layout, gone));
         if self.layout.shape().flags & crate::options::KEEPS == 0 {
-            // Whoever fails to remove it leaves it to `sweep` from outside, and to the next who opens it.
-            let _ = remove_if_idle(&self.layout);
+            self.remove();
+        }
+    }
+
+    /// Takes the name away if we were the last. Whoever fails leaves it to `sweep` from outside, and to the next who opens it.
+    fn remove(&self) {
+        let is_anybody_there = || self.layout.members().next().is_some();
+        if is_anybody_there() {
+            // Those who died and had nothing in hand were nobody's concern until now.
+            let _ = members::sweep(&self.layout, None, &self.sweeping, |gone| recover(&self.layout, gone));
+        }
+        // Another who leaves at the same time may be in the middle of this, and may have seen that we were still there.
+        for _ in 0..TURNS_OF_LEAVING {
+            match remove_if_idle(&self.layout) {
+                Ok(false) if !is_anybody_there() && is_idle(&self.layout) && self.layout.status() & REMOVED == 0 => {
+                    std::thread::yield_now();
+                }
+                _ => return,
+            }
         }
     }
 }
