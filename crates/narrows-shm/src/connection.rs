@@ -452,7 +452,7 @@ impl Connection {
         let is_anybody_there = || self.layout.members().next().is_some();
         if is_anybody_there() {
             // Those who died and had nothing in hand were nobody's concern until now.
-            let _ = members::sweep(&self.layout, None, &self.sweeping, |gone| recover(&self.layout, gone));
+            let _ = sweep(&self.layout);
         }
         // Another who leaves at the same time may be in the middle of this, and may have seen that we were still there.
         for _ in 0..TURNS_OF_LEAVING {
