@@ -32,8 +32,6 @@
 
 mod enter;
 mod gate;
-#[cfg(all(test, loom))]
-mod model;
 mod receiver;
 mod row;
 mod sender;

@@ -1,4 +1,4 @@
-//! The row under loom, which tries every order: `RUSTFLAGS="--cfg loom" cargo test -p narrows-shm --lib broadcast::model`.
+//! The row under loom, which tries every order: compiled by `tests/model`.
 
 use loom::{sync::Arc, thread};
 
@@ -50,14 +50,14 @@ impl Words for Shared {
 
 fn shared(slots: usize) -> Arc<Shared> {
     Arc::new(Shared {
-        slots: (0..slots).map(|_| Word::new(0)).collect(),
-        head: Word::new(0),
-        tail: Word::new(0),
-        unused: Word::new(0),
-        closed: Word::new(0),
-        cursor: Word::new(0),
-        awaited: Word::new(0),
-        message: [Word::new(0), Word::new(0)],
+        slots: (0..slots).map(|_| Word::default()).collect(),
+        head: Word::default(),
+        tail: Word::default(),
+        unused: Word::default(),
+        closed: Word::default(),
+        cursor: Word::default(),
+        awaited: Word::default(),
+        message: [Word::default(), Word::default()],
     })
 }
 

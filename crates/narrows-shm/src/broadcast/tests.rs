@@ -46,11 +46,17 @@ impl Words for Shared {
     }
 }
 
+fn word(bits: u64) -> Word {
+    let word = Word::default();
+    word.store(bits, Ordering::Relaxed);
+    word
+}
+
 /// A row that begins in the last lap but one.
 fn shared(slots: u32) -> Shared {
     let lap = u32::MAX - 1;
     let shared = Shared {
-        slots: (0..slots).map(|_| Word::new(SlotWord::new(lap, State::Empty).bits())).collect(),
+        slots: (0..slots).map(|_| word(SlotWord::new(lap, State::Empty).bits())).collect(),
         ..Shared::default()
     };
     shared.tail.store(Position::new(lap, 0).bits(), Ordering::Relaxed);

@@ -34,8 +34,6 @@ mod error;
 mod server;
 pub(crate) mod slots;
 
-#[cfg(all(test, loom))]
-mod model;
 
 use std::{sync::Arc, time::Instant};
 

@@ -382,7 +382,7 @@ fn a_message_that_belongs_to_nobody_is_told_to_those_who_wait() {
     let (sender, receiver) = (channel.sender(), channel.receiver());
     sender.send(1).expect("room");
     // It is being read, by participant 1000 of four.
-    write_slot(&path, (5 << 10 | 1000) << 4 | 3);
+    write_slot(&path, (5 << 10 | 0x3e8) << 4 | 3);
     let waits = Host::Thread.spawn(async move { sender.send(2) });
     let waits_too = Host::Thread.spawn(async move { receiver.recv() });
     let Err(SendError::Fault(2, fault @ Fault::Corrupt(_))) = waits.join() else { panic!("sent") };

@@ -17,6 +17,19 @@ mod queue {
 #[path = "../../src/sync.rs"]
 mod sync;
 
+#[cfg(loom)]
+#[path = "../../src/broadcast"]
+mod broadcast {
+    mod model;
+    pub(crate) mod row;
+}
+#[cfg(loom)]
+#[path = "../../src/rpc"]
+mod rpc {
+    mod model;
+    pub(crate) mod slots;
+}
+
 #[cfg(not(any(loom, shuttle)))]
 mod dying;
 #[cfg(loom)]
