@@ -223,7 +223,7 @@ fn what_cannot_be_is_refused_before_anything_is_taken() {
     let run = at(&folder, &["--dry-run", "--from", "jobs", "--to", "done", "cat"]).run(b"");
     assert!(run.assert_code(0).text().contains("the channel jobs"), "{}", run.text());
     let typed = options().sender::<u64>(&same).expect("a channel of another type");
-    at(&folder, &["--from", "jobs", "cat"]).run(b"").assert_code(125).assert_stderr("it carries u64");
+    at(&folder, &["--from", "jobs", "cat"]).run(b"").assert_code(125).assert_stderr("it is a queue of u64");
     drop(typed);
     assert!(matches!(inspect(&same), Err(OpenError::NotFound)), "a dry run makes no channel");
 }

@@ -121,6 +121,15 @@ pub(crate) fn make_room(connection: &Connection, claim: impl Fn() -> Option<Run>
     None
 }
 
+/// Whether there are messages that all have seen, and that have not been taken out.
+pub(crate) fn may_make_room(connection: &Connection) -> bool {
+    if !connection.is_broadcast() {
+        return false;
+    }
+    let oldest = connection.row().oldest();
+    oldest != connection.row().tail() && is_lag_below(connection, oldest, 0)
+}
+
 /// Whether a place could be claimed now, or the end be told.
 pub(crate) fn may_send(connection: &Connection) -> bool {
     let row = connection.row();

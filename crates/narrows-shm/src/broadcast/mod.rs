@@ -43,7 +43,9 @@ use std::{fmt, io, marker::PhantomData, os::fd::OwnedFd, sync::Arc};
 pub use narrows::broadcast::{Lag, Start};
 
 use self::enter::Begin;
-pub(crate) use self::gate::{after_send, claim_place, len, make_room, may_receive, may_send, recover, run_of};
+pub(crate) use self::gate::{
+    after_send, claim_place, len, make_room, may_make_room, may_receive, may_send, recover, run_of,
+};
 pub use self::{receiver::Receiver, sender::Sender};
 use crate::{
     channel::Inspection,

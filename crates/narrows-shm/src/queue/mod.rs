@@ -561,8 +561,9 @@ impl Connection {
         let shape = layout.shape();
         let is_short = len <= shape.inline as usize && !bytes.needs_blocks || len > shape.max_len as usize;
         let is_our_turn = !courtesy::is_due(layout.seldom(Seldom::Wanted), self.me(), courtesy::now);
-        let has_blocks = || is_our_turn && pool::has_room(layout, layout.blocks_for(len));
-        self.is_ended_for_senders() || self.check().is_err() || self.ring().may_send() && (is_short || has_blocks())
+        let has_room = || pool::has_room(layout, layout.blocks_for(len)) || broadcast::may_make_room(self);
+        let has_blocks = || is_our_turn && has_room();
+        self.is_ended_for_senders() || self.check().is_err() || self.may_send() && (is_short || has_blocks())
     }
 }
 

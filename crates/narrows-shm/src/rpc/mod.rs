@@ -34,7 +34,6 @@ mod error;
 mod server;
 pub(crate) mod slots;
 
-
 use std::{sync::Arc, time::Instant};
 
 use self::slots::{State, Table, Words};
