@@ -97,7 +97,11 @@ fn all_of<const N: usize>(depth: Depth, commands: [Cmd; N]) -> Result<Outcome> {
 }
 
 /// Packages with examples, and the features that these need.
-const EXAMPLES: [(&str, &str); 2] = [("narrows", "futures,trace"), ("narrows-flow", "futures,narrows/trace")];
+const EXAMPLES: [(&str, &str); 3] =
+    [("narrows", "futures,trace"), ("narrows-flow", "futures,narrows/trace"), ("narrows-shm", "")];
+
+/// These have no end of their own: `tests/rpc` runs them together.
+const OF_TWO_PROGRAMS: [&str; 2] = ["rpc_client", "rpc_server"];
 
 pub(crate) fn examples(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     let (mut count, mut wrong) = (0, Vec::new());
@@ -128,8 +132,11 @@ fn example_names(ws: &Workspace, package: &str) -> Result<Vec<String>> {
     for entry in entries {
         let path = entry?.path();
         let is_example = path.extension().is_some_and(|ext| ext == "rs") || path.join("main.rs").is_file();
-        if is_example && let Some(name) = path.file_stem() {
-            names.push(name.to_string_lossy().into_owned());
+        if is_example
+            && let Some(name) = path.file_stem().map(|name| name.to_string_lossy())
+            && !OF_TWO_PROGRAMS.contains(&&*name)
+        {
+            names.push(name.into_owned());
         }
     }
     names.sort();
