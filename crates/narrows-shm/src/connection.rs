@@ -31,8 +31,11 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 /// The same where there are participants that cannot be watched from here.
 const LONGEST_BLIND_SLEEP: Duration = Duration::from_millis(5);
 
-/// Looks before a sleep: with pauses between them, then giving way to other threads.
-// 40 pauses of about 40 cycles are half of what a sleep and a wake-up cost.
+/// Looks before a sleep: giving way to the other threads of this processor, one of which we may just have woken; then with pauses
+/// between them; then giving way once more.
+// Without the first two a round trip between two that sleep took 17.0, 16.5 and 18.0 us instead of 12.7, 12.6 and 11.4 (bench
+// `asleep`, three pairs of runs by turns). 40 pauses are half of what a sleep and a wake-up cost.
+const FIRST_YIELDS: u32 = 2;
 const PAUSES: u32 = 40;
 const YIELDS: u32 = 16;
 
@@ -352,8 +355,8 @@ impl Connection {
         if deadline.is_some() && has_passed(Instant::now()) {
             return None;
         }
-        for turn in 0..PAUSES + YIELDS {
-            if turn < PAUSES {
+        for turn in 0..FIRST_YIELDS + PAUSES + YIELDS {
+            if (FIRST_YIELDS..FIRST_YIELDS + PAUSES).contains(&turn) {
                 std::hint::spin_loop();
             } else {
                 std::thread::yield_now();
