@@ -270,10 +270,7 @@ impl Inspection {
 
     /// Closes it: every send fails from now on; receivers take out what is left and are told the end. False if it was closed.
     pub fn close(&self) -> bool {
-        let was_open = self.0.status() & CLOSED == 0;
-        self.0.change_status(CLOSED);
-        self.0.ring_all();
-        was_open
+        self.0.close()
     }
 
     /// Whether it is closed.

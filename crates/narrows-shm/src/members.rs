@@ -75,15 +75,30 @@ impl Layout {
         }
     }
 
-    /// Sets flags for good and computes who is there. False if the segment has been removed.
-    pub(crate) fn change_status(&self, set: u64) -> bool {
+    /// Computes who is there. False if the segment has been removed.
+    pub(crate) fn change_status(&self) -> bool {
         for _ in 0..1_000_000 {
             let status = self.status();
             if status & REMOVED != 0 {
                 return false;
             }
-            let next = self.next_status(status) | set;
+            let next = self.next_status(status);
             if self.seldom(Seldom::Status).change(status, next).is_ok() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Closes it for good: whether nobody had.
+    pub(crate) fn close(&self) -> bool {
+        for _ in 0..1_000_000 {
+            let status = self.status();
+            if status & (CLOSED | REMOVED) != 0 {
+                return false;
+            }
+            if self.seldom(Seldom::Status).change(status, self.next_status(status) | CLOSED).is_ok() {
+                self.ring_all();
                 return true;
             }
         }
@@ -199,7 +214,7 @@ fn take_entry(layout: &Layout, index: u32, me: Identity) -> Result<Owner, OpenEr
         return Err(OpenError::Corrupt("somebody changed an entry that was locked"));
     }
     let owner = Owner::new(index, epoch);
-    if !layout.change_status(0) {
+    if !layout.change_status() {
         layout.free_entry(owner);
         let _ = locks::unlock(layout.segment().file(), u64::from(index));
         return Err(OpenError::NotFound);
@@ -216,7 +231,7 @@ pub(crate) fn set_role(layout: &Layout, owner: Owner, role: Role, is_on: bool) {
     let next = if is_on { roles | role as u64 } else { roles & !(role as u64) };
     // Release: pairs with the loads of who computes the status, through the change of that below.
     word.store(next, Ordering::Release);
-    layout.change_status(0);
+    layout.change_status();
     layout.ring_all();
 }
 
@@ -227,7 +242,7 @@ fn put_right(layout: &Layout, owner: Owner, recover: &impl Fn(Owner)) {
     // Freed last: whoever dies before that is followed by the next, as long as the entry says whom to put right. Relaxed: published
     // by the change of the status.
     layout.participant(owner.index(), Field::Roles).store(0, Ordering::Relaxed);
-    layout.change_status(0);
+    layout.change_status();
     layout.ring_all();
     layout.free_entry(owner);
 }
