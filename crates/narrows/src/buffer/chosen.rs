@@ -214,14 +214,20 @@ impl<T> Buffer<T> {
     /// The receive role, for those who want the next message that nobody has chosen.
     pub(super) fn consumer(&self) -> End<'_, T> {
         let mut end = self.queue.consumer();
-        let word = self.held_word();
-        if word & NEXT != 0 {
-            let hold = Hold { number: end.taken(), is_extra: false };
-            let message = end.take_apart();
-            end.books().chosen.push(Numbered { hold, message });
-            self.set_held(word - NEXT + MOVED);
+        if self.held_word() & NEXT != 0 {
+            self.set_apart(&mut end);
         }
         end
+    }
+
+    /// What a select has chosen makes way. Apart from `consumer`, whose stack would hold the message on its way in every call.
+    #[cold]
+    #[inline(never)]
+    fn set_apart(&self, end: &mut End<'_, T>) {
+        let hold = Hold { number: end.taken(), is_extra: false };
+        let message = end.take_apart();
+        end.books().chosen.push(Numbered { hold, message });
+        self.set_held(self.held_word() - NEXT + MOVED);
     }
 
     /// Under the receive role.

@@ -77,10 +77,17 @@ impl<T> News<T> {
             buffer.release(self.reserved);
         }
         if let Some(receipt) = self.receipt {
-            // Who awaited it may have gone.
-            let _ = receipt.send(None);
+            was_received(receipt);
         }
     }
+}
+
+/// Apart from `tell`, whose stack would hold room for a message in every call.
+#[cold]
+#[inline(never)]
+fn was_received<T>(receipt: Receipt<T>) {
+    // Who awaited it may have gone.
+    let _ = receipt.send(None);
 }
 
 impl<T> Taker<'_, T> {
