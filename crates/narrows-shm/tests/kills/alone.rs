@@ -163,7 +163,8 @@ pub(crate) fn kill_who_recovers() {
 
 fn kill_two_after(shape: Shape, corpse: Role) {
     let mut row = Row::new(&format!("{}+2", corpse.name()), shape);
-    let mut steps = Steps::new(shape, 1);
+    // Each of these may take half a second: nobody is watched who puts right without taking part.
+    let mut steps = Steps::new(shape, 4);
     let mut id = 100;
     while let Some(step) = steps.next() {
         let what = format!("{corpse:?}, twice at step {step}, {shape:?}");

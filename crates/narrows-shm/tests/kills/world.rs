@@ -159,7 +159,7 @@ pub(crate) fn kill_at_each_step(role: Role) {
     for shape in Shape::all() {
         let mut row = Row::new(&role.name(), shape);
         let world = World::new(shape, 2, 2);
-        let mut steps = Steps::new(shape, 2);
+        let mut steps = Steps::new(shape, 1);
         let mut id = 100;
         while let Some(step) = steps.next() {
             id += 1;
