@@ -77,28 +77,26 @@ impl Layout {
 
     /// Computes who is there. False if the segment has been removed.
     pub(crate) fn change_status(&self) -> bool {
-        for _ in 0..1_000_000 {
-            let status = self.status();
-            if status & REMOVED != 0 {
-                return false;
-            }
-            let next = self.next_status(status);
-            if self.seldom(Seldom::Status).change(status, next).is_ok() {
-                return true;
-            }
-        }
-        false
+        self.set_status(0, REMOVED)
     }
 
     /// Closes it for good: whether nobody had.
     pub(crate) fn close(&self) -> bool {
+        let is_ours = self.set_status(CLOSED, CLOSED | REMOVED);
+        if is_ours {
+            self.ring_all();
+        }
+        is_ours
+    }
+
+    /// Computes who is there and sets flags for good, unless one of `unless` is set. Whoever is overtaken computes it again.
+    fn set_status(&self, flags: u64, unless: u64) -> bool {
         for _ in 0..1_000_000 {
             let status = self.status();
-            if status & (CLOSED | REMOVED) != 0 {
+            if status & unless != 0 {
                 return false;
             }
-            if self.seldom(Seldom::Status).change(status, self.next_status(status) | CLOSED).is_ok() {
-                self.ring_all();
+            if self.seldom(Seldom::Status).change(status, self.next_status(status) | flags).is_ok() {
                 return true;
             }
         }
