@@ -12,6 +12,7 @@ use crate::{
     error::{RecvError, SendError},
     handle::{Receiver, Sender},
     op::{ClosedOp, Ends, PlaceOp, RecvOp, SendOp},
+    park,
     permit::{Permit, Permits},
     time::Deadline,
     wait::{self, task::TaskWait},
@@ -40,6 +41,9 @@ impl<T> Future for SendFuture<'_, T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let wait = &mut self.0;
         let tried = wait.is_fresh();
+        if tried && park::is_spent(cx) {
+            return Poll::Pending;
+        }
         if tried && wait.op_mut().send_quickly() {
             wait.finish();
             return Poll::Ready(Ok(()));
@@ -87,6 +91,9 @@ impl<'a, T> Future for ReserveFuture<'a, T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (sender, wait) = (self.sender, &mut self.wait);
         let tried = wait.is_fresh();
+        if tried && park::is_spent(cx) {
+            return Poll::Pending;
+        }
         if tried && wait.op().chan().reserve_quickly() {
             wait.finish();
             return Poll::Ready(Ok(Permit::new(sender)));

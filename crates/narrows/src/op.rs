@@ -16,6 +16,7 @@ use crate::{
     governed::Governed,
     handle::{Receiver, Sender},
     oneshot::Once,
+    park,
     queue::NotEasy,
     sync::{Arc, Ordering, fence},
     time::Deadline,
@@ -329,6 +330,9 @@ impl<T, H: Borrow<Receiver<T>>> TaskWait<RecvOp<T, H>> {
     #[inline]
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
         let tried = self.is_fresh();
+        if tried && park::is_spent(cx) {
+            return Poll::Pending;
+        }
         if tried && self.op_mut().take_quickly() {
             self.finish();
             return Poll::Ready(Ok(self.op_mut().take_message()));

@@ -7,6 +7,7 @@ mod distance;
 
 use std::{
     cell::Cell,
+    task::Context,
     time::{Duration, Instant},
 };
 
@@ -17,6 +18,7 @@ use crate::{
 
 thread_local! {
     static BEFORE_SLEEP: Cell<Option<fn()>> = const { Cell::new(None) };
+    static BUDGET: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
 /// Sets what runs on this thread each time before a channel operation puts it to sleep, and returns what was set.
@@ -41,6 +43,36 @@ pub fn before_sleep() {
     if let Some(hook) = BEFORE_SLEEP.with(Cell::get) {
         hook();
     }
+}
+
+/// Sets how many channel operations of a task may still succeed at once on this thread, and returns how many were left. After that
+/// each gives way: it has the task polled again, and is tried then. `None`, as at first: any number.
+///
+/// **Unstable**: made for schedulers of light tasks, which set it before each poll, so that a task whose channels are always
+/// ready does not keep its thread for ever.
+pub fn set_budget(operations: Option<u32>) -> Option<u32> {
+    BUDGET.with(|left| left.replace(operations))
+}
+
+/// Whether this thread belongs to a scheduler that set a budget.
+fn has_scheduler() -> bool {
+    BUDGET.get().is_some()
+}
+
+/// Counts an operation of a task that is about to be tried: whether it gives way instead, and the task was told to come back.
+#[inline]
+pub(crate) fn is_spent(cx: &Context<'_>) -> bool {
+    BUDGET.with(|budget| match budget.get() {
+        None => false,
+        Some(0) => {
+            cx.waker().wake_by_ref();
+            true
+        }
+        Some(left) => {
+            budget.set(Some(left - 1));
+            false
+        }
+    })
 }
 
 /// Sleeps until `done` or the deadline, after a short spin and the hook.
@@ -276,6 +308,9 @@ const TURNS: u32 = 32;
 /// The first try after a rest: the executor may wake a worker for it, and be delayed as long by that.
 const FIRST_TURNS: u32 = 4 * TURNS;
 
+/// Where the scheduler has those run next that are woken: all who are ready have run by the next turn, so one tells.
+const ONE_TURN: u32 = 2;
+
 /// So many waits go by before turns are tried again, once they were in vain more often than not. The first are such waits,
 /// too: a thread that seldom polls for a channel polls no more than it must.
 const ANOTHER_TURN: i32 = 64;
@@ -286,14 +321,20 @@ thread_local! {
 }
 
 impl Turns {
+    /// Each costs a hope, which comes back with interest if it helps: of many tasks that wait at the same time few give way, before
+    /// the first of them knows whether that helps. In a ring of a thousand they would have each other polled 43 times a message.
     pub(crate) fn new() -> Turns {
         let hope = HOPE_OF_TURNS.get();
-        if hope <= 0 {
-            HOPE_OF_TURNS.set(hope + 1);
-        }
+        HOPE_OF_TURNS.set(match hope {
+            ..0 => hope + 1,
+            0 => 1,
+            1 => -ANOTHER_TURN,
+            _ => hope - 1,
+        });
         let left = match hope {
             _ if MODELLED => 0,
             ..=0 => 0,
+            _ if has_scheduler() => ONE_TURN,
             1 => FIRST_TURNS,
             _ => TURNS,
         };
@@ -302,34 +343,14 @@ impl Turns {
 
     /// Whether to give way once more; false once it is time to wait for a wake-up.
     pub(crate) fn turn(&mut self) -> bool {
-        if self.left == 0 {
-            return false;
-        }
-        self.left -= 1;
-        if self.left == 0 {
-            Turns::were_in_vain();
-        }
+        self.left = self.left.saturating_sub(1);
         self.left != 0
     }
 
-    fn were_in_vain() {
-        let hope = HOPE_OF_TURNS.get() - 1;
-        HOPE_OF_TURNS.set(if hope <= 0 { -ANOTHER_TURN } else { hope });
-    }
-
     /// What was waited for has come in time.
-    pub(crate) fn helped(mut self) {
-        if std::mem::take(&mut self.left) != 0 {
-            HOPE_OF_TURNS.set(HOPES.min(HOPE_OF_TURNS.get().max(0) + 1));
-        }
-    }
-}
-
-/// Given up in between they were in vain, too: a task that makes a new future for each look would be woken by its own looks.
-impl Drop for Turns {
-    fn drop(&mut self) {
+    pub(crate) fn helped(self) {
         if self.left != 0 {
-            Turns::were_in_vain();
+            HOPE_OF_TURNS.set(HOPES.min(HOPE_OF_TURNS.get().max(0) + 2));
         }
     }
 }

@@ -358,6 +358,9 @@ impl<O: Op> Future for Wait<O> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O::Output> {
         assert!(!self.done, "polled after it was finished");
+        if self.waiter.is_none() && park::is_spent(cx) {
+            return Poll::Pending;
+        }
         let Some(output) = self.poll_once(cx) else {
             let me = &mut *self;
             me.watched.pends(|aims| me.op.aims(aims));

@@ -9,7 +9,7 @@ use std::{
 use super::Op;
 use crate::{
     arm::Who,
-    park::{Spin, Turns},
+    park::{self, Spin, Turns},
     sync::MODELLED,
     time::{self, Alarm},
     trace::Pending,
@@ -73,6 +73,12 @@ impl<O: TaskOp> TaskWait<O> {
         !self.op.is_in_line() && !self.is_done
     }
 
+    /// Whether it is to give way before it is tried: the task has done as much as its scheduler lets it do in a poll.
+    #[inline]
+    pub(crate) fn is_spent(&self, cx: &Context<'_>) -> bool {
+        self.is_fresh() && park::is_spent(cx)
+    }
+
     /// It was done, or given up.
     pub(crate) fn is_over(&self) -> bool {
         self.is_done
@@ -107,6 +113,9 @@ impl<O: TaskOp> TaskWait<O> {
     #[inline(never)]
     pub(crate) fn poll_on(&mut self, cx: &mut Context<'_>, tried: bool) -> Poll<O::Output> {
         assert!(!self.is_done, "polled after it was finished");
+        if !tried && self.is_spent(cx) {
+            return Poll::Pending;
+        }
         let looks_ready = tried && self.rest();
         let gives_way = tried && !looks_ready && self.gives_way();
         // That it is pending must be as true as if it had left a ticket (contract, rule 4).
