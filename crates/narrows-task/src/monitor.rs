@@ -14,11 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    duty::Poll,
-    runtime::Shared,
-    watch::{self, Work},
-};
+use crate::{duty::Poll, runtime::Shared, watch};
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(3);
@@ -35,14 +31,6 @@ const COMPLAINS_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Monitor {
     thread: OnceLock<Thread>,
     is_asleep: AtomicBool,
-}
-
-/// A poll that was under way at an earlier look.
-#[derive(Debug, Clone, Copy)]
-struct Sample {
-    poll: Poll,
-    since: Instant,
-    work: Option<Work>,
 }
 
 impl Monitor {
@@ -70,7 +58,7 @@ impl Monitor {
             let Some(shared) = runtime.upgrade().filter(|shared| !shared.is_over()) else { return };
             let own = &shared.monitor;
             own.thread.get_or_init(thread::current);
-            samples.resize(shared.workers.len(), None);
+            samples.resize(shared.workers.len(), Seen::default());
             for (worker, sample) in samples.iter_mut().enumerate() {
                 look_at(&shared, worker, sample, &mut complained);
             }
@@ -99,32 +87,49 @@ impl Monitor {
     }
 }
 
-fn look_at(shared: &Arc<Shared>, worker: usize, sample: &mut Option<Sample>, complained: &mut Option<Instant>) {
-    let Some(poll) = shared.workers[worker].duty.under_way() else {
-        *sample = None;
+/// What the monitor remembers of a worker.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// The poll that was under way, and since when at the latest.
+    poll: Option<(Poll, Instant)>,
+    /// By which time of its thread it had not begun yet.
+    before: Duration,
+    /// The thread, and its processor time then.
+    thread: u32,
+    ran: Duration,
+}
+
+fn look_at(shared: &Arc<Shared>, number: usize, seen: &mut Seen, complained: &mut Option<Instant>) {
+    let worker = &shared.workers[number];
+    let Some(poll) = worker.duty.under_way() else {
+        seen.poll = None;
         return;
     };
-    let id = shared.workers[worker].thread_id.load(Ordering::Relaxed);
-    match sample {
-        Some(seen) if seen.poll == poll => {
-            let now = watch::look(id);
-            let first = *seen.work.get_or_insert_with(|| now.unwrap_or(Work { ran: Duration::ZERO, is_blocked: false }));
-            let lasted = seen.since.elapsed();
-            let is_stuck = match now {
-                Some(work) => lasted >= PATIENCE && (work.is_blocked || work.ran >= first.ran + WORKED),
-                None => lasted >= BLIND,
-            };
-            if !is_stuck {
-                return;
-            }
-            let task = shared.workers[worker].task.load(Ordering::Relaxed);
-            if shared.hand_over(worker, poll) {
-                *sample = None;
-            } else if complained.is_none_or(|at| at.elapsed() >= COMPLAINS_EVERY) {
-                *complained = Some(Instant::now());
-                shared.complain_full(task, lasted);
-            }
-        }
-        _ => *sample = Some(Sample { poll, since: Instant::now(), work: None }),
+    let thread = worker.thread_id.load(Ordering::Relaxed);
+    let work = watch::look(thread);
+    if seen.thread != thread {
+        // It is new here, and had not run before it came.
+        (seen.thread, seen.ran) = (thread, Duration::from_nanos(worker.ran_before.load(Ordering::Relaxed)));
+    }
+    let before = seen.ran;
+    seen.ran = work.map_or(seen.ran, |work| work.ran);
+    let Some((_, since)) = seen.poll.filter(|(known, _)| *known == poll) else {
+        (seen.poll, seen.before) = (Some((poll, Instant::now())), before);
+        return;
+    };
+    let lasted = since.elapsed();
+    let is_stuck = match work {
+        Some(work) => lasted >= PATIENCE && (work.is_blocked || work.ran >= seen.before + WORKED),
+        None => lasted >= BLIND,
+    };
+    if !is_stuck {
+        return;
+    }
+    let task = worker.task.load(Ordering::Relaxed);
+    if shared.hand_over(number, poll) {
+        seen.poll = None;
+    } else if complained.is_none_or(|at| at.elapsed() >= COMPLAINS_EVERY) {
+        *complained = Some(Instant::now());
+        shared.complain_full(task, lasted);
     }
 }

@@ -2,8 +2,7 @@
 
 use std::{
     collections::HashMap,
-    env, fmt,
-    io,
+    env, fmt, io,
     ptr::NonNull,
     sync::{
         Arc, Condvar, Mutex, OnceLock, PoisonError, Weak,

@@ -20,11 +20,7 @@ use std::{
 use async_task::{ScheduleInfo, WithInfo};
 use pin_project_lite::pin_project;
 
-use crate::{
-    registry::Key,
-    runtime::Shared,
-    thread,
-};
+use crate::{registry::Key, runtime::Shared, thread};
 
 /// A task that is ready to be polled.
 pub(crate) type Runnable = async_task::Runnable<Meta>;

@@ -14,7 +14,7 @@ use crate::{
     ring,
     runtime::Shared,
     sync::{Ordering, lock},
-    task,
+    task, watch,
     worker::{Front, STREAK, Worker},
 };
 
@@ -106,10 +106,12 @@ pub(crate) fn live(shared: &Arc<Shared>, first: Order) {
             is_polling: Cell::new(false),
             task: Cell::new(0),
         });
-        let id = crate::watch::own_id();
+        let id = watch::own_id();
         let mut order = Some(first);
         while let Some(Order { worker, searching }) = order {
             context.worker.set(worker);
+            let ran = watch::look(id).map_or(0, |work| u64::try_from(work.ran.as_nanos()).unwrap_or(0));
+            shared.workers[worker].ran_before.store(ran, Ordering::Relaxed);
             shared.workers[worker].thread_id.store(id, Ordering::Relaxed);
             shared.monitor.look();
             let end = Drive { context, worker: &shared.workers[worker], tick: 0, streak: 0, searching }.drive();

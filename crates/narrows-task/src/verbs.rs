@@ -1,11 +1,6 @@
 //! What is said without naming a runtime.
 
-use std::{
-    future,
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{future, sync::Arc, task::Poll, time::Duration};
 
 use crate::{
     block,

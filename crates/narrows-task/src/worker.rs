@@ -13,7 +13,7 @@ use std::{
 use crate::{
     duty::{Duty, Poll},
     ring::Ring,
-    sync::{AtomicPtr, AtomicUsize, Ordering},
+    sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering},
 };
 
 /// So many tasks in a row may each wake the next and be followed by it at once. Then those in the queue have their turn, so
@@ -32,6 +32,8 @@ pub(crate) struct Worker {
     pub(crate) is_called: AtomicBool,
     /// For the monitor: the thread that drives it, and what it polls.
     pub(crate) thread_id: AtomicU32,
+    /// Nanoseconds that thread had run before.
+    pub(crate) ran_before: AtomicU64,
     pub(crate) task: AtomicUsize,
 }
 
@@ -44,6 +46,7 @@ impl Worker {
             sleeper: Mutex::new(None),
             is_called: AtomicBool::new(false),
             thread_id: AtomicU32::new(0),
+            ran_before: AtomicU64::new(0),
             task: AtomicUsize::new(0),
         }
     }
