@@ -87,7 +87,7 @@ impl Crew {
             Err(error) => {
                 threads.waiting.push(order);
                 drop(threads);
-                shared.monitor.complain_no_thread(&error);
+                complain(&error);
             }
         }
     }
@@ -112,7 +112,9 @@ impl Crew {
     pub(crate) fn send_waiting(&self, shared: &Arc<Shared>) -> bool {
         let waiting = std::mem::take(&mut lock(&self.threads).waiting);
         let any = !waiting.is_empty();
-        waiting.into_iter().for_each(|order| self.send(shared, order));
+        for order in waiting {
+            self.send(shared, order);
+        }
         any
     }
 
@@ -184,4 +186,8 @@ impl Crew {
             let _ = handle.join();
         }
     }
+}
+
+fn complain(error: &io::Error) {
+    eprintln!("narrows-task: a thread is wanted and the system has none ({error}); trying again");
 }

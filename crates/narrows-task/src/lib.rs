@@ -16,6 +16,10 @@ mod registry;
 mod ring;
 #[cfg(not(loom))]
 mod runtime;
+#[cfg(not(loom))]
+mod scope;
+#[cfg(not(loom))]
+mod scope_threads;
 mod sync;
 #[cfg(not(loom))]
 #[allow(unsafe_code, reason = "tasks lie in queues as addresses")]
@@ -34,6 +38,8 @@ mod verbs;
 pub use crate::{
     block::block_on,
     runtime::{Builder, Report, Runtime, Stats},
+    scope::{Cause, Failure, OnFailure, Scope, ScopeError, ScopeOptions, scope, scope_options},
+    scope_threads::{ScopedThread, ThreadScope, thread_scope},
     task::{Panic, Task, TaskError},
     verbs::{blocking, go, go_named, name, shutdown, sleep, stats, yield_now},
 };

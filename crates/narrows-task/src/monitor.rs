@@ -5,7 +5,6 @@
 //! processor is not: to replace it would put one more thread in its way.
 
 use std::{
-    io,
     sync::{
         Arc, OnceLock, Weak,
         atomic::{AtomicBool, Ordering, fence},
@@ -80,10 +79,6 @@ impl Monitor {
                 thread::park();
             }
         }
-    }
-
-    pub(crate) fn complain_no_thread(&self, error: &io::Error) {
-        eprintln!("narrows-task: a thread is wanted and the system has none ({error}); trying again");
     }
 }
 

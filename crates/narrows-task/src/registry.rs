@@ -15,7 +15,7 @@ const SHARDS: usize = 16;
 const PIECE: usize = 128;
 
 /// Where a task is listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Key(u32);
 
 impl Key {
@@ -35,6 +35,7 @@ impl Key {
 
 #[derive(Debug, Default)]
 struct Shard {
+    #[allow(clippy::vec_box, reason = "what grows is moved: addresses, not wakers")]
     pieces: Vec<Box<[Option<Waker>; PIECE]>>,
     free: Vec<u32>,
     used: usize,

@@ -55,6 +55,12 @@ struct Tallies {
     handed_over: AtomicU64,
 }
 
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("workers", &self.workers.len()).finish_non_exhaustive()
+    }
+}
+
 impl Shared {
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
@@ -130,16 +136,13 @@ impl Shared {
     /// A worker that was taken from the list of those asleep gets up.
     fn wake(&self, worker: usize) {
         let sleeper = lock(&self.workers[worker].sleeper).take();
-        match sleeper {
-            Some(thread) => {
-                // Release: pairs with the Acquire in `sleep`.
-                self.workers[worker].is_called.store(true, Ordering::Release);
-                thread.unpark();
-            }
-            None => {
-                self.crew.uncount_idle_worker();
-                self.send(Order { worker, searching: true });
-            }
+        if let Some(thread) = sleeper {
+            // Release: pairs with the Acquire in `sleep`.
+            self.workers[worker].is_called.store(true, Ordering::Release);
+            thread.unpark();
+        } else {
+            self.crew.uncount_idle_worker();
+            self.send(Order { worker, searching: true });
         }
     }
 
@@ -488,7 +491,7 @@ impl Shared {
     /// Those that nobody can end: they are being polled and go on.
     fn stuck(&self, own: usize) -> Vec<String> {
         let left = self.registry.len().saturating_sub(own);
-        let mut names: Vec<String> = lock(&self.names).values().map(|name| name.to_string()).collect();
+        let mut names: Vec<String> = lock(&self.names).values().map(ToString::to_string).collect();
         names.sort_unstable();
         names.truncate(left);
         names.resize(left, "task".to_owned());

@@ -20,7 +20,7 @@ use std::{
 use async_task::{ScheduleInfo, WithInfo};
 use pin_project_lite::pin_project;
 
-use crate::{registry::Key, runtime::Shared, thread};
+use crate::{registry::Key, runtime::Shared, scope::State, thread};
 
 /// A task that is ready to be polled.
 pub(crate) type Runnable = async_task::Runnable<Meta>;
@@ -31,6 +31,7 @@ pub(crate) struct Meta {
     key: Key,
     is_cancelled: AtomicBool,
     has_name: bool,
+    scope: Option<Arc<State>>,
 }
 
 impl Meta {
@@ -54,8 +55,12 @@ struct Ends<'a>(&'a Meta);
 
 impl Drop for Ends<'_> {
     fn drop(&mut self) {
-        let name = self.0.has_name.then(|| self.0.address());
-        self.0.shared.ended(self.0.key, name);
+        let Meta { shared, key, has_name, scope, .. } = self.0;
+        let address = self.0.address();
+        shared.ended(*key, has_name.then_some(address));
+        if let Some(scope) = scope {
+            scope.ended(*key, address);
+        }
     }
 }
 
@@ -67,7 +72,9 @@ impl<F: Future> Future for Tracked<'_, F> {
         let meta = this.meta.0;
         let shared = &meta.shared;
         // Relaxed: whoever cancels wakes the task afterwards, and that brings it here.
-        let is_cancelled = meta.is_cancelled.load(Ordering::Relaxed) || shared.cancels_all();
+        let is_cancelled = meta.is_cancelled.load(Ordering::Relaxed)
+            || shared.cancels_all()
+            || meta.scope.as_ref().is_some_and(|scope| scope.drops_all());
         let polled = panic::catch_unwind(AssertUnwindSafe(|| {
             if is_cancelled {
                 this.future.set(None);
@@ -87,19 +94,37 @@ impl<F: Future> Future for Tracked<'_, F> {
             Err(why) => Err(TaskError::Panicked(Panic::new(why))),
         };
         shared.tally(answer.as_ref().err());
+        if let (Some(scope), Err(TaskError::Panicked(why))) = (&meta.scope, &answer) {
+            scope.failed(crate::name().as_deref(), why.message().unwrap_or("a panic without a text"));
+        }
         Poll::Ready(answer)
     }
 }
 
 /// Makes a task of a future, and says that it is ready.
-#[allow(unsafe_code, reason = "the future borrows what lies beside it in the same allocation")]
 pub(crate) fn spawn<F>(shared: &Arc<Shared>, name: Option<&str>, future: F) -> Task<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
+    spawn_in(shared, name, None, future)
+}
+
+/// The same in a scope, if there is one.
+#[allow(unsafe_code, reason = "the future borrows what lies beside it in the same allocation")]
+pub(crate) fn spawn_in<F>(
+    shared: &Arc<Shared>,
+    name: Option<&str>,
+    scope: Option<Arc<State>>,
+    future: F,
+) -> Task<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
     let key = shared.registry().reserve();
-    let meta = Meta { shared: shared.clone(), key, is_cancelled: AtomicBool::new(false), has_name: name.is_some() };
+    let meta =
+        Meta { shared: shared.clone(), key, is_cancelled: AtomicBool::new(false), has_name: name.is_some(), scope };
     let track = |meta| Tracked { future: Some(future), meta: Ends(meta) };
     // SAFETY: `spawn_unchecked` asks for four things. The future is Send and so is `schedule`, a plain function. The future
     // and its answer are 'static but for the borrow of the metadata, which async-task frees only after the future and does
@@ -111,6 +136,9 @@ where
         shared.set_name(address, name);
     }
     shared.registry().fill(key, runnable.waker());
+    if let Some(scope) = &runnable.metadata().scope {
+        scope.begun(shared, key, address);
+    }
     thread::schedule(&shared.clone(), into_item(runnable), false);
     Task { task: Some(task) }
 }
@@ -158,7 +186,6 @@ pub(crate) fn address_of(runnable: &Runnable) -> usize {
 ///
 /// # Cancel safety
 /// To await `&mut task` in a select and drop that wait loses nothing.
-#[must_use = "a task whose answer nobody takes hides its panics; `detach` says that this is meant"]
 pub struct Task<T> {
     task: Option<async_task::Task<Result<T, TaskError>, Meta>>,
 }
@@ -251,7 +278,7 @@ struct Caught {
 }
 
 impl Panic {
-    fn new(value: Box<dyn Any + Send>) -> Panic {
+    pub(crate) fn new(value: Box<dyn Any + Send>) -> Panic {
         let text = value.downcast_ref::<&'static str>().map(|&text| text.to_owned());
         let message = text.or_else(|| value.downcast_ref::<String>().cloned());
         Panic(Box::new(Caught { message, value: Mutex::new(value) }))

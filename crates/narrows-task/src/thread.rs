@@ -251,11 +251,9 @@ impl Drive<'_> {
         let (shared, number) = (&*self.context.shared, self.context.worker.get());
         *lock(&self.worker.sleeper) = Some(thread::current());
         shared.idle.lie_down(number, std::mem::replace(&mut self.searching, true));
-        if shared.has_work(number) || shared.is_over() {
-            if shared.idle.get_up(number) {
-                *lock(&self.worker.sleeper) = None;
-                return true;
-            }
+        if (shared.has_work(number) || shared.is_over()) && shared.idle.get_up(number) {
+            *lock(&self.worker.sleeper) = None;
+            return true;
         }
         // Acquire: pairs with the Release of whoever calls (`runtime.rs`).
         while !self.worker.is_called.swap(false, Ordering::Acquire) {

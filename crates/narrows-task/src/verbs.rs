@@ -17,6 +17,11 @@ fn here<R>(f: impl FnOnce(&Arc<Shared>) -> R) -> R {
     }
 }
 
+/// The same, to keep.
+pub(crate) fn runtime() -> Arc<Shared> {
+    here(Arc::clone)
+}
+
 /// Starts a task: it runs beside this one, on the same runtime. On a thread that is no runtime's, on the one of all threads, which is
 /// made when it is first needed.
 ///

@@ -1,0 +1,140 @@
+//! Scopes of threads, which may borrow: `std::thread::scope` with a token, a deadline, and failures that are told.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
+    thread::{self, ScopedJoinHandle},
+};
+
+use narrows::{CancelToken, Gate, Select};
+
+use crate::{
+    scope::{Cause, ScopeError, ScopeOptions, State},
+    task::{Panic, TaskError},
+};
+
+/// Where threads of a scope are started.
+#[derive(Debug)]
+pub struct ThreadScope<'scope, 'env> {
+    threads: &'scope thread::Scope<'scope, 'env>,
+    state: Arc<State>,
+}
+
+/// A thread of a scope.
+#[derive(Debug)]
+pub struct ScopedThread<'scope, T> {
+    handle: ScopedJoinHandle<'scope, Result<T, TaskError>>,
+}
+
+impl<T> ScopedThread<'_, T> {
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// It panicked.
+    pub fn join(self) -> Result<T, TaskError> {
+        // Inside a task the others go on.
+        crate::blocking(|| self.handle.join()).unwrap_or_else(|why| Err(TaskError::Panicked(Panic::new(why))))
+    }
+
+    /// Whether it has ended.
+    pub fn is_finished(&self) -> bool {
+        self.handle.is_finished()
+    }
+}
+
+/// Runs threads that may borrow what lives longer than the scope, and have all ended when it ends.
+///
+/// A thread cannot be ended from outside: it sees by the [token](ThreadScope::token) that it is to end, in a select or now and then.
+///
+/// ```
+/// let words = vec!["to", "be"];
+/// let length = narrows_task::thread_scope(|scope| {
+///     let lengths: Vec<_> = words.iter().map(|word| scope.spawn(move |_| word.len())).collect();
+///     lengths.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
+/// });
+/// assert_eq!(length, Ok(4));
+/// ```
+///
+/// # Errors
+/// A thread panicked, or the scope was cancelled. What the body returned is dropped then.
+pub fn thread_scope<'env, R>(body: impl for<'scope> FnOnce(&ThreadScope<'scope, 'env>) -> R) -> Result<R, ScopeError> {
+    ScopeOptions::default().run_threads(body)
+}
+
+impl ScopeOptions {
+    /// Runs threads that may borrow, see [`thread_scope`]. For them there is no grace: they end when they see the token.
+    ///
+    /// # Errors
+    /// As [`thread_scope`]; and the deadline came.
+    ///
+    /// # Panics
+    /// If the body does; the scope is then cancelled and its threads waited for.
+    pub fn run_threads<'env, R>(
+        self,
+        body: impl for<'scope> FnOnce(&ThreadScope<'scope, 'env>) -> R,
+    ) -> Result<R, ScopeError> {
+        let state = Arc::new(State::new(self.on_failure, self.token.child()));
+        let is_over = Gate::new();
+        let value = crate::blocking(|| {
+            thread::scope(|outer| {
+                if let Some(deadline) = self.deadline {
+                    let (state, is_over) = (&state, &is_over);
+                    outer.spawn(move || end_at(deadline, state, is_over));
+                }
+                let value = thread::scope(|threads| {
+                    let scope = ThreadScope { threads, state: state.clone() };
+                    let value = catch_unwind(AssertUnwindSafe(|| body(&scope)));
+                    if value.is_err() {
+                        state.cancel(Cause::Failure);
+                    }
+                    value
+                });
+                is_over.open();
+                value
+            })
+        });
+        let value = value.unwrap_or_else(|why| resume_unwind(why));
+        if state.token.is_cancelled() {
+            state.note(Cause::Cancelled);
+        }
+        state.result(Some(value))
+    }
+}
+
+/// Cancels at that moment, unless it is over before.
+fn end_at(deadline: std::time::Instant, state: &State, is_over: &Gate) {
+    let due = narrows::at(deadline);
+    let mut select = Select::new();
+    let comes = select.recv(&due);
+    let over = is_over.opened();
+    select.arm(&over);
+    if select.ready() == comes && !is_over.is_open() {
+        state.cancel(Cause::Deadline);
+    }
+}
+
+impl<'scope> ThreadScope<'scope, '_> {
+    /// Starts a thread, which is given the scope's token.
+    ///
+    /// # Panics
+    /// If the system has no thread.
+    pub fn spawn<T: Send + 'scope>(
+        &self,
+        work: impl FnOnce(&CancelToken) -> T + Send + 'scope,
+    ) -> ScopedThread<'scope, T> {
+        let state = self.state.clone();
+        let handle = self.threads.spawn(move || {
+            catch_unwind(AssertUnwindSafe(|| work(&state.token))).map_err(|why| {
+                let why = Panic::new(why);
+                state.failed(thread::current().name(), why.message().unwrap_or("a panic without a text"));
+                TaskError::Panicked(why)
+            })
+        });
+        ScopedThread { handle }
+    }
+
+    /// What is cancelled when the scope is. To cancel it cancels the scope.
+    pub fn token(&self) -> &CancelToken {
+        &self.state.token
+    }
+}
