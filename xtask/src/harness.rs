@@ -132,7 +132,7 @@ impl Harness {
             Self::Loom => {
                 flags(as_model(cmd), "--cfg loom").env_default("LOOM_MAX_PREEMPTIONS", depth.loom_preemptions())
             }
-            Self::Shuttle => flags(as_model(cmd), "--cfg shuttle")
+            Self::Shuttle => flags(as_model(cmd), "--cfg narrows_check")
                 .env_default("NARROWS_SCHEDULES", depth.schedules())
                 .env_default("NARROWS_SEED", &depth.seed()),
             // Unoptimized: what takes time is the start of thousands of processes.

@@ -93,7 +93,7 @@ impl<'a> Bell<'a> {
     }
 }
 
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(loom, narrows_check)))]
 mod system {
     use super::{Duration, Woken, Word32};
     use rustix::{
@@ -122,5 +122,5 @@ mod system {
 }
 
 /// Under a model there is no system to sleep in: `tests/model/futex.rs`.
-#[cfg(any(loom, shuttle))]
+#[cfg(any(loom, narrows_check))]
 use crate::futex as system;

@@ -27,7 +27,7 @@
 //! right).
 #![deny(unsafe_code)]
 // The models bring the files of the protocol, and memory, of their own: `tests/model`.
-#![cfg(not(any(loom, shuttle)))]
+#![cfg(not(any(loom, narrows_check)))]
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("narrows-shm needs Linux: futexes on shared memory, locks of open files, process file descriptors");

@@ -179,7 +179,7 @@ pub(crate) fn free<B: Blocks>(pool: &B) -> u32 {
     u32::try_from((0..pool.blocks()).filter(is_free).count()).unwrap_or(u32::MAX)
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(any(loom, narrows_check))))]
 mod tests {
     use super::*;
 

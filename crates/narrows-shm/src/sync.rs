@@ -3,9 +3,9 @@
 
 #[cfg(loom)]
 use loom::sync::atomic;
-#[cfg(shuttle)]
+#[cfg(narrows_check)]
 use shuttle::sync::atomic;
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(loom, narrows_check)))]
 use std::sync::atomic;
 
 use self::atomic::{AtomicU32, AtomicU64};
@@ -113,7 +113,7 @@ impl Word32 {
     }
 
     /// For the system call that sleeps on it.
-    #[cfg(not(any(loom, shuttle)))]
+    #[cfg(not(any(loom, narrows_check)))]
     pub(crate) fn as_atomic(&self) -> &AtomicU32 {
         &self.0
     }

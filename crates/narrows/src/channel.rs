@@ -528,7 +528,7 @@ pub const fn never<T>() -> Receiver<T> {
     Receiver::never()
 }
 
-#[cfg(all(test, target_pointer_width = "64", not(any(loom, shuttle))))]
+#[cfg(all(test, target_pointer_width = "64", not(any(loom, narrows_check))))]
 mod tests {
     use super::*;
 

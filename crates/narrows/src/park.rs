@@ -102,24 +102,24 @@ pub(crate) fn sleep_plainly(done: impl Fn() -> bool, deadline: Deadline) {
     }
 }
 
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(loom, narrows_check)))]
 fn park_for(left: Duration) {
     std::thread::park_timeout(left);
 }
 
 /// Under a model time is a choice, made by `Deadline::left`; here the others only get a turn.
-#[cfg(any(loom, shuttle))]
+#[cfg(any(loom, narrows_check))]
 fn park_for(_left: Duration) {
     yield_now();
 }
 
 /// Sleeps a little, for want of somebody to wake us: a peer was stopped between two of its steps.
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(loom, narrows_check)))]
 pub(crate) fn nap() {
     std::thread::sleep(Duration::from_micros(50));
 }
 
-#[cfg(any(loom, shuttle))]
+#[cfg(any(loom, narrows_check))]
 pub(crate) fn nap() {
     yield_now();
 }
@@ -355,7 +355,7 @@ impl Turns {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(any(loom, narrows_check))))]
 mod tests {
     use super::*;
 

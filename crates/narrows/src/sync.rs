@@ -1,7 +1,7 @@
 //! The only door to std, loom or shuttle: every other file takes its atomics, locks, threads and cells from here.
 //!
-//! Invariant: which checker is behind the door is chosen by `--cfg loom` or `--cfg shuttle`, never by a feature, and
-//! nothing outside this file and `time.rs` asks which one it is.
+//! Invariant: which checker is behind the door is chosen by `--cfg loom` or `--cfg narrows_check` (shuttle), never by a
+//! feature, and nothing outside this file and `time.rs` asks which one it is.
 
 #[cfg(loom)]
 pub(crate) use loom::{
@@ -11,7 +11,7 @@ pub(crate) use loom::{
     },
     thread::yield_now,
 };
-#[cfg(shuttle)]
+#[cfg(narrows_check)]
 pub(crate) use shuttle::{
     sync::{
         Arc, Mutex, MutexGuard,
@@ -19,7 +19,7 @@ pub(crate) use shuttle::{
     },
     thread::{Thread, current, park, yield_now},
 };
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(loom, narrows_check)))]
 pub(crate) use std::{
     sync::{
         Arc, Mutex, MutexGuard,
@@ -88,7 +88,7 @@ pub(crate) mod unmodelled {
 }
 
 /// True where a checker decides the schedule: spinning and caches would only multiply its executions.
-pub(crate) const MODELLED: bool = cfg!(any(loom, shuttle));
+pub(crate) const MODELLED: bool = cfg!(any(loom, narrows_check));
 
 /// Takes a lock. No user code runs under any lock of this crate, so a poisoned one is still consistent.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

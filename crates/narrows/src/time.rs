@@ -27,7 +27,7 @@ impl Deadline {
     }
 
     /// How long until then; `None` if never.
-    #[cfg(not(any(loom, shuttle)))]
+    #[cfg(not(any(loom, narrows_check)))]
     pub(crate) fn left(self) -> Option<Duration> {
         match self {
             Deadline::Never => None,
@@ -35,7 +35,7 @@ impl Deadline {
         }
     }
 
-    #[cfg(shuttle)]
+    #[cfg(narrows_check)]
     pub(crate) fn left(self) -> Option<Duration> {
         use shuttle::rand::Rng;
         match self {
@@ -45,7 +45,7 @@ impl Deadline {
         }
     }
 
-    #[cfg(all(loom, not(shuttle)))]
+    #[cfg(all(loom, not(narrows_check)))]
     pub(crate) fn left(self) -> Option<Duration> {
         match self {
             Deadline::Never => None,
@@ -75,14 +75,14 @@ impl Deadline {
 }
 
 /// Nanoseconds of a clock that begins anew every second; never 0.
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(loom, narrows_check)))]
 pub(crate) fn nanoseconds() -> u32 {
     static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     START.get_or_init(Instant::now).elapsed().subsec_nanos().max(1)
 }
 
 /// Under a model no time passes between two steps.
-#[cfg(any(loom, shuttle))]
+#[cfg(any(loom, narrows_check))]
 pub(crate) fn nanoseconds() -> u32 {
     1
 }
@@ -94,7 +94,7 @@ impl From<Option<Instant>> for Deadline {
 }
 
 /// A number below `n`, for a fair choice. Not for secrets: xorshift (Marsaglia 2003), one state a thread.
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(loom, narrows_check)))]
 pub(crate) fn pick(n: usize) -> usize {
     use std::{cell::Cell, hash::BuildHasher};
     thread_local! {
@@ -114,14 +114,14 @@ pub(crate) fn pick(n: usize) -> usize {
     })
 }
 
-#[cfg(shuttle)]
+#[cfg(narrows_check)]
 pub(crate) fn pick(n: usize) -> usize {
     use shuttle::rand::Rng;
     shuttle::rand::thread_rng().gen_range(0..n)
 }
 
 /// loom tries every schedule, which contains the choices that matter; the order is fixed.
-#[cfg(all(loom, not(shuttle)))]
+#[cfg(all(loom, not(narrows_check)))]
 pub(crate) fn pick(n: usize) -> usize {
     n - 1
 }

@@ -8,7 +8,7 @@ use loom::{
     lazy_static,
     sync::{Condvar, Mutex},
 };
-#[cfg(shuttle)]
+#[cfg(narrows_check)]
 use shuttle::{
     lazy_static,
     sync::{Condvar, Mutex},

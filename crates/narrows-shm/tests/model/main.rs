@@ -30,12 +30,12 @@ mod rpc {
     pub(crate) mod slots;
 }
 
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(loom, narrows_check)))]
 mod dying;
 #[cfg(loom)]
 #[path = "../../../narrows/tests/model/explore.rs"]
 mod explore;
-#[cfg(any(loom, shuttle))]
+#[cfg(any(loom, narrows_check))]
 mod futex;
 #[cfg(loom)]
 mod loom_bell;
@@ -47,10 +47,10 @@ mod loom_pool;
 mod loom_ring;
 #[allow(unsafe_code, reason = "cells of messages, which a word protects")]
 mod memory;
-#[cfg(shuttle)]
+#[cfg(narrows_check)]
 mod shuttle_histories;
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(loom, narrows_check)))]
 mod threads;
-#[cfg(shuttle)]
+#[cfg(narrows_check)]
 #[path = "../../../narrows/tests/model/try_schedules.rs"]
 mod try_schedules;

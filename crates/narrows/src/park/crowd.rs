@@ -93,7 +93,7 @@ pub(super) fn learn(took: Duration) {
 }
 
 /// For tests, which know nothing of what happened to others.
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(any(loom, narrows_check))))]
 pub(super) fn forget() {
     CROWD.set(Crowd::NONE);
 }

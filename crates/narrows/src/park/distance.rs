@@ -55,7 +55,7 @@ fn pauses(patience: usize, known: u32) -> usize {
     patience * times as usize
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(any(loom, narrows_check))))]
 mod tests {
     use super::*;
 

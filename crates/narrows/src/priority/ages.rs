@@ -79,7 +79,7 @@ impl Ages {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(any(loom, narrows_check))))]
 mod tests {
     use std::collections::{HashMap, HashSet};
 

@@ -77,7 +77,7 @@ impl<T> Ring<T> {
     }
 
     /// All at once: one by one costs more than all else in making a channel.
-    #[cfg(not(any(loom, shuttle)))]
+    #[cfg(not(any(loom, narrows_check)))]
     #[inline(always)]
     pub(super) fn new(capacity: usize) -> Ring<T> {
         let mut cells = Box::<[Cell<T>]>::new_uninit_slice(capacity);
@@ -89,7 +89,7 @@ impl<T> Ring<T> {
         Ring(cells)
     }
 
-    #[cfg(any(loom, shuttle))]
+    #[cfg(any(loom, narrows_check))]
     pub(super) fn new(capacity: usize) -> Ring<T> {
         Ring((0..capacity).map(|_| Cell { stamp: AtomicUsize::new(0), slot: Slot::new() }).collect())
     }

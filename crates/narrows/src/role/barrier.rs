@@ -12,7 +12,7 @@ pub(super) use self::system::{heavy, is_asymmetric, light};
 #[cfg(all(
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64"),
-    not(any(miri, loom, shuttle, narrows_symmetric))
+    not(any(miri, loom, narrows_check, narrows_symmetric))
 ))]
 mod system {
     use std::{
@@ -82,7 +82,7 @@ mod system {
 #[cfg(not(all(
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64"),
-    not(any(miri, loom, shuttle, narrows_symmetric))
+    not(any(miri, loom, narrows_check, narrows_symmetric))
 )))]
 mod system {
     use crate::sync::{Ordering, fence};
@@ -91,7 +91,7 @@ mod system {
 
     /// A checker is to see the code that relies on it.
     pub(crate) fn is_asymmetric() -> bool {
-        cfg!(any(miri, loom, shuttle))
+        cfg!(any(miri, loom, narrows_check))
     }
 
     pub(crate) fn light() {

@@ -565,7 +565,7 @@ impl<S> Role<S> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(any(loom, narrows_check))))]
 mod tests {
     use std::{thread, time::Duration};
 

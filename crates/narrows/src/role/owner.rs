@@ -23,7 +23,7 @@ impl Owner {
     }
 }
 
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(loom, narrows_check)))]
 mod thread {
     use std::{cell::Cell, ptr};
 
@@ -82,7 +82,7 @@ mod thread {
 }
 
 /// A model has no threads that come and go; it leaks an owner a thread.
-#[cfg(any(loom, shuttle))]
+#[cfg(any(loom, narrows_check))]
 mod thread {
     use std::{
         cell::Cell,
@@ -92,7 +92,7 @@ mod thread {
 
     #[cfg(loom)]
     use loom::thread_local;
-    #[cfg(shuttle)]
+    #[cfg(narrows_check)]
     use shuttle::thread_local;
 
     use super::Owner;

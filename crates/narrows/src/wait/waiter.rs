@@ -76,7 +76,7 @@ impl Waiter {
     }
 
     /// Makes a used waiter fit for another wait. Nobody else refers to it.
-    #[cfg(not(any(loom, shuttle)))]
+    #[cfg(not(any(loom, narrows_check)))]
     fn prepare(&mut self, word: usize, wake: &mut Option<Wake>) {
         use std::sync::PoisonError;
         *self.word.get_mut() = word;
@@ -207,7 +207,7 @@ impl Waiter {
 
 /// A few waiters kept per thread, so that waiting does not allocate. Kept apart for threads and tasks: a thread's
 /// waiter carries the thread's handle.
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(loom, narrows_check)))]
 mod cache {
     use std::cell::RefCell;
 
@@ -248,7 +248,7 @@ mod cache {
     }
 }
 
-#[cfg(any(loom, shuttle))]
+#[cfg(any(loom, narrows_check))]
 mod cache {
     use super::{Waiter, Wake};
     use crate::sync::Arc;

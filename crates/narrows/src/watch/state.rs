@@ -321,7 +321,7 @@ impl Event for Board {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(any(loom, narrows_check))))]
 mod tests {
     use super::*;
 

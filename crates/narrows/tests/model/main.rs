@@ -1,6 +1,6 @@
 //! Models: small programs over channels, run in every schedule that loom finds within its bound, or in very many random
 //! ones under shuttle with their histories checked. What is private to the crate is modelled beside its code.
-#![cfg(any(loom, shuttle))]
+#![cfg(any(loom, narrows_check))]
 
 #[cfg(loom)]
 mod explore;
@@ -26,12 +26,12 @@ mod loom_taking;
 mod loom_tasks;
 #[cfg(loom)]
 mod loom_watch;
-#[cfg(shuttle)]
+#[cfg(narrows_check)]
 mod shuttle_bodies;
-#[cfg(shuttle)]
+#[cfg(narrows_check)]
 mod shuttle_histories;
 mod task;
-#[cfg(shuttle)]
+#[cfg(narrows_check)]
 mod try_schedules;
 
 /// A channel of that capacity; `None` is unbounded.

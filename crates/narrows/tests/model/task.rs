@@ -46,7 +46,7 @@ pub(crate) fn block_on<F: Future + Unpin>(mut future: F) -> F::Output {
 
 /// Drops a chosen operation without completing it. It gives back what it had, and then panics, which is caught here
 /// before shuttle makes a report of it.
-#[cfg(shuttle)]
+#[cfg(narrows_check)]
 pub(crate) fn drop_unfinished(operation: narrows::SelectedOperation<'_>) {
     use std::{
         panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook},

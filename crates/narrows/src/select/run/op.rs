@@ -117,7 +117,7 @@ impl<'a> Op for SelectOp<'_, 'a> {
     }
 }
 
-#[cfg(all(test, not(any(loom, shuttle))))]
+#[cfg(all(test, not(any(loom, narrows_check))))]
 mod tests {
     use super::*;
 
