@@ -91,7 +91,8 @@ impl Harness {
         let shm = Tests::all("narrows-shm", &["model"]);
         match (self, depth) {
             (Self::Loom, Depth::Deep) => vec![shm, Tests::all("narrows-flow", &["lib"])],
-            (Self::Loom | Self::Shuttle, _) | (Self::Miri, Depth::Deep) => vec![shm],
+            (Self::Shuttle, _) => vec![shm, Tests::all("narrows-flow", &["csp"])],
+            (Self::Loom, _) | (Self::Miri, Depth::Deep) => vec![shm],
             _ => Vec::new(),
         }
     }

@@ -19,6 +19,7 @@
 //! | errors, and trying again | [`Mapped::successes`], [`Retry`] |
 //! | an end, and what is left | [`Stop`], [`Mapped::finish`], [`Mapped::summary`] |
 //! | tasks that make tasks | [`Stealing`] |
+//! | guarded choice, as in CSP | [`csp`] |
 //! | the same for streams, on the tasks of any executor | `StreamFlow`, with the feature `futures` |
 //!
 //! # How it works
@@ -41,6 +42,7 @@
 mod batches;
 mod branch;
 mod crew;
+pub mod csp;
 mod desk;
 mod doorway;
 mod errors;
