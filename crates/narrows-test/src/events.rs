@@ -13,7 +13,7 @@ use std::{mem, thread};
 
 /// A way of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+pub(crate) enum Way {
     Blocked,
     Timed,
     Until,
@@ -24,13 +24,13 @@ enum Way {
     SelectAwaited,
 }
 
-const WAYS: [Way; 8] =
+pub(crate) const WAYS: [Way; 8] =
     [Way::Blocked, Way::Timed, Way::Until, Way::Selected, Way::Macro, Way::OnPool, Way::OnTokio, Way::SelectAwaited];
 
 const LONG: Duration = Duration::from_secs(3600);
 
 impl Way {
-    async fn wait(self, event: Event<'_>) {
+    pub(crate) async fn wait(self, event: Event<'_>) {
         let never = narrows::never::<u8>();
         match self {
             Way::Blocked => event.wait(),
@@ -52,7 +52,7 @@ impl Way {
         }
     }
 
-    fn host(self) -> Host {
+    pub(crate) fn host(self) -> Host {
         match self {
             Way::OnPool => Host::Pool,
             Way::OnTokio | Way::SelectAwaited => Host::Tokio,

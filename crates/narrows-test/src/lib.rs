@@ -95,6 +95,8 @@ pub mod sync_sends;
 #[cfg(feature = "suite")]
 pub mod timing;
 #[cfg(feature = "suite")]
+pub mod tokens;
+#[cfg(feature = "suite")]
 pub mod traffic;
 #[cfg(feature = "suite")]
 pub mod types;

@@ -23,4 +23,11 @@ once! {
     events::rule_16_an_event_is_an_arm_of_a_select;
     events::rule_16_dropped_selects_do_not_pile_up_at_an_event;
     events::rule_19_deep_trees_need_no_stack;
+    tokens::rule_07_one_reason_is_heard;
+    tokens::rule_07_the_first_reason_stays;
+    tokens::rule_09_who_waits_for_a_deadline_is_woken_before;
+    tokens::rule_12_a_deadline_cancels;
+    tokens::rule_12_the_earliest_deadline_counts;
+    tokens::rule_12_who_waits_is_woken_at_the_deadline;
+    tokens::rule_13_a_future_runs_until_the_deadline;
 }

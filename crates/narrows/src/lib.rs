@@ -93,7 +93,7 @@ pub use error::{
     AskError, AskTimeoutError, ReadyTimeoutError, RecvError, RecvTimeoutError, SelectTimeoutError, SendError,
     SendTimeoutError, SetCapacityError, TryReadyError, TryRecvError, TrySelectError, TrySendError,
 };
-pub use event::{CancelGuard, CancelToken, Event, Gate, Member, WaitGroup};
+pub use event::{CancelGuard, CancelReason, CancelToken, Event, Gate, Member, WaitGroup};
 pub use future::{Closed, RecvFuture, ReserveFuture, ReserveManyFuture, SendFuture};
 pub use governed::Overflow;
 pub use handle::{Receiver, Sender, WeakReceiver, WeakSender};

@@ -3,6 +3,7 @@
 //! ```text
 //! word  HAPPENED    it has            } set, never cleared: a bell rung for nobody does no harm
 //!       WAITED_FOR  somebody waits    }
+//!       CLOCKED     from the start or never: its owner knows a moment at which it happens by itself
 //! ```
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
 
 const HAPPENED: u8 = 1;
 const WAITED_FOR: u8 = 2;
+const CLOCKED: u8 = 4;
 
 /// How it was when it was made to happen.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
@@ -33,6 +35,10 @@ impl Flag {
         Flag { word: AtomicU8::new(0), bell: Bell::new() }
     }
 
+    pub(super) fn clocked() -> Flag {
+        Flag { word: AtomicU8::new(CLOCKED), bell: Bell::new() }
+    }
+
     pub(super) fn bell(&self) -> &Bell {
         &self.bell
     }
@@ -44,7 +50,15 @@ impl Flag {
         self.word.load(Ordering::Acquire) & HAPPENED != 0
     }
 
-    /// The same. A no is true at one moment within the call, in an order common to all channels.
+    /// Whether it has happened, or does by the clock, which is asked only if there is one: else this is one load.
+    #[inline]
+    pub(super) fn has_happened_or(&self, by_clock: impl FnOnce() -> bool) -> bool {
+        // Acquire: as in `has_happened`.
+        let word = self.word.load(Ordering::Acquire);
+        word & HAPPENED != 0 || (word & CLOCKED != 0 && by_clock())
+    }
+
+    /// The same as `has_happened`. A no is true at one moment within the call, in an order common to all channels.
     pub(super) fn has_truly_happened(&self) -> bool {
         self.has_happened() || {
             answer::before_no();
@@ -57,7 +71,7 @@ impl Flag {
         // AcqRel: Release for who sees it; Acquire pairs with `announce`, whose ticket is then seen.
         let before = self.word.fetch_or(HAPPENED, Ordering::AcqRel);
         answer::acted();
-        match before {
+        match before & (HAPPENED | WAITED_FOR) {
             0 => Marked::ForNobody,
             WAITED_FOR => Marked::ForWaiters,
             _ => Marked::Again,

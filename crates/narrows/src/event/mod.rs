@@ -3,7 +3,7 @@
 //! ```text
 //!  WaitGroup   counts members    all_done()    may happen again and again     group.rs
 //!  Gate        shut, then open   opened()      once                           gate.rs
-//!  CancelToken                   cancelled()   once, and for all below it     token.rs
+//!  CancelToken                   cancelled()   once, and for all below it     token.rs, why: reason.rs
 //!                  \________________|________________/
 //!                                 Event        one way to wait for them: here
 //!                              /         \
@@ -15,6 +15,7 @@
 mod flag;
 mod gate;
 mod group;
+mod reason;
 mod token;
 
 use std::{
@@ -24,10 +25,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::{flag::Flag, group::Count};
+use self::{flag::Flag, group::Count, token::Node};
 pub use self::{
     gate::Gate,
     group::{Member, WaitGroup},
+    reason::CancelReason,
     token::{CancelGuard, CancelToken},
 };
 use crate::{
@@ -44,6 +46,7 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 enum Source<'a> {
     Flag(&'a Flag),
+    Token(&'a Node),
     Count(&'a Count),
 }
 
@@ -53,6 +56,7 @@ impl bell::Event for Source<'_> {
     fn bell(&self) -> &Bell {
         match self {
             Source::Flag(flag) => flag.bell(),
+            Source::Token(node) => node.flag().bell(),
             Source::Count(count) => count.bell(),
         }
     }
@@ -60,6 +64,7 @@ impl bell::Event for Source<'_> {
     fn outcome(&self) -> Option<()> {
         let has_happened = match self {
             Source::Flag(flag) => flag.has_truly_happened(),
+            Source::Token(node) => node.is_cancelled() || node.flag().has_truly_happened(),
             Source::Count(count) => count.members() == 0,
         };
         has_happened.then_some(())
@@ -68,6 +73,7 @@ impl bell::Event for Source<'_> {
     fn may_have_happened(&self) -> bool {
         match self {
             Source::Flag(flag) => flag.has_happened(),
+            Source::Token(node) => node.is_cancelled(),
             Source::Count(count) => count.is_zero(),
         }
     }
@@ -75,7 +81,15 @@ impl bell::Event for Source<'_> {
     fn announce(&self) -> bool {
         match self {
             Source::Flag(flag) => flag.announce(),
+            Source::Token(node) => node.flag().announce(),
             Source::Count(count) => count.announce(),
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        match self {
+            Source::Token(node) => node.deadline(),
+            Source::Flag(_) | Source::Count(_) => None,
         }
     }
 

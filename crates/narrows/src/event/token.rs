@@ -8,6 +8,10 @@
 //! request              cancel: the flag first, then the list of those below is taken, and so on with each of
 //!                      them; then all are woken
 //! ```
+//! Why it was cancelled is said before the flag, under the lock of that list, and only by the first, who finds the flag
+//! unset: so whoever sees a flag finds the reason, in that node or in the nearest above that has one. A moment at which
+//! a node is cancelled is known to it and to all below from the start; who looks after it, or waits until it, cancels.
+//!
 //! Nobody is missed: who makes a child puts it into the list, and who cancels takes the list, under one lock. Who comes
 //! first has its child found there; who comes second sees the flag, and its child is cancelled from the start.
 //!
@@ -18,23 +22,35 @@ use std::{
     fmt,
     pin::{Pin, pin},
     task::Poll,
+    time::{Duration, Instant},
 };
 
 use super::{
-    Event, Source,
+    CancelReason, Event, Source,
     flag::{Flag, Marked},
 };
-use crate::sync::{
-    Mutex, Ordering, lock,
-    unmodelled::{Arc, AtomicUsize, Weak},
+use crate::{
+    sync::{
+        Mutex, Ordering, lock,
+        unmodelled::{Arc, AtomicUsize, Weak},
+    },
+    time::Deadline,
 };
 
-struct Node {
+pub(super) struct Node {
     flag: Flag,
     above: Option<Arc<Node>>,
     /// Where it stands in the list of the one above, or `NONE`.
     slot: AtomicUsize,
-    below: Mutex<List>,
+    below: Mutex<Below>,
+    /// The earliest of its own and those above.
+    deadline: Deadline,
+}
+
+struct Below {
+    list: List,
+    /// Why this node was cancelled, if not by one above.
+    reason: Option<CancelReason>,
 }
 
 const NONE: usize = usize::MAX;
@@ -84,9 +100,35 @@ impl List {
 }
 
 impl Node {
-    fn new(above: Option<Arc<Node>>) -> Arc<Node> {
-        let (slot, below) = (AtomicUsize::new(NONE), Mutex::new(List::EMPTY));
-        Arc::new(Node { flag: Flag::new(), above, slot, below })
+    fn new(above: Option<Arc<Node>>, own: Deadline) -> Arc<Node> {
+        let (slot, below) = (AtomicUsize::new(NONE), Mutex::new(Below { list: List::EMPTY, reason: None }));
+        let deadline = above.as_ref().map_or(own, |above| own.min(above.deadline));
+        let flag = if deadline == Deadline::Never { Flag::new() } else { Flag::clocked() };
+        Arc::new(Node { flag, above, slot, below, deadline })
+    }
+
+    pub(super) fn flag(&self) -> &Flag {
+        &self.flag
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline.at()
+    }
+
+    /// As far as one load tells, and the clock if there is a deadline.
+    #[inline]
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.flag.has_happened_or(|| self.is_too_late())
+    }
+
+    /// Whether the deadline has passed. If so it is cancelled.
+    #[cold]
+    fn is_too_late(&self) -> bool {
+        let is_too_late = self.deadline.has_passed();
+        if is_too_late {
+            self.cancel(CancelReason::Deadline);
+        }
+        is_too_late
     }
 
     /// Notes a child; false if this is cancelled, and nobody would look for it any more.
@@ -97,13 +139,13 @@ impl Node {
         let adopts = !self.flag.has_happened();
         if adopts {
             // Relaxed: read by who drops it last, whose reference goes back to ours.
-            child.slot.store(below.add(weak), Ordering::Relaxed);
+            child.slot.store(below.list.add(weak), Ordering::Relaxed);
         }
         adopts
     }
 
     fn take_below(&self) -> Vec<Arc<Node>> {
-        let list = std::mem::replace(&mut *lock(&self.below), List::EMPTY);
+        let list = std::mem::replace(&mut lock(&self.below).list, List::EMPTY);
         let nodes = list.slots.iter().filter_map(|slot| match slot {
             Slot::Used(node) => node.upgrade(),
             Slot::Free(_) => None,
@@ -111,11 +153,35 @@ impl Node {
         nodes.collect()
     }
 
+    /// Whether this reason is the first, and so the one.
+    fn say(&self, reason: CancelReason) -> bool {
+        let mut below = lock(&self.below);
+        let is_first = below.reason.is_none() && !self.flag.has_happened();
+        if is_first {
+            below.reason = Some(reason);
+        }
+        is_first
+    }
+
+    /// Of a node that is cancelled.
+    fn reason(&self) -> Option<CancelReason> {
+        let mut node = self;
+        loop {
+            let reason = lock(&node.below).reason.clone();
+            if reason.is_some() {
+                return reason;
+            }
+            node = node.above.as_deref()?;
+        }
+    }
+
     /// Everything is marked before anybody is woken: who wakes sees all below cancelled.
-    fn cancel(&self) -> bool {
+    fn cancel(&self, reason: CancelReason) -> bool {
+        let is_first = self.say(reason);
+        // Also if another was first: it may not have come this far, and whoever has called this finds it cancelled.
         let marked = self.flag.mark();
         if marked == Marked::Again {
-            return false;
+            return is_first;
         }
         let (mut left, mut waited_for) = (self.take_below(), Vec::new());
         while let Some(node) = left.pop() {
@@ -134,7 +200,7 @@ impl Node {
         for node in waited_for {
             node.flag.bell().ring();
         }
-        true
+        is_first
     }
 
     /// Takes it out of the list above; whom that leaves.
@@ -142,7 +208,7 @@ impl Node {
         let above = self.above.take()?;
         let slot = *self.slot.get_mut();
         if slot != NONE {
-            let rest = lock(&above.below).remove(slot);
+            let rest = lock(&above.below).list.remove(slot);
             drop(rest);
         }
         Some(above)
@@ -163,7 +229,8 @@ impl Drop for Node {
 /// channels.
 ///
 /// Clones are the same token. A [`child`](CancelToken::child) is cancelled with its parent, and may be cancelled alone.
-/// To drop a token cancels nothing, see [`drop_guard`](CancelToken::drop_guard) for that.
+/// A token may have a [deadline](CancelToken::with_deadline), and [says why](CancelToken::reason) it was cancelled. To
+/// drop a token cancels nothing, see [`drop_guard`](CancelToken::drop_guard) for that.
 ///
 /// ```
 /// use narrows::CancelToken;
@@ -187,16 +254,63 @@ pub struct CancelToken {
 impl CancelToken {
     /// A token that is not cancelled, below no other.
     pub fn new() -> CancelToken {
-        CancelToken { node: Node::new(None) }
+        CancelToken { node: Node::new(None, Deadline::Never) }
+    }
+
+    /// A token that is cancelled at that moment, for the reason [`Deadline`](CancelReason::Deadline), if not before.
+    ///
+    /// Whoever waits for it is woken then. No thread is kept for it: whoever looks after that moment, or waits until
+    /// it, sees it cancelled.
+    ///
+    /// ```
+    /// use narrows::{CancelReason, CancelToken};
+    /// use std::time::Instant;
+    ///
+    /// let token = CancelToken::with_deadline(Instant::now());
+    /// token.cancelled().wait();
+    /// assert_eq!(token.reason(), Some(CancelReason::Deadline));
+    /// ```
+    pub fn with_deadline(deadline: Instant) -> CancelToken {
+        CancelToken { node: Node::new(None, Deadline::At(deadline)) }
+    }
+
+    /// The same so long from now. A time-out beyond the clock's range never comes.
+    pub fn with_timeout(timeout: Duration) -> CancelToken {
+        CancelToken { node: Node::new(None, Deadline::after(timeout)) }
     }
 
     /// A token that is cancelled when this one is, if not before. When it is gone nothing of it is left here.
     ///
     /// It holds the tokens it comes from, so that who is above them all still reaches it when those between were
-    /// dropped.
+    /// dropped. It has this one's deadline.
     #[must_use]
     pub fn child(&self) -> CancelToken {
-        let node = Node::new(Some(self.node.clone()));
+        self.child_by(Deadline::Never)
+    }
+
+    /// The same, and cancelled at that moment, if that is earlier than this one's deadline.
+    ///
+    /// ```
+    /// use narrows::CancelToken;
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let soon = Instant::now() + Duration::from_secs(60);
+    /// let request = CancelToken::with_deadline(soon);
+    /// assert_eq!(request.child_with_deadline(soon + Duration::from_secs(60)).deadline(), Some(soon));
+    /// ```
+    #[must_use]
+    pub fn child_with_deadline(&self, deadline: Instant) -> CancelToken {
+        self.child_by(Deadline::At(deadline))
+    }
+
+    /// The same so long from now. A time-out beyond the clock's range never comes.
+    #[must_use]
+    pub fn child_with_timeout(&self, timeout: Duration) -> CancelToken {
+        self.child_by(Deadline::after(timeout))
+    }
+
+    fn child_by(&self, deadline: Deadline) -> CancelToken {
+        let node = Node::new(Some(self.node.clone()), deadline);
         if !self.node.adopt(&node) {
             node.flag.set();
         }
@@ -208,14 +322,39 @@ impl CancelToken {
     /// All below are cancelled before anybody is woken, which the calling thread does; except that what is below a
     /// token that another thread is cancelling just now is left to that one.
     pub fn cancel(&self) -> bool {
-        self.node.cancel()
+        self.cancel_because(CancelReason::Asked)
     }
 
-    /// Whether it is cancelled. One load: that another thread is cancelling it just now, the next look may be the first
-    /// to see. What that thread did before is visible then.
+    /// The same, and says why. The first reason stays; those below that are cancelled by this have it, too.
+    ///
+    /// ```
+    /// use narrows::{CancelReason, CancelToken};
+    ///
+    /// let scope = CancelToken::new();
+    /// let task = scope.child();
+    /// assert!(scope.cancel_because("a sibling failed"));
+    /// assert!(!task.cancel_because("too late to say so"));
+    /// assert_eq!(task.reason(), Some(CancelReason::from("a sibling failed")));
+    /// ```
+    pub fn cancel_because(&self, reason: impl Into<CancelReason>) -> bool {
+        !self.node.is_too_late() && self.node.cancel(reason.into())
+    }
+
+    /// Why it was cancelled, or the one above it that was; `None` if it is not.
+    pub fn reason(&self) -> Option<CancelReason> {
+        if self.is_cancelled() { self.node.reason() } else { None }
+    }
+
+    /// When it is cancelled at the latest: the earliest deadline, its own or one above.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.node.deadline()
+    }
+
+    /// Whether it is cancelled. One load, and a look at the clock if there is a deadline: that another thread is
+    /// cancelling it just now, the next look may be the first to see. What that thread did before is visible then.
     #[inline]
     pub fn is_cancelled(&self) -> bool {
-        self.node.flag.has_happened()
+        self.node.is_cancelled()
     }
 
     /// That it is cancelled, as something to wait for: await it, [block](Event::wait) on it, or select it.
@@ -234,7 +373,7 @@ impl CancelToken {
     /// # drop(s);
     /// ```
     pub fn cancelled(&self) -> Event<'_> {
-        Event::new(Source::Flag(&self.node.flag))
+        Event::new(Source::Token(&self.node))
     }
 
     /// Runs a future until it is done or the token cancelled, whatever comes first; `None` if it was cancelled. If both
@@ -302,8 +441,15 @@ impl Drop for CancelGuard {
     }
 }
 
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("flag", &self.flag).field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for CancelToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CancelToken").field("is_cancelled", &self.is_cancelled()).finish_non_exhaustive()
+        let is_cancelled = self.node.flag.has_happened();
+        f.debug_struct("CancelToken").field("is_cancelled", &is_cancelled).finish_non_exhaustive()
     }
 }

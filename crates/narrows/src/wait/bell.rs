@@ -19,7 +19,10 @@
 //!
 //! Invariant: a ticket is in the line until it is rung for, taken back, or its selector is gone.
 
-use std::task::{Poll, Waker};
+use std::{
+    task::{Poll, Waker},
+    time::Instant,
+};
 
 use super::{
     Op,
@@ -228,6 +231,11 @@ pub(crate) trait Event {
     fn told(&self) -> Option<Self::Output> {
         None
     }
+
+    /// When it happens without a ring, and is there for who looks.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// The wait for it.
@@ -247,7 +255,7 @@ impl<E: Event> EventOp<E> {
 /// Leaves a ticket, and looks once more.
 pub(crate) fn enlist(event: &impl Event, ticket: Ticket, seat: &mut Seat) -> Look {
     event.bell().show(ticket, seat);
-    Look::ready(event.announce())
+    Look { ready: event.announce(), due: event.due() }
 }
 
 /// What a task does that waits.
@@ -314,5 +322,9 @@ impl<E: Event> TaskOp for EventOp<E> {
 
     fn is_in_line(&self) -> bool {
         self.seat.is_some()
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.event.due()
     }
 }

@@ -4,7 +4,7 @@ use loom::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
-use narrows::{CancelToken, Event, Gate, Select, WaitGroup};
+use narrows::{CancelReason, CancelToken, Event, Gate, Select, WaitGroup};
 
 use crate::{
     explore::{explore, spawn, turn},
@@ -176,19 +176,27 @@ fn token_child_is_not_missed() {
     });
 }
 
-/// Rule 7: of two that cancel, above and below, each is the first where it is, and what is below both is told.
+/// Rule 7: of two that cancel, above and below, each is the first where it is, and what is below both is told; who of
+/// them says why is one of them, for all.
 #[test]
 fn token_cancelled_above_and_below() {
     explore("token_cancelled_above_and_below", 960, || {
         let root = CancelToken::new();
         let child = root.child();
         let below = child.child();
-        let canceller = spawn(move || child.cancel());
-        let waiter = spawn(move || block_on(below.cancelled()));
+        let (theirs, waits) = (child.clone(), below.clone());
+        let canceller = spawn(move || theirs.cancel_because("below"));
+        let waiter = spawn(move || {
+            block_on(waits.cancelled());
+            waits.reason()
+        });
         turn(0);
-        assert!(root.cancel());
-        canceller.join().unwrap();
-        waiter.join().unwrap();
+        assert!(root.cancel_because("above"));
+        let reason = if canceller.join().unwrap() { "below" } else { "above" };
+        let reason = Some(CancelReason::from(reason));
+        assert_eq!(waiter.join().unwrap(), reason);
+        assert_eq!([child.reason(), below.reason()], [reason.clone(), reason]);
+        assert_eq!(root.reason(), Some(CancelReason::from("above")));
     });
 }
 

@@ -30,6 +30,8 @@ mod loom_watch;
 mod shuttle_bodies;
 #[cfg(narrows_check)]
 mod shuttle_histories;
+#[cfg(narrows_check)]
+mod shuttle_tokens;
 mod task;
 #[cfg(narrows_check)]
 mod try_schedules;
