@@ -8,7 +8,7 @@ use narrows::{
 };
 
 use crate::{
-    explore::{explore, spawn, spawn_twin, turn},
+    explore::{explore, explore_within, spawn, spawn_twin, turn},
     task::block_on,
 };
 
@@ -106,7 +106,7 @@ fn broadcast_close_and_send() {
 /// Rules 1 and 16: of two threads that select on one receiver one gets the message, and the other hears of the end, not sooner.
 #[test]
 fn broadcast_to_one_of_two() {
-    explore("broadcast_to_one_of_two", 109_005, || {
+    explore_within(1, "broadcast_to_one_of_two", 2430, || {
         let (s, r) = channel(1);
         s.send(7).unwrap();
         let r = Arc::new(r);

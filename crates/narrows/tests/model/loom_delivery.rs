@@ -104,9 +104,9 @@ fn two_senders_unbounded() {
     two_senders("two_senders_unbounded", None, 13_829);
 }
 
-/// Rules 1, 9: two receivers that both wait are both woken.
-pub(crate) fn two_receivers(name: &str, bound: Option<usize>, floor: usize) {
-    let less = usize::from(bound == Some(0));
+/// Rules 1, 9: two receivers that both wait are both woken. With two preemptions it took a quarter of the time of all
+/// models; a channel with rules, whose ends are not biased, has them.
+pub(crate) fn two_receivers(less: usize, name: &str, bound: Option<usize>, floor: usize) {
     explore_within(less, name, floor, move || {
         let (s, r) = channel(bound);
         let other = r.clone();
@@ -121,17 +121,17 @@ pub(crate) fn two_receivers(name: &str, bound: Option<usize>, floor: usize) {
 
 #[test]
 fn two_receivers_0() {
-    two_receivers("two_receivers_0", Some(0), 28_000);
+    two_receivers(1, "two_receivers_0", Some(0), 28_000);
 }
 
 #[test]
 fn two_receivers_1() {
-    two_receivers("two_receivers_1", Some(1), 159_085);
+    two_receivers(1, "two_receivers_1", Some(1), 1080);
 }
 
 #[test]
 fn two_receivers_2() {
-    two_receivers("two_receivers_2", Some(2), 101_984);
+    two_receivers(1, "two_receivers_2", Some(2), 1200);
 }
 
 /// Rule 4: what was sent before is found, even while another sender is in the middle of its send (tokio 3263).

@@ -30,7 +30,7 @@ fn two_senders_rules_1() {
 
 #[test]
 fn two_receivers_rules_1() {
-    two_receivers("two_receivers_rules_1", Some(RULES + 1), 4417);
+    two_receivers(0, "two_receivers_rules_1", Some(RULES + 1), 4417);
 }
 
 #[test]

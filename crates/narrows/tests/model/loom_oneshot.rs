@@ -7,7 +7,7 @@ use narrows::{
 };
 
 use crate::{
-    explore::{explore, spawn, spawn_twin, turn},
+    explore::{explore, explore_within, spawn, spawn_twin, turn},
     task::block_on,
 };
 
@@ -98,7 +98,7 @@ fn oneshot_end_is_heard() {
 /// Rule 1: of two threads that wait one gets it, and the other hears of the end.
 #[test]
 fn oneshot_to_one_of_two() {
-    explore("oneshot_to_one_of_two", 93_417, || {
+    explore_within(1, "oneshot_to_one_of_two", 7380, || {
         let (s, r) = channel();
         let r = Arc::new(r);
         let other = r.clone();

@@ -6,7 +6,7 @@ use narrows::TryRecvError;
 
 use crate::{
     channel,
-    explore::{explore, spawn, spawn_twin, turn},
+    explore::{explore, explore_within, spawn, spawn_twin, turn},
     task::{block_on, poll_once},
 };
 
@@ -98,7 +98,7 @@ fn receive_dropped_leaves_one_place_0() {
 /// Rules 9, 13: the same for a send that waits for a place.
 #[test]
 fn send_cancelled_1() {
-    explore("send_cancelled_1", 32_240, || {
+    explore_within(1, "send_cancelled_1", 680, || {
         let (s, r) = channel(Some(1));
         let new = std::sync::Arc::<()>::default;
         s.send(new()).unwrap();
@@ -246,7 +246,7 @@ fn forgotten_task() {
 /// Rule 10: of two tasks that wait the second is woken too, when the first finds nothing.
 #[test]
 fn two_tasks_wait() {
-    explore("two_tasks_wait", 132_290, || {
+    explore_within(1, "two_tasks_wait", 1060, || {
         let (s, r) = channel(Some(1));
         let other = r.clone();
         let receivers = [spawn(move || block_on(r.recv_async())), spawn_twin(move || block_on(other.recv_async()))];
