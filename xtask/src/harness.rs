@@ -124,6 +124,8 @@ impl Harness {
                 "lib" => cmd.args(["--lib"]),
                 // It tests what only a feature brings.
                 "trace" => cmd.args(["--test", "trace", "--features", "trace"]),
+                // It needs a tenth of its library, which takes a minute to build for a sanitizer.
+                "stress" => cmd.args(["--test", "stress", "--no-default-features", "--features", "stress"]),
                 program => cmd.args(["--test", program]),
             };
         }
@@ -163,7 +165,8 @@ impl Harness {
         .env("CARGO_TARGET_DIR", self.folder(ws))
     }
 
-    fn folder(self, ws: &Workspace) -> PathBuf {
+    /// Where it builds.
+    pub(crate) fn folder(self, ws: &Workspace) -> PathBuf {
         match self {
             Self::Plain => ws.target.clone(),
             Self::Loom => ws.target.join("loom"),

@@ -1,8 +1,8 @@
 //! Nothing may hang: runs a piece of a test on a thread of its own, and fails with a message when time is up.
 
-#[cfg(feature = "suite")]
+#[cfg(feature = "stress")]
 use crate::ends::Bound;
-#[cfg(feature = "suite")]
+#[cfg(feature = "stress")]
 use crate::way::Way;
 use std::any::Any;
 use std::fmt::Display;
@@ -62,7 +62,7 @@ pub fn on_kinds<K: Copy + Display + Send + 'static>(kinds: &[K], rule: fn(K)) {
 }
 
 /// The same, one way of running operations.
-#[cfg(feature = "suite")]
+#[cfg(feature = "stress")]
 pub fn on_kinds_by<K: Bound>(way: &'static Way, kinds: &[K], rule: fn(K, &'static Way)) {
     each(kinds, |&kind| (format!("{kind}, {}", way.name), move || rule(kind, way)));
 }

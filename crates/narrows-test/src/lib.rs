@@ -14,7 +14,7 @@ pub mod history;
 pub mod linear;
 mod model;
 
-#[cfg(feature = "suite")]
+#[cfg(feature = "stress")]
 pub mod actor;
 #[cfg(feature = "suite")]
 pub mod answers;
@@ -40,7 +40,7 @@ pub mod deadline;
 pub mod delivery;
 #[cfg(feature = "suite")]
 pub mod ending;
-#[cfg(feature = "suite")]
+#[cfg(feature = "stress")]
 pub mod ends;
 #[cfg(feature = "suite")]
 pub mod events;
@@ -64,7 +64,7 @@ pub mod lagging;
 pub mod lanes;
 #[cfg(feature = "suite")]
 pub mod leases;
-#[cfg(feature = "suite")]
+#[cfg(feature = "stress")]
 pub mod load;
 #[cfg(feature = "suite")]
 pub mod looks;
@@ -88,7 +88,7 @@ pub mod selecting;
 pub mod small_stack;
 #[cfg(feature = "kinds")]
 pub mod stamp;
-#[cfg(feature = "suite")]
+#[cfg(feature = "stress")]
 pub mod stress;
 #[cfg(feature = "suite")]
 pub mod sync_sends;
@@ -96,7 +96,7 @@ pub mod sync_sends;
 pub mod timing;
 #[cfg(feature = "suite")]
 pub mod tokens;
-#[cfg(feature = "suite")]
+#[cfg(feature = "stress")]
 pub mod traffic;
 #[cfg(feature = "suite")]
 pub mod types;
@@ -106,5 +106,5 @@ pub mod units;
 pub mod waiting;
 #[cfg(feature = "suite")]
 pub mod watch;
-#[cfg(feature = "suite")]
+#[cfg(feature = "stress")]
 pub mod way;
