@@ -1,10 +1,10 @@
-//! A second copy of the sources, to plant defects in. The first copy is only read.
+//! A copy of the sources for each lane, to plant defects in. The original is only read.
 //! Invariant: a file is written only where it differs, so what is built stays built.
 //! Invariant: the copy has build folders of its own. Cargo names what it builds by the path inside the
 //! workspace, so in a shared folder a planted build would pass for one of the original.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -19,8 +19,8 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    pub(crate) fn new(ws: &Workspace) -> Result<Self> {
-        let folder = ws.target.join("defects");
+    pub(crate) fn new(ws: &Workspace, lane: &str) -> Result<Self> {
+        let folder = ws.target.join("defects").join(lane);
         let root = folder.join("tree");
         let copy = Workspace { root, target: folder };
         let tree = Self { original: ws.root.clone(), files: ws.sources()?, copy };
@@ -67,6 +67,31 @@ impl Tree {
         ensure!(applied.ok, "{}", applied.output.trim());
         Ok(())
     }
+}
+
+/// Fills a build folder that is not there with what a layer has built, times included, so that a checker is built once.
+/// What is of this repository is built again: the copies of its sources are younger.
+pub(crate) fn begin_with(built: &Path, ours: &Path) -> Result<()> {
+    if !ours.exists() && built.is_dir() && copy_with_times(built, ours).is_err() {
+        // Then all of it is built here.
+        fs::remove_dir_all(ours).with_context(|| format!("remove {}", ours.display()))?;
+    }
+    Ok(())
+}
+
+fn copy_with_times(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_with_times(&entry.path(), &to)?;
+        } else {
+            fs::copy(entry.path(), &to)?;
+            File::options().write(true).open(&to)?.set_modified(entry.metadata()?.modified()?)?;
+        }
+    }
+    Ok(())
 }
 
 fn remove_others(folder: &Path, wanted: &HashSet<PathBuf>) -> Result<()> {
