@@ -369,7 +369,9 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        self.shared.shutdown(Duration::ZERO);
+        if !self.shared.is_over() {
+            self.shared.shutdown(Duration::ZERO);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use narrows::CancelToken;
+use narrows::{CancelReason, CancelToken};
 use pin_project_lite::pin_project;
 
 use crate::{
@@ -34,18 +34,6 @@ pub enum OnFailure {
     Collect,
 }
 
-/// Why a scope was cancelled, if it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Cause {
-    /// Something in it failed.
-    Failure,
-    /// Its deadline came.
-    Deadline,
-    /// Its token was cancelled, by it or from above.
-    Cancelled,
-}
-
 /// A failure in a scope: the name of the task or thread, if it has one, and what it said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -56,29 +44,35 @@ pub struct Failure {
     pub message: String,
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failed: {}", self.name.as_deref().unwrap_or("one of them"), self.message)
+    }
+}
+
 /// A scope in which something failed, or that was cancelled. All in it have ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ScopeError {
-    /// What cancelled it, if anything did: with [`OnFailure::Collect`] failures do not.
-    pub cause: Option<Cause>,
+    /// Why it was cancelled, if it was: with [`OnFailure::Collect`] failures do not cancel.
+    pub reason: Option<CancelReason>,
     /// What failed, in that order.
     pub failures: Vec<Failure>,
 }
 
 impl fmt::Display for ScopeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let failures = self.failures.len();
-        match (self.cause, self.failures.first()) {
-            (Some(Cause::Deadline), _) => f.write_str("the scope's deadline came")?,
-            (Some(Cause::Cancelled), _) => f.write_str("the scope was cancelled")?,
-            (_, Some(first)) => match &first.name {
-                Some(name) => write!(f, "{name} failed: {}", first.message)?,
-                None => write!(f, "a task of the scope failed: {}", first.message)?,
-            },
-            (_, None) => f.write_str("the scope failed")?,
+        match (self.failures.first(), &self.reason) {
+            // Most often the failure is the reason.
+            (Some(first), None | Some(CancelReason::Because(_))) => write!(f, "{first}")?,
+            (Some(first), Some(reason)) => write!(f, "{reason}; {first}")?,
+            (None, Some(reason)) => write!(f, "the scope ended early: {reason}")?,
+            (None, None) => f.write_str("the scope failed")?,
         }
-        if failures > 1 { write!(f, " (and {} more)", failures - 1) } else { Ok(()) }
+        match self.failures.len() {
+            0 | 1 => Ok(()),
+            n => write!(f, " (and {} more)", n - 1),
+        }
     }
 }
 
@@ -98,12 +92,13 @@ pub struct ScopeOptions {
 ///
 /// ```
 /// use std::time::Duration;
-/// use narrows_task::{Cause, block_on, scope_options, sleep};
+/// use narrows::CancelReason;
+/// use narrows_task::{block_on, scope_options, sleep};
 ///
 /// let ended = block_on(scope_options().timeout(Duration::from_millis(5)).run(|scope| async move {
 ///     scope.go(sleep(Duration::from_secs(3600)));
 /// }));
-/// assert_eq!(ended.unwrap_err().cause, Some(Cause::Deadline));
+/// assert_eq!(ended.unwrap_err().reason, Some(CancelReason::Deadline));
 /// ```
 pub fn scope_options() -> ScopeOptions {
     ScopeOptions::default()
@@ -151,44 +146,16 @@ impl ScopeOptions {
     /// # Cancel safety
     /// As [`scope`].
     pub async fn run<R, F: Future<Output = R>>(self, body: impl FnOnce(Scope) -> F) -> Result<R, ScopeError> {
-        let state = Arc::new(State::new(self.on_failure, self.token.child()));
+        let state = Arc::new(State::new(&self));
         let _leaves = CancelsAll(&state);
         let scope = Scope { runtime: crate::verbs::runtime(), state: state.clone() };
-        let mut due = pin!(self.deadline.map(|at| async move { narrows::at(at).recv_async().await.ok() }));
-        let mut body = Box::pin(async { Some(body(scope).await) });
-        let mut cancelled = state.token.cancelled();
-        // The body, the deadline, the token: whatever comes first.
-        let done = future::poll_fn(|cx| {
-            if let Some(due) = due.as_mut().as_pin_mut()
-                && !state.is_cancelled()
-                && due.poll(cx).is_ready()
-            {
-                state.cancel(Cause::Deadline);
-            }
-            if Pin::new(&mut cancelled).poll(cx).is_ready() {
-                return Poll::Ready(None);
-            }
-            body.as_mut().poll(cx)
-        });
-        let value = done.await;
-        drop(body);
-        if value.is_none() {
-            state.note(Cause::Cancelled);
-        }
-        let mut due = pin!(self.deadline.map(|at| async move { narrows::at(at).recv_async().await.ok() }));
-        let mut grace = pin!(async { crate::sleep(self.grace).await });
-        let mut cancelled = state.token.cancelled();
-        let mut was_cancelled = false;
+        // Cancelled, it is dropped before its tasks are waited for: it may hold what they wait for.
+        let value = state.token.run_until_cancelled(async { body(scope).await }).await;
+        let mut was_cancelled = value.is_none();
+        let (mut cancelled, mut grace) = (state.token.cancelled(), pin!(crate::sleep(self.grace)));
         future::poll_fn(|cx| {
             if state.poll_ended(cx).is_ready() {
                 return Poll::Ready(());
-            }
-            if let Some(due) = due.as_mut().as_pin_mut()
-                && !was_cancelled
-                && !state.is_cancelled()
-                && due.poll(cx).is_ready()
-            {
-                state.cancel(Cause::Deadline);
             }
             was_cancelled = was_cancelled || Pin::new(&mut cancelled).poll(cx).is_ready();
             if was_cancelled && !state.drops_all() && (self.grace.is_zero() || grace.as_mut().poll(cx).is_ready()) {
@@ -198,7 +165,7 @@ impl ScopeOptions {
         })
         .await;
         state.drop_all();
-        state.result(value)
+        state.result(value, was_cancelled)
     }
 }
 
@@ -307,7 +274,7 @@ pub(crate) struct State {
     /// Its tasks are dropped at their next await; so is what is begun after its end.
     drops_all: AtomicBool,
     inside: Mutex<Inside>,
-    outcome: Mutex<ScopeError>,
+    failures: Mutex<Vec<Failure>>,
 }
 
 #[derive(Debug, Default)]
@@ -323,25 +290,24 @@ struct CancelsAll<'a>(&'a Arc<State>);
 impl Drop for CancelsAll<'_> {
     fn drop(&mut self) {
         if !lock(&self.0.inside).tasks.is_empty() {
-            self.0.token.cancel();
+            self.0.token.cancel_because("the scope was dropped");
             self.0.drop_all();
         }
     }
 }
 
 impl State {
-    pub(crate) fn new(on_failure: OnFailure, token: CancelToken) -> State {
+    pub(crate) fn new(options: &ScopeOptions) -> State {
         State {
-            token,
-            on_failure,
+            token: match options.deadline {
+                Some(deadline) => options.token.child_with_deadline(deadline),
+                None => options.token.child(),
+            },
+            on_failure: options.on_failure,
             drops_all: AtomicBool::new(false),
             inside: Mutex::default(),
-            outcome: Mutex::new(ScopeError { cause: None, failures: Vec::new() }),
+            failures: Mutex::default(),
         }
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.token.is_cancelled()
     }
 
     /// Whether its tasks are to be dropped.
@@ -393,27 +359,19 @@ impl State {
     /// Something in it failed.
     pub(crate) fn failed(&self, name: Option<&str>, message: &str) {
         let failure = Failure { name: name.map(str::to_owned), message: message.to_owned() };
-        lock(&self.outcome).failures.push(failure);
+        let why = failure.to_string();
+        lock(&self.failures).push(failure);
         if self.on_failure == OnFailure::CancelSiblings {
-            self.cancel(Cause::Failure);
+            self.token.cancel_because(why);
         }
     }
 
-    pub(crate) fn cancel(&self, cause: Cause) {
-        self.note(cause);
-        self.token.cancel();
-    }
-
-    /// The first cause counts.
-    pub(crate) fn note(&self, cause: Cause) {
-        lock(&self.outcome).cause.get_or_insert(cause);
-    }
-
-    pub(crate) fn result<R>(&self, value: Option<R>) -> Result<R, ScopeError> {
-        let outcome = lock(&self.outcome).clone();
+    pub(crate) fn result<R>(&self, value: Option<R>, was_cancelled: bool) -> Result<R, ScopeError> {
+        let failures = std::mem::take(&mut *lock(&self.failures));
+        let reason = was_cancelled.then(|| self.token.reason()).flatten();
         match value {
-            Some(value) if outcome.cause.is_none() && outcome.failures.is_empty() => Ok(value),
-            _ => Err(outcome),
+            Some(value) if reason.is_none() && failures.is_empty() => Ok(value),
+            _ => Err(ScopeError { reason, failures }),
         }
     }
 }

@@ -6,10 +6,10 @@ use std::{
     thread::{self, ScopedJoinHandle},
 };
 
-use narrows::{CancelToken, Gate, Select};
+use narrows::CancelToken;
 
 use crate::{
-    scope::{Cause, ScopeError, ScopeOptions, State},
+    scope::{ScopeError, ScopeOptions, State},
     task::{Panic, TaskError},
 };
 
@@ -73,43 +73,19 @@ impl ScopeOptions {
         self,
         body: impl for<'scope> FnOnce(&ThreadScope<'scope, 'env>) -> R,
     ) -> Result<R, ScopeError> {
-        let state = Arc::new(State::new(self.on_failure, self.token.child()));
-        let is_over = Gate::new();
+        let state = Arc::new(State::new(&self));
         let value = crate::blocking(|| {
-            thread::scope(|outer| {
-                if let Some(deadline) = self.deadline {
-                    let (state, is_over) = (&state, &is_over);
-                    outer.spawn(move || end_at(deadline, state, is_over));
+            thread::scope(|threads| {
+                let scope = ThreadScope { threads, state: state.clone() };
+                let value = catch_unwind(AssertUnwindSafe(|| body(&scope)));
+                if value.is_err() {
+                    state.token.cancel_because("the body of the scope panicked");
                 }
-                let value = thread::scope(|threads| {
-                    let scope = ThreadScope { threads, state: state.clone() };
-                    let value = catch_unwind(AssertUnwindSafe(|| body(&scope)));
-                    if value.is_err() {
-                        state.cancel(Cause::Failure);
-                    }
-                    value
-                });
-                is_over.open();
                 value
             })
         });
         let value = value.unwrap_or_else(|why| resume_unwind(why));
-        if state.token.is_cancelled() {
-            state.note(Cause::Cancelled);
-        }
-        state.result(Some(value))
-    }
-}
-
-/// Cancels at that moment, unless it is over before.
-fn end_at(deadline: std::time::Instant, state: &State, is_over: &Gate) {
-    let due = narrows::at(deadline);
-    let mut select = Select::new();
-    let comes = select.recv(&due);
-    let over = is_over.opened();
-    select.arm(&over);
-    if select.ready() == comes && !is_over.is_open() {
-        state.cancel(Cause::Deadline);
+        state.result(Some(value), state.token.is_cancelled())
     }
 }
 

@@ -59,7 +59,9 @@ pub fn rule_02_every_history_is_linearizable<K: Pairs<Load>>(kind: K, way: &'sta
         if !kind.refuses_truly() {
             ops.retain(|op| !matches!(op.event, Event::SendFull(_) | Event::RecvEmpty | Event::Len(_)));
             // To be told Pending is to be told Full or Empty.
-            ops.iter_mut().for_each(|op| op.pending = None);
+            for op in &mut ops {
+                op.pending = None;
+            }
         }
         if let Err(e) = check(kind.capacity(), &ops) {
             panic!("round {round}: {e}");
