@@ -120,11 +120,12 @@ fn look_at(shared: &Arc<Shared>, number: usize, seen: &mut Seen, complained: &mu
     if !is_stuck {
         return;
     }
-    let task = worker.task.load(Ordering::Relaxed);
-    if shared.hand_over(number, poll) {
+    if shared.crew.has_room() {
+        // It may have ended just now: then nothing is to be done.
+        shared.hand_over(number, poll);
         seen.poll = None;
     } else if complained.is_none_or(|at| at.elapsed() >= COMPLAINS_EVERY) {
         *complained = Some(Instant::now());
-        shared.complain_full(task, lasted);
+        shared.complain_full(worker.task.load(Ordering::Relaxed), lasted);
     }
 }

@@ -139,15 +139,20 @@ where
     if let Some(scope) = &runnable.metadata().scope {
         scope.begun(shared, key, address);
     }
-    thread::schedule(&shared.clone(), into_item(runnable), false);
+    runnable.schedule();
     Task { task: Some(task) }
 }
 
 /// What async-task calls when a task was woken.
 fn schedule(runnable: Runnable, info: ScheduleInfo) {
+    let shared = &runnable.metadata().shared;
+    if thread::is_of(shared) {
+        // This thread holds what it runs for.
+        return thread::schedule_here(into_item(runnable), info.woken_while_running);
+    }
     // Who runs it next may be done with it before we are: it must not be the last that holds what we use.
-    let shared = runnable.metadata().shared.clone();
-    thread::schedule(&shared, into_item(runnable), info.woken_while_running);
+    let shared = shared.clone();
+    shared.inject([into_item(runnable)]);
 }
 
 /// As queues hold it.

@@ -73,15 +73,15 @@ pub(crate) fn current_task() -> Option<(Arc<Shared>, usize)> {
     })
 }
 
-/// A task has become ready: `gave_way` if it woke itself while it ran, and so goes behind all others.
-pub(crate) fn schedule(shared: &Shared, item: NonNull<()>, gave_way: bool) {
-    let placed = with_context(|context| {
-        let poll = context.poll.get()?;
-        ptr::eq(&raw const *context.shared, shared).then(|| context.place(item, poll, gave_way))
+/// A task of this thread's runtime has become ready: `gave_way` if it woke itself while it ran, and so goes behind all others.
+pub(crate) fn schedule_here(item: NonNull<()>, gave_way: bool) {
+    with_context(|context| {
+        match context.poll.get() {
+            Some(poll) => context.place(item, poll, gave_way),
+            None => context.shared.inject([item]),
+        }
+        Some(())
     });
-    if placed.is_none() {
-        shared.inject([item]);
-    }
 }
 
 /// Before this thread blocks: its worker goes to another, if it has one.
@@ -183,7 +183,6 @@ impl Drive<'_> {
         self.context.is_polling.set(true);
         narrows::park::set_budget(Some(BUDGET));
         runnable.run();
-        narrows::park::set_budget(None);
         self.context.is_polling.set(false);
         self.context.poll.take().is_some() && self.worker.duty.close(poll)
     }
@@ -198,7 +197,7 @@ impl Drive<'_> {
             return Some(item);
         }
         if let Some(item) = self.worker.take_front() {
-            if self.streak < STREAK {
+            if self.streak < STREAK || self.worker.ring.is_empty() {
                 self.streak += 1;
                 return Some(item);
             }
