@@ -197,8 +197,9 @@ impl Drive<'_> {
             return Some(item);
         }
         if let Some(item) = self.worker.take_front() {
-            if self.streak < STREAK || self.worker.ring.is_empty() {
-                self.streak += 1;
+            // Where nobody waits a streak begins anew.
+            self.streak = if self.worker.ring.is_empty() { 0 } else { self.streak + 1 };
+            if self.streak <= STREAK {
                 return Some(item);
             }
             self.context.shared.queue(self.worker, item);
