@@ -79,7 +79,8 @@ impl Harness {
         match self {
             // What is private to the crate is modelled beside its code.
             Self::Loom => Tests::all("narrows", &["lib", "model"]),
-            Self::Shuttle => Tests::all("narrows", &["model"]),
+            // The second is what its users are promised.
+            Self::Shuttle => Tests::all("narrows", &["model", "check"]),
             Self::Kills => Tests::all("narrows-shm", &["kills"]),
             Self::Miri => Tests::all("narrows", &["miri"]),
             Self::Plain | Self::Leak | Self::Tsan => Tests::all("narrows-test", &["stress"]),

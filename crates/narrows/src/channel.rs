@@ -18,6 +18,7 @@ use crate::{
     queue::{NotEasy, drop_each},
     shared::Shared,
     sync::{AtomicUsize, MODELLED, Ordering},
+    time,
     timer::Timer,
     trace::{self, Kind},
     wait::list::WaitList,
@@ -483,7 +484,7 @@ fn timer(first: Option<Instant>, period: Option<Duration>) -> Receiver<Instant> 
 /// ```
 #[track_caller]
 pub fn after(duration: Duration) -> Receiver<Instant> {
-    timer(Instant::now().checked_add(duration), None)
+    timer(time::now().checked_add(duration), None)
 }
 
 /// Makes a receiver that gets one message, the time it was due, at `when`; then nothing more, for ever.
@@ -515,7 +516,7 @@ pub fn at(when: Instant) -> Receiver<Instant> {
 /// ```
 #[track_caller]
 pub fn tick(duration: Duration) -> Receiver<Instant> {
-    timer(Instant::now().checked_add(duration), Some(duration))
+    timer(time::now().checked_add(duration), Some(duration))
 }
 
 /// Makes a receiver that never gets a message, and is never disconnected. It disables an arm of a select.

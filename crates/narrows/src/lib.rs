@@ -21,6 +21,8 @@ pub mod guide {
     pub mod closing {}
     #[doc = include_str!("../docs/cancellation.md")]
     pub mod cancellation {}
+    #[doc = include_str!("../docs/checking-your-program.md")]
+    pub mod checking_your_program {}
     #[doc = include_str!("../docs/memory-model.md")]
     pub mod memory_model {}
     #[doc = include_str!("../docs/when-not-to-use-a-channel.md")]
@@ -37,6 +39,7 @@ pub mod broadcast;
 mod buffer;
 mod builder;
 mod channel;
+pub mod check;
 mod error;
 mod event;
 #[allow(unsafe_code)] // one slot, and whose it is

@@ -1,7 +1,7 @@
 //! The only door to std, loom or shuttle: every other file takes its atomics, locks, threads and cells from here.
 //!
 //! Invariant: which checker is behind the door is chosen by `--cfg loom` or `--cfg narrows_check` (shuttle), never by a
-//! feature, and nothing outside this file and `time.rs` asks which one it is.
+//! feature, and nothing outside this file, `time.rs` and `check` (the same door for users) asks which one it is.
 
 #[cfg(loom)]
 pub(crate) use loom::{
@@ -89,6 +89,18 @@ pub(crate) mod unmodelled {
 
 /// True where a checker decides the schedule: spinning and caches would only multiply its executions.
 pub(crate) const MODELLED: bool = cfg!(any(loom, narrows_check));
+
+/// A channel is made: under the checker only inside a checked run, or its first step would fail without saying why.
+#[cfg(narrows_check)]
+#[track_caller]
+#[inline]
+pub(crate) fn made() {
+    crate::check::must_be_in_a_run();
+}
+
+#[cfg(not(narrows_check))]
+#[inline(always)]
+pub(crate) fn made() {}
 
 /// Takes a lock. No user code runs under any lock of this crate, so a poisoned one is still consistent.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,6 +1,6 @@
 //! What differs between real and modelled runs: time and chance. Knows nothing about channels.
 //!
-//! Under a model time is a choice of the scheduler: a deadline passes whenever it is asked about, or does not.
+//! Under a model time is a choice of the scheduler: a deadline passes whenever it is asked about, or does not (`checked`).
 //!
 //! Invariant: the thread exists once the first task awaits a deadline, and sleeps while none is awaited.
 
@@ -13,6 +13,25 @@ use crate::{
     wait::{party::Sleeper, waiter::Waiter},
 };
 
+#[cfg(narrows_check)]
+mod checked;
+
+#[cfg(narrows_check)]
+use self::checked::clock;
+#[cfg(narrows_check)]
+pub(crate) use self::checked::{begin, has_come, now, pick, sleep};
+
+/// What the clock says.
+#[cfg(not(narrows_check))]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+#[cfg(not(narrows_check))]
+pub(crate) fn has_come(at: Instant) -> bool {
+    at <= Instant::now()
+}
+
 /// The latest moment for something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Deadline {
@@ -23,7 +42,7 @@ pub(crate) enum Deadline {
 impl Deadline {
     /// A time-out from now; one too far away for the clock never comes.
     pub(crate) fn after(timeout: Duration) -> Deadline {
-        Instant::now().checked_add(timeout).map_or(Deadline::Never, Deadline::At)
+        now().checked_add(timeout).map_or(Deadline::Never, Deadline::At)
     }
 
     /// How long until then; `None` if never.
@@ -37,12 +56,7 @@ impl Deadline {
 
     #[cfg(narrows_check)]
     pub(crate) fn left(self) -> Option<Duration> {
-        use shuttle::rand::Rng;
-        match self {
-            Deadline::Never => None,
-            Deadline::At(_) if shuttle::rand::thread_rng().gen_bool(0.5) => Some(Duration::ZERO),
-            Deadline::At(_) => Some(Duration::from_secs(1)),
-        }
+        self.at().map(checked::left)
     }
 
     #[cfg(all(loom, not(narrows_check)))]
@@ -114,12 +128,6 @@ pub(crate) fn pick(n: usize) -> usize {
     })
 }
 
-#[cfg(narrows_check)]
-pub(crate) fn pick(n: usize) -> usize {
-    use shuttle::rand::Rng;
-    shuttle::rand::thread_rng().gen_range(0..n)
-}
-
 /// loom tries every schedule, which contains the choices that matter; the order is fixed.
 #[cfg(all(loom, not(narrows_check)))]
 pub(crate) fn pick(n: usize) -> usize {
@@ -138,8 +146,9 @@ pub(crate) struct Alarm {
 pub(crate) fn set_alarm(slot: &mut Option<Box<Alarm>>, due: Option<Instant>, waker: &Waker) {
     // One that may have gone off already is ordered anew.
     let is_set = slot.as_ref().is_some_and(|alarm| {
-        Some(alarm.key.0) == due
-            && alarm.key.0 > Instant::now()
+        clock::KEEPS_ORDERS
+            && Some(alarm.key.0) == due
+            && !has_come(alarm.key.0)
             && alarm.waker.as_ref().is_some_and(|own| own.will_wake(waker))
     });
     if !is_set {
@@ -154,7 +163,7 @@ pub(crate) fn set_alarm(slot: &mut Option<Box<Alarm>>, due: Option<Instant>, wak
 impl Alarm {
     /// Makes `slot` hold an alarm for that moment, or none.
     pub(crate) fn set(slot: &mut Option<Alarm>, due: Option<Instant>, waiter: &Arc<Waiter>) {
-        if slot.as_ref().map(|alarm| alarm.key.0) != due {
+        if !clock::KEEPS_ORDERS || slot.as_ref().map(|alarm| alarm.key.0) != due {
             *slot = due.map(|at| Alarm { key: clock::order(at, Sleeper::Waiter(waiter.clone())), waker: None });
         }
     }
@@ -166,7 +175,8 @@ impl Drop for Alarm {
     }
 }
 
-/// The thread that wakes tasks at their deadlines. Not modelled: std's own lock and thread, whatever the build.
+/// The thread that wakes tasks at their deadlines: std's own lock and thread, also under loom.
+#[cfg(not(narrows_check))]
 mod clock {
     use std::{
         collections::BTreeMap,
@@ -175,6 +185,8 @@ mod clock {
     };
 
     use crate::wait::party::Sleeper;
+
+    pub(super) const KEEPS_ORDERS: bool = true;
 
     /// When, and a number that tells equal times apart.
     pub(super) type Key = (Instant, u64);

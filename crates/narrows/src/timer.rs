@@ -15,6 +15,7 @@ use crate::{
     error::{RecvError, TryRecvError},
     flavor::{Hold, Outlet, Stop, unless_empty},
     sync::{Mutex, Ordering, fence, lock},
+    time,
     wait::list::WaitList,
 };
 
@@ -54,8 +55,8 @@ impl<T> Timer<T> {
 }
 
 impl State {
-    fn is_due(&self, now: Instant) -> bool {
-        !self.returned.is_empty() || self.next.is_some_and(|next| next <= now)
+    fn is_due(&self) -> bool {
+        !self.returned.is_empty() || self.next.is_some_and(time::has_come)
     }
 
     fn take(&mut self) -> Option<Instant> {
@@ -63,8 +64,8 @@ impl State {
         if let Some(returned) = self.returned.pop_front() {
             return Some(returned);
         }
-        let now = Instant::now();
-        let due = self.next.filter(|next| *next <= now)?;
+        let due = self.next.filter(|next| time::has_come(*next))?;
+        let now = time::now();
         self.next = self.period.and_then(|period| {
             let in_rhythm = due.checked_add(period).filter(|next| *next > now);
             in_rhythm.or_else(|| now.checked_add(period))
@@ -187,7 +188,7 @@ impl<T> Outlet<T> for Timer<T> {
     }
 
     fn can_recv(&self, _: Who<'_>) -> bool {
-        lock(&self.state).is_due(Instant::now())
+        lock(&self.state).is_due()
     }
 
     fn is_closed(&self) -> bool {

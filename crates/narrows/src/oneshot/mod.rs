@@ -25,6 +25,7 @@ use crate::{
     error::{RecvError, RecvTimeoutError, SendError, TryRecvError},
     future::Closed,
     op::Ends,
+    sync::made,
     time::Deadline,
     trace::{self, Aims, End, Kind, Mark, Operation},
     wait::{
@@ -92,6 +93,7 @@ impl<T, H: Borrow<Receiver<T>>> Event for Arrival<T, H> {
 #[must_use]
 #[track_caller]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
+    made();
     let (there, here) = pair();
     let watched = trace::Channel::new(Kind::Oneshot, Some(1), None);
     let (sender, receiver) = (watched.mark(End::Send, 0), watched.mark(End::Recv, 0));

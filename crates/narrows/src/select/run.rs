@@ -21,7 +21,7 @@ use crate::{
     arm::{Entry, Seat, Stance, Ticket, Token, Who},
     park,
     sync::{Arc, MODELLED},
-    time::{Deadline, pick},
+    time::{self, Deadline, pick},
     wait::{self, Op, waiter::Waiter},
 };
 
@@ -310,9 +310,8 @@ impl<'a> Selector<'a> {
         if self.run.due.is_empty() {
             return;
         }
-        let now = Instant::now();
-        while let Some(&(time, at)) = self.run.due.first().filter(|(time, _)| *time <= now) {
-            self.run.due.remove(&(time, at));
+        while let Some(&(due, at)) = self.run.due.first().filter(|(due, _)| time::has_come(*due)) {
+            self.run.due.remove(&(due, at));
             self.make_candidate(at);
         }
     }

@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     arm::{Look, Seat, Ticket, Token, Who},
-    sync::{Arc, AtomicU8, Mutex, Ordering, lock},
+    sync::{Arc, AtomicU8, Mutex, Ordering, lock, made},
     trace::Aims,
 };
 
@@ -104,6 +104,7 @@ impl Line {
 impl Bell {
     #[inline(always)]
     pub(crate) fn new() -> Bell {
+        made();
         let line = Line { first: None, number: 0, others: None };
         Bell { has_tickets: AtomicU8::new(0), line: Mutex::new(line) }
     }

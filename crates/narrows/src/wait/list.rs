@@ -11,7 +11,7 @@ use super::{
 use crate::{
     arm::{Seat, Ticket, Token},
     late::Late,
-    sync::{AtomicUsize, Mutex, Ordering, fence, lock, unmodelled::AtomicBool},
+    sync::{AtomicUsize, Mutex, Ordering, fence, lock, made, unmodelled::AtomicBool},
 };
 
 /// Notes that the ticket of a single operation was claimed, and so is no longer in its list: `retract` then needs no lock.
@@ -55,6 +55,7 @@ pub(crate) enum Standing {
 impl<P: Payload + Default> WaitList<P> {
     #[inline(always)]
     pub(crate) fn new() -> WaitList<P> {
+        made();
         WaitList { waiting: AtomicUsize::new(0), line: Late::new() }
     }
 
