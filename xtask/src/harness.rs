@@ -92,7 +92,9 @@ impl Harness {
         let shm = Tests::all("narrows-shm", &["model"]);
         match (self, depth) {
             (Self::Loom, Depth::Deep) => vec![shm, Tests::all("narrows-flow", &["lib"])],
-            (Self::Shuttle, _) => vec![shm, Tests::all("narrows-flow", &["csp"])],
+            (Self::Shuttle, _) => {
+                vec![shm, Tests::all("narrows-flow", &["csp"]), Tests::all("narrows-task", &["check"])]
+            }
             (Self::Loom, _) | (Self::Miri, Depth::Deep) => vec![shm],
             _ => Vec::new(),
         }

@@ -40,6 +40,14 @@ impl Wake for Alarm {
 /// assert_eq!(answer, 2);
 /// ```
 pub fn block_on<F: Future>(future: F) -> F::Output {
+    run(future)
+}
+
+#[cfg(narrows_check)]
+use narrows::check::{block_on as run, thread::thread_local};
+
+#[cfg(not(narrows_check))]
+fn run<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let alarm = Arc::new(Alarm { thread: thread::current(), is_set: AtomicBool::new(false) });
     let waker = Waker::from(alarm.clone());

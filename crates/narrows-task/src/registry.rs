@@ -15,7 +15,7 @@ const SHARDS: usize = 16;
 const PIECE: usize = 128;
 
 /// Where a task is listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key(u32);
 
 impl Key {

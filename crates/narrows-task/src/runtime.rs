@@ -12,6 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use narrows::check;
+
 use crate::{
     crew::{Crew, Order},
     duty::Poll,
@@ -283,6 +285,7 @@ impl Builder {
         if self.name.contains('\0') {
             return wrong("a thread's name cannot hold a NUL");
         }
+        #[cfg(not(narrows_check))]
         let monitor = format!("{}-mon", self.name);
         let shared = Arc::new_cyclic(|own| Shared {
             own: own.clone(),
@@ -299,7 +302,9 @@ impl Builder {
             is_over: AtomicBool::new(false),
             last_ended: (Mutex::new(()), Condvar::new()),
         });
+        #[cfg(not(narrows_check))]
         let watched = Arc::downgrade(&shared);
+        #[cfg(not(narrows_check))]
         thread::Builder::new().name(monitor).spawn(move || Monitor::watch(&watched))?;
         Ok(Runtime { shared })
     }
@@ -385,9 +390,20 @@ impl fmt::Debug for Runtime {
 ///
 /// # Panics
 /// If it cannot be made, see [`Builder::build`].
+#[cfg(not(narrows_check))]
 pub(crate) fn global() -> &'static Runtime {
     static GLOBAL: OnceLock<Runtime> = OnceLock::new();
-    GLOBAL.get_or_init(|| Runtime::builder().build().unwrap_or_else(|error| panic!("no threads for tasks: {error}")))
+    GLOBAL.get_or_init(by_default)
+}
+
+/// The same: each schedule has its own.
+#[cfg(narrows_check)]
+pub(crate) fn global() -> Arc<Runtime> {
+    crate::thread::global(by_default)
+}
+
+fn by_default() -> Runtime {
+    Runtime::builder().build().unwrap_or_else(|error| panic!("no threads for tasks: {error}"))
 }
 
 /// What became of the tasks of a runtime that was shut down.
@@ -463,9 +479,9 @@ impl Shared {
         if own > 0 {
             crate::thread::hand_over();
         }
-        self.wait_for_tasks(own, Instant::now() + grace);
+        self.wait_for_tasks(own, check::now() + grace);
         self.cancels_all.store(true, Ordering::Relaxed);
-        let end = Instant::now() + LAST_GRACE;
+        let end = check::now() + LAST_GRACE;
         if self.registry.len() > own {
             self.registry.wake_all();
             self.wait_for_tasks(own, end);
@@ -500,6 +516,19 @@ impl Shared {
         names
     }
 
+    #[cfg(narrows_check)]
+    fn wait_for_tasks(&self, except: usize, deadline: Instant) {
+        // Not one step of the schedule where nobody is waited for: a runtime of the last schedule may be dropped in the next.
+        if self.registry.len() <= except {
+            return;
+        }
+        let due = narrows::at(deadline);
+        while self.registry.len() > except && due.try_recv().is_err() {
+            check::thread::yield_now();
+        }
+    }
+
+    #[cfg(not(narrows_check))]
     fn wait_for_tasks(&self, except: usize, deadline: Instant) {
         let mut held = lock(&self.last_ended.0);
         while self.registry.len() > except {

@@ -113,7 +113,7 @@ impl ScopeOptions {
 
     /// The same so long from now; a time too far away for the clock never comes.
     pub fn timeout(self, timeout: Duration) -> ScopeOptions {
-        match Instant::now().checked_add(timeout) {
+        match narrows::check::now().checked_add(timeout) {
             Some(deadline) => self.deadline(deadline),
             None => self,
         }
@@ -319,10 +319,13 @@ impl State {
     fn drop_all(&self) {
         let inside = lock(&self.inside);
         self.drops_all.store(true, Ordering::Relaxed);
-        let (runtime, keys): (_, Vec<_>) = (inside.runtime.clone(), inside.tasks.iter().copied().collect());
+        let (runtime, mut keys): (_, Vec<_>) =
+            (inside.runtime.clone(), inside.tasks.iter().map(|task| task.0).collect());
         drop(inside);
         let Some(runtime) = runtime else { return };
-        for (key, _) in keys {
+        // In the order of the list, not of a hash: a schedule of the checker is to be repeated.
+        keys.sort_unstable();
+        for key in keys {
             runtime.registry().wake(key);
         }
     }

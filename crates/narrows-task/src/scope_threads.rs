@@ -3,10 +3,12 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
-    thread::{self, ScopedJoinHandle},
 };
 
-use narrows::CancelToken;
+use narrows::{
+    CancelToken,
+    check::thread::{self, ScopedJoinHandle},
+};
 
 use crate::{
     scope::{ScopeError, ScopeOptions, State},

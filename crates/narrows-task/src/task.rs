@@ -17,6 +17,7 @@ use std::{
     task::{Context, Poll},
 };
 
+#[cfg(not(narrows_check))]
 use async_task::{ScheduleInfo, WithInfo};
 use pin_project_lite::pin_project;
 
@@ -24,6 +25,11 @@ use crate::{registry::Key, runtime::Shared, scope::State, thread};
 
 /// A task that is ready to be polled.
 pub(crate) type Runnable = async_task::Runnable<Meta>;
+
+#[cfg(not(narrows_check))]
+type Handle<T> = async_task::Task<Result<T, TaskError>, Meta>;
+#[cfg(narrows_check)]
+type Handle<T> = thread::Handle<T>;
 
 /// What lies beside every future.
 pub(crate) struct Meta {
@@ -36,7 +42,7 @@ pub(crate) struct Meta {
 
 impl Meta {
     /// What names a task while it lives: where this lies.
-    fn address(&self) -> usize {
+    pub(crate) fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
 }
@@ -111,6 +117,48 @@ where
 }
 
 /// The same in a scope, if there is one.
+#[cfg(narrows_check)]
+pub(crate) fn spawn_in<F>(
+    shared: &Arc<Shared>,
+    name: Option<&str>,
+    scope: Option<Arc<State>>,
+    future: F,
+) -> Task<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let key = shared.registry().reserve();
+    let meta =
+        Meta { shared: shared.clone(), key, is_cancelled: AtomicBool::new(false), has_name: name.is_some(), scope };
+    let meta = Arc::new(meta);
+    if let Some(name) = name {
+        shared.set_name(meta.address(), name);
+    }
+    if let Some(scope) = &meta.scope {
+        scope.begun(shared, key, meta.address());
+    }
+    Task { task: Some(thread::start(meta, name, future)) }
+}
+
+#[cfg(narrows_check)]
+impl Meta {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn track<F: Future>(&self, future: F) -> impl Future<Output = Result<F::Output, TaskError>> {
+        Tracked { future: Some(future), meta: Ends(self) }
+    }
+
+    /// As the registry is to know.
+    pub(crate) fn is_waked_by(&self, waker: &std::task::Waker) {
+        self.shared.registry().fill(self.key, waker.clone());
+    }
+}
+
+/// The same in a scope, if there is one.
+#[cfg(not(narrows_check))]
 #[allow(unsafe_code, reason = "the future borrows what lies beside it in the same allocation")]
 pub(crate) fn spawn_in<F>(
     shared: &Arc<Shared>,
@@ -144,6 +192,7 @@ where
 }
 
 /// What async-task calls when a task was woken.
+#[cfg(not(narrows_check))]
 fn schedule(runnable: Runnable, info: ScheduleInfo) {
     let shared = &runnable.metadata().shared;
     if thread::is_of(shared) {
@@ -156,6 +205,7 @@ fn schedule(runnable: Runnable, info: ScheduleInfo) {
 }
 
 /// As queues hold it.
+#[cfg(not(narrows_check))]
 fn into_item(runnable: Runnable) -> NonNull<()> {
     runnable.into_raw()
 }
@@ -192,11 +242,11 @@ pub(crate) fn address_of(runnable: &Runnable) -> usize {
 /// # Cancel safety
 /// To await `&mut task` in a select and drop that wait loses nothing.
 pub struct Task<T> {
-    task: Option<async_task::Task<Result<T, TaskError>, Meta>>,
+    task: Option<Handle<T>>,
 }
 
 impl<T> Task<T> {
-    fn inner(&self) -> &async_task::Task<Result<T, TaskError>, Meta> {
+    fn inner(&self) -> &Handle<T> {
         self.task.as_ref().expect("a handle has its task until it is dropped")
     }
 

@@ -19,7 +19,7 @@ mod checked;
 #[cfg(narrows_check)]
 use self::checked::clock;
 #[cfg(narrows_check)]
-pub(crate) use self::checked::{begin, has_come, now, pick, sleep};
+pub(crate) use self::checked::{begin, has_come, now, number, pick, sleep};
 
 /// What the clock says.
 #[cfg(not(narrows_check))]

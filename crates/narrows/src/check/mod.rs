@@ -123,3 +123,10 @@ pub fn choose(n: usize) -> usize {
 pub fn now() -> Instant {
     crate::time::now()
 }
+
+/// Tells the schedules of a check apart. **Unstable**: for crates that keep something for each run.
+#[cfg(narrows_check)]
+#[doc(hidden)]
+pub fn schedule_number() -> usize {
+    crate::time::number()
+}

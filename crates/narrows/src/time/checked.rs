@@ -20,12 +20,19 @@ thread_local! {
     /// Of the schedule under way; a schedule's threads are all run by one thread of the system.
     static NOW: Cell<Option<Instant>> = const { Cell::new(None) };
     static ODD: Cell<u32> = const { Cell::new(ODDS[0]) };
+    static NUMBER: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A schedule begins.
 pub(crate) fn begin() {
+    NUMBER.set(NUMBER.get() + 1);
     NOW.set(Some(Instant::now()));
     ODD.set(ODDS[pick(ODDS.len())]);
+}
+
+/// Tells the schedules that this thread of the system runs apart.
+pub(crate) fn number() -> usize {
+    NUMBER.get()
 }
 
 pub(crate) fn now() -> Instant {
