@@ -9,12 +9,11 @@
 
 use std::collections::VecDeque;
 
-use narrows::{Receiver, Sender, bounded};
+use narrows::{
+    Receiver, Sender, bounded,
+    check::{self, thread},
+};
 use narrows_flow::csp::{Alt, Trace, follow, when};
-#[cfg(narrows_check)]
-use shuttle::thread;
-#[cfg(not(narrows_check))]
-use std::thread;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
@@ -77,8 +76,11 @@ pub(crate) fn check_buffer(room: usize, (trace, got): (Vec<Event>, Vec<u32>)) {
 
 #[allow(dead_code)] // of the tests, which have this file as a module
 fn main() {
-    let (trace, got) = through_one_buffer(3, 100, 4);
-    println!("{} messages through a buffer for 4, in {} events", got.len(), trace.len());
-    assert_eq!(got.len(), 300);
-    check_buffer(4, (trace, got));
+    let each = if cfg!(narrows_check) { 3 } else { 100 };
+    check::run(move || {
+        let (trace, got) = through_one_buffer(3, each, 4);
+        assert_eq!(got.len(), 3 * each);
+        check_buffer(4, (trace, got));
+    });
+    println!("{} messages from three sources went through a buffer with room for four", 3 * each);
 }

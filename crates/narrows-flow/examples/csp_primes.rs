@@ -7,11 +7,10 @@
 //! FILTER(p) = left?n -> (right!n -> FILTER(p) if p does not divide n, else FILTER(p))
 //! ```
 
-use narrows::{Receiver, Sender, bounded};
-#[cfg(narrows_check)]
-use shuttle::thread;
-#[cfg(not(narrows_check))]
-use std::thread;
+use narrows::{
+    Receiver, Sender, bounded,
+    check::{self, thread},
+};
 
 fn filter(left: &Receiver<u32>, primes: Sender<u32>) {
     let Ok(prime) = left.recv() else { return };
@@ -19,7 +18,7 @@ fn filter(left: &Receiver<u32>, primes: Sender<u32>) {
     primes.send(prime).unwrap();
     let (right, next) = bounded(0);
     let rest = thread::spawn(move || filter(&next, primes));
-    for number in left.iter().filter(|number| number % prime != 0) {
+    for number in left.iter().filter(|number| !number.is_multiple_of(prime)) {
         right.send(number).unwrap();
     }
     drop(right);
@@ -39,8 +38,11 @@ pub(crate) fn primes(limit: u32) -> Vec<u32> {
 
 #[allow(dead_code)] // of the tests, which have this file as a module
 fn main() {
-    let primes = primes(200);
-    println!("{primes:?}");
-    assert_eq!(primes.len(), 46);
-    assert!(primes.iter().all(|n| (2..*n).all(|d| n % d != 0)));
+    let limit = if cfg!(narrows_check) { 12 } else { 200 };
+    check::run(move || {
+        let primes = primes(limit);
+        let is_prime = |n: &u32| !(2..*n).any(|d| n.is_multiple_of(d));
+        assert!((2..=limit).filter(is_prime).eq(primes.iter().copied()), "{primes:?}");
+    });
+    println!("the primes up to {limit} came out of the sieve, in order");
 }

@@ -11,12 +11,11 @@
 
 use std::time::Duration;
 
-use narrows::{Receiver, Sender, bounded};
+use narrows::{
+    Receiver, Sender, bounded,
+    check::{self, Checker, thread},
+};
 use narrows_flow::csp::{Alt, NoChoice, Trace, follow, internal, when};
-#[cfg(narrows_check)]
-use shuttle::thread;
-#[cfg(not(narrows_check))]
-use std::thread;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
@@ -203,17 +202,22 @@ fn insists_for_a_while(offer: Offer, coins: usize) -> usize {
 
 #[allow(dead_code)] // of the tests, which have this file as a module
 fn main() {
-    let (end, trace) = vmc_and_anybody(100);
-    println!("VMC: {} events, then {end}", trace.len());
-    check_vmc((end, trace));
+    let coins = if cfg!(narrows_check) { 3 } else { 64 };
+    check::run(move || check_vmc(vmc_and_anybody(coins)));
+    println!("VMC: what happened is one of its traces");
 
-    for (name, offer) in [("deterministic", deterministic as Offer), ("free", free)] {
-        let sweets = takes_either(offer, 64);
-        let chocolates = sweets.iter().filter(|sweet| **sweet == Chocolate).count();
-        println!("{name}: who takes either gets {chocolates} chocolates and {} toffees", 64 - chocolates);
+    check::run(move || assert_eq!(takes_either(deterministic, coins).len(), coins));
+    check::run(move || assert_eq!(takes_either(free, coins).len(), coins));
+    println!("who takes either is served by both machines");
+
+    check::run(move || insists(deterministic, coins));
+    println!("who insists on chocolate is served where he decides");
+    if cfg!(narrows_check) {
+        let failure = Checker::new().find(move || insists(free, coins));
+        println!("where the machine decides: {}", failure.expect("sooner or later it offers toffee"));
+    } else {
+        let got = insists_for_a_while(free, coins);
+        println!("where the machine decides, he got {got} of {coins} and went away");
+        assert!(got < coins, "{coins} times the same would be one chance in 2^{coins}");
     }
-    insists(deterministic, 64);
-    let got = insists_for_a_while(free, 64);
-    println!("who insists on chocolate gets 64 of 64 where he decides, {got} of 64 where the machine does");
-    assert!(got < 64, "64 times the same would be one chance in 2^64");
 }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use narrows::{Receiver, Select, SelectedOperation, Sender, arm::Arm};
+use narrows::{Receiver, Select, SelectedOperation, Sender, arm::Arm, check};
 
 use super::NoChoice;
 
@@ -52,8 +52,8 @@ use super::NoChoice;
 /// ```
 ///
 /// What happens when no branch can proceed is said by [`otherwise`](Alt::otherwise) or [`timeout`](Alt::timeout), if at
-/// all. An alternative is made anew for each choice, which allocates; where that counts,
-/// [`select!`](narrows::select) does the same without.
+/// all. An alternative is made anew for each choice, which allocates for each branch; where that counts,
+/// [`select!`](narrows::select) does the same for less.
 #[must_use = "an alternative does nothing until it is to choose"]
 pub struct Alt<'a, E> {
     branches: Vec<Box<dyn Branch<'a, E> + Send + 'a>>,
@@ -255,7 +255,7 @@ impl<'a, E: Send + 'a> Alt<'a, E> {
     /// What happens when no branch could proceed in that time from now. Of several time-outs the earliest counts; one
     /// beyond the clock's range never comes.
     pub fn timeout(self, timeout: Duration, event: E) -> Self {
-        match Instant::now().checked_add(timeout) {
+        match check::now().checked_add(timeout) {
             Some(deadline) => self.deadline(deadline, event),
             None => self,
         }

@@ -6,7 +6,7 @@ mod trace;
 
 use std::{error, fmt};
 
-use narrows::{Select, bounded};
+use narrows::check;
 
 pub use self::{
     alt::Alt,
@@ -41,15 +41,7 @@ pub fn when<C>(guard: bool, end: &C) -> Option<&C> {
 pub fn internal<E>(options: impl IntoIterator<Item = E>) -> E {
     let mut options: Vec<E> = options.into_iter().collect();
     assert!(!options.is_empty(), "`internal` needs something to choose from");
-    // An ended channel can always be received from, so among these arms the select chooses as it pleases.
-    let (_, ended) = bounded::<()>(1);
-    let mut select = Select::new();
-    for _ in &options {
-        select.recv(&ended);
-    }
-    let operation = select.select();
-    let chosen = operation.index();
-    _ = operation.recv(&ended);
+    let chosen = check::choose(options.len());
     options.swap_remove(chosen)
 }
 

@@ -1,42 +1,14 @@
-//! What an alternative promises, from threads and from tasks; then the examples, each as itself.
+//! What an alternative promises, from threads and from tasks.
 
 use std::{
-    pin::pin,
-    sync::{Arc, Barrier},
-    task::{Context, Poll, Wake, Waker},
+    sync::Barrier,
+    task::{Context, Waker},
     thread,
     time::{Duration, Instant},
 };
 
-use narrows::{CancelToken, Receiver, bounded, never, unbounded};
+use narrows::{CancelToken, Receiver, bounded, check::block_on, never, unbounded};
 use narrows_flow::csp::{Alt, NoChoice, Refused, Trace, follow, internal, when};
-
-use crate::{
-    buffer::{check_buffer, through_one_buffer},
-    philosophers::{Manners, dine},
-    primes::primes,
-    vending_machines::{check_vmc, deterministic, free, takes_either, vmc_and_anybody},
-};
-
-/// Blocks this thread.
-struct Thread(thread::Thread);
-
-impl Wake for Thread {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn block_on<F: Future + Send>(future: F) -> F::Output {
-    let waker = Waker::from(Arc::new(Thread(thread::current())));
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => thread::park(),
-        }
-    }
-}
 
 /// Both ways to run what `alt` makes must do the same.
 fn both_ways<'a, E: Send + PartialEq + std::fmt::Debug + 'a>(alt: impl Fn() -> Alt<'a, E>) -> Result<E, NoChoice> {
@@ -239,14 +211,4 @@ fn a_trace_is_followed_to_the_first_event_that_must_not_happen() {
     let alternates = |expected: bool, event: &bool| (*event == expected).then_some(!expected);
     assert_eq!(follow(true, trace.take(), alternates), Err(Refused { at: 2, event: false }));
     assert_eq!(follow(true, trace.take(), alternates), Ok(true), "taken out, it is empty");
-}
-
-#[test]
-fn the_examples_do_what_they_say() {
-    check_vmc(vmc_and_anybody(40));
-    assert_eq!(takes_either(deterministic, 5).len() + takes_either(free, 5).len(), 10);
-    dine(Manners::OneRightFirst, 5, 5);
-    dine(Manners::Footman, 5, 5);
-    assert_eq!(primes(30), [2, 3, 5, 7, 11, 13, 17, 19, 23, 29]);
-    check_buffer(3, through_one_buffer(2, 20, 3));
 }

@@ -1,5 +1,5 @@
-//! Processes that communicate. Without a checker: what an alternative promises, and that the examples do what they say.
-//! With `--cfg narrows_check`: the same examples under very many schedules.
+//! Processes that communicate: the examples and a few more, once on threads of the system and, with
+//! `--cfg narrows_check`, under very many schedules; without it also what an alternative promises.
 
 #[path = "../../examples/csp_buffer.rs"]
 mod buffer;
@@ -12,5 +12,4 @@ mod vending_machines;
 
 #[cfg(not(narrows_check))]
 mod alternatives;
-#[cfg(narrows_check)]
 mod schedules;

@@ -1,16 +1,21 @@
-//! The examples under random and PCT schedules: what deadlocks in some of them is found, what never does is not.
+//! The examples under random and PCT schedules: what deadlocks in some of them is found, and what is right never fails.
+//! Without `--cfg narrows_check` each that is right runs once, on threads of the system.
 //!
-//! `NARROWS_SCHEDULES` says how many, of which each model takes a part; `NARROWS_SEED` which.
+//! `NARROWS_SCHEDULES` says how many, of which each takes a part; `NARROWS_SEED` which.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
-use shuttle::{
-    Config, Runner,
-    scheduler::{PctScheduler, RandomScheduler, Scheduler},
+use narrows::{
+    bounded,
+    check::{self, Checker, thread},
 };
+use narrows_flow::csp::Alt;
 
 use crate::{
     buffer::{check_buffer, through_one_buffer},
@@ -19,47 +24,26 @@ use crate::{
     vending_machines::{check_vmc, deterministic, free, insists, takes_either, vmc_and_anybody},
 };
 
-fn number(variable: &str, usual: u64) -> u64 {
-    std::env::var(variable).map_or(usual, |text| text.parse().expect("a number"))
+/// Half of the schedules are random, half by PCT.
+fn never_fails(name: &str, part: usize, body: impl Fn() + Send + Sync + 'static) {
+    let wanted = std::env::var("NARROWS_SCHEDULES").map_or(20_000, |text| text.parse().expect("a number"));
+    let schedules = (wanted / part).max(1);
+    Checker::new().schedules(schedules).run(body);
+    if cfg!(narrows_check) {
+        println!("model {name}: {schedules} schedules");
+    }
 }
 
-fn run(scheduler: impl Scheduler + 'static, body: impl Fn() + Send + Sync + 'static) {
-    let mut config = Config::new();
-    config.stack_size = 0x4_0000;
-    config.failure_persistence = shuttle::FailurePersistence::None;
-    Runner::new(scheduler, config).run(body);
-}
-
-/// Half of the schedules are random, half by PCT. Never a deadlock, nor anything else amiss.
-fn never_fails(name: &str, part: u64, body: fn()) {
-    let each = usize::try_from((number("NARROWS_SCHEDULES", 20_000) / part / 2).max(1)).unwrap();
-    let seed = number("NARROWS_SEED", 1);
-    run(RandomScheduler::new_from_seed(seed, each), body);
-    run(PctScheduler::new_from_seed(seed, 4, each), body);
-    println!("model {name}: {} schedules", 2 * each);
-}
-
-/// How many schedules until a deadlock, which there must be within so many.
-fn deadlocks<S: Scheduler + 'static>(name: &str, scheduler: S, body: fn()) -> usize {
-    let schedules = Arc::new(AtomicUsize::new(0));
-    let counter = schedules.clone();
-    let counted = move || {
-        counter.fetch_add(1, Relaxed);
-        body();
-    };
-    let failure = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(scheduler, counted)));
-    let failure = failure.expect_err("no schedule deadlocks");
-    let says = failure.downcast_ref::<String>().expect("a message");
-    assert!(says.contains("deadlock"), "{says}");
-    let schedules = schedules.load(Relaxed);
-    println!("model {name}: {schedules} schedules");
-    schedules
-}
-
-fn sometimes_deadlocks(name: &str, body: fn()) {
-    let seed = number("NARROWS_SEED", 1);
-    deadlocks(&format!("{name}_random"), RandomScheduler::new_from_seed(seed, 20_000), body);
-    deadlocks(&format!("{name}_pct"), PctScheduler::new_from_seed(seed, 4, 20_000), body);
+/// Finds the deadlock, by random and by PCT schedules, and again when it is replayed.
+#[cfg(narrows_check)]
+fn sometimes_deadlocks(name: &str, body: impl Fn() + Send + Sync + Copy + 'static) {
+    for (way, checker) in [("random", Checker::new().random()), ("pct", Checker::new().pct(4))] {
+        let failure = checker.schedules(20_000).find(body).expect("a deadlock");
+        assert!(failure.is_deadlock(), "{failure}");
+        println!("model {name}_{way}: {} schedules", failure.schedules());
+        let again = Checker::new().replay(failure.schedule()).find(body);
+        assert!(again.is_some_and(|again| again.is_deadlock()));
+    }
 }
 
 #[test]
@@ -69,8 +53,8 @@ fn what_vmc_does_is_a_trace_of_vmc() {
 
 #[test]
 fn who_takes_either_is_served_by_both_machines() {
-    never_fails("takes_either_deterministic", 40, || _ = takes_either(deterministic, 2));
-    never_fails("takes_either_free", 40, || _ = takes_either(free, 2));
+    never_fails("takes_either_deterministic", 40, || assert_eq!(takes_either(deterministic, 2).len(), 2));
+    never_fails("takes_either_free", 40, || assert_eq!(takes_either(free, 2).len(), 2));
 }
 
 #[test]
@@ -78,11 +62,13 @@ fn who_insists_is_served_where_he_decides() {
     never_fails("insists_deterministic", 40, || insists(deterministic, 2));
 }
 
+#[cfg(narrows_check)]
 #[test]
 fn who_insists_may_wait_for_ever_where_the_machine_decides() {
     sometimes_deadlocks("insists_free", || insists(free, 2));
 }
 
+#[cfg(narrows_check)]
 #[test]
 fn philosophers_who_take_the_left_fork_first_deadlock() {
     sometimes_deadlocks("three_left_first", || dine(Manners::LeftFirst, 3, 1));
@@ -107,4 +93,40 @@ fn the_sieve_finds_the_primes() {
 #[test]
 fn the_buffer_keeps_its_bounds_and_its_order() {
     never_fails("buffer", 40, || check_buffer(2, through_one_buffer(2, 2, 2)));
+}
+
+/// Both sides of two channels are branches, of a task and of a thread: they agree on one communication.
+#[test]
+fn two_alternatives_agree() {
+    never_fails("two_alternatives", 20, || {
+        let ((s1, r1), (s2, r2)) = (bounded(0), bounded(0));
+        let task = check::spawn(async move {
+            let alt = Alt::new().send(&s1, || 1, None).recv(&r2, Some);
+            alt.choose_async().await.unwrap()
+        });
+        let own = Alt::new().recv(&r1, Some).send(&s2, || 2, None).choose().unwrap();
+        assert!(matches!((own, task.join().unwrap()), (Some(1), None) | (None, Some(2))));
+    });
+}
+
+/// Either both take part or both time-outs pass, and under the checker each of these happens.
+#[test]
+fn a_time_out_is_the_schedules_choice() {
+    let met = Arc::new([const { AtomicUsize::new(0) }; 2]);
+    let counts = met.clone();
+    never_fails("time_out", 20, move || {
+        let (s, r) = bounded(0);
+        let second = Duration::from_secs(1);
+        let sends = thread::spawn(move || Alt::new().send(&s, || 7, true).timeout(second, false).choose());
+        let task = check::spawn(async move {
+            let alt = Alt::new().recv(&r, |_| true).timeout(second, false);
+            alt.choose_async().await
+        });
+        let (sent, received) = (sends.join().unwrap().unwrap(), task.join().unwrap().unwrap());
+        assert_eq!(sent, received);
+        // Relaxed: a count, read when all is over.
+        counts[usize::from(sent)].fetch_add(1, Relaxed);
+    });
+    let [apart, together] = [0, 1].map(|at| met[at].load(Relaxed)); // Relaxed: as above
+    assert!(together > 0 && (apart > 0 || !cfg!(narrows_check)), "{apart} times apart, {together} times together");
 }
