@@ -30,15 +30,18 @@ fn main() {
         .collect();
     open.open(); // all go on at once
 
-    assert!(requests[2].cancel(), "one request alone");
+    assert!(requests[2].cancel_because("its client hung up"), "one request alone");
     assert_eq!(outcomes.recv(), Ok((2, None)));
     assert!(!server.is_cancelled() && !requests[0].is_cancelled());
     assert!(!under_way.wait_timeout(Duration::from_millis(1)), "three go on");
 
-    server.cancel();
+    server.cancel_because("the server goes down");
     under_way.wait();
     let mut stopped: Vec<_> = outcomes.try_iter().map(|(number, _)| number).collect();
     stopped.sort_unstable();
     println!("stopped with the server: requests {stopped:?}");
     assert_eq!(stopped, [0, 1, 3]);
+    let reasons = [&requests[0], &requests[2]].map(|request| request.reason().unwrap().to_string());
+    println!("requests 0 and 2: {reasons:?}");
+    assert_eq!(reasons, ["the server goes down", "its client hung up"]);
 }

@@ -260,7 +260,7 @@ impl CancelToken {
     /// A token that is cancelled at that moment, for the reason [`Deadline`](CancelReason::Deadline), if not before.
     ///
     /// Whoever waits for it is woken then. No thread is kept for it: whoever looks after that moment, or waits until
-    /// it, sees it cancelled.
+    /// it, sees it cancelled, and the first to see it wakes the others.
     ///
     /// ```
     /// use narrows::{CancelReason, CancelToken};
