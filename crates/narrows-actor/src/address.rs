@@ -158,7 +158,11 @@ impl<M> Addr<M> {
     /// Blocks until the actor has ended for good: [`stopped`](crate::Actor::stopped) has returned, and dead letters were given
     /// back. The reason.
     pub fn join(&self) -> Reason {
-        self.desk().over.wait();
+        match current::kit().filter(|_| self.mail().clock.is_virtual()) {
+            // If all stand still for ever there is nothing to wait for.
+            Some(kit) => drop(kit.drive_until(None, || self.desk().over.is_open().then_some(()))),
+            None => self.desk().over.wait(),
+        }
         self.ended().unwrap_or(Reason::Stopped)
     }
 

@@ -74,8 +74,8 @@ impl<A: Actor, F: FnMut() -> A> Cell<A, F> {
         member: Member,
     ) -> Cell<A, F> {
         let (next, held, life, timers_in_row) = (None, VecDeque::new(), 0, 0);
-        let (is_over, _member) = (false, member);
-        Cell { make, mailbox, lane, cx, post, describe, next, held, life, timers_in_row, is_over, _member }
+        let is_over = false;
+        Cell { make, mailbox, lane, cx, post, describe, next, held, life, timers_in_row, is_over, _member: member }
     }
 
     /// Runs it to its end.
@@ -86,8 +86,8 @@ impl<A: Actor, F: FnMut() -> A> Cell<A, F> {
             let reason = self.live(&host).await;
             host.note(self.desk(), || format!("ended: {reason}"));
             self.cx.end_life();
-            last = Some(reason.clone());
-            self.post.exited(self.life, reason);
+            self.post.exited(self.life, &reason);
+            last = Some(reason);
         }
         self.end(last.unwrap_or(Reason::Stopped));
     }
@@ -114,14 +114,14 @@ impl<A: Actor, F: FnMut() -> A> Cell<A, F> {
                 Some(Signal::Release) => return false,
                 Some(Signal::Halt { life }) if life == self.life && at.take().is_some() => {
                     *last = Some(Reason::Restarting);
-                    self.post.exited(life, Reason::Restarting);
+                    self.post.exited(life, &Reason::Restarting);
                 }
                 Some(Signal::Stop(_)) => {
                     // Without a life nothing can be drained.
                     self.mailbox.close();
                     at = None;
                     *last = Some(Reason::Stopped);
-                    self.post.exited(self.life, Reason::Stopped);
+                    self.post.exited(self.life, &Reason::Stopped);
                 }
                 // What was to tell a life that has ended, or time has run out.
                 Some(Signal::Halt { .. } | Signal::Unreachable | Signal::Down(_) | Signal::LinkedDown(_)) | None => {}
@@ -337,7 +337,7 @@ impl<A: Actor, F> Drop for Cell<A, F> {
     fn drop(&mut self) {
         if !self.is_over {
             self.end(Reason::Aborted);
-            self.post.exited(self.life, Reason::Aborted);
+            self.post.exited(self.life, &Reason::Aborted);
         }
     }
 }

@@ -37,6 +37,10 @@ impl Clock {
         }
     }
 
+    pub(crate) fn is_virtual(&self) -> bool {
+        matches!(self, Clock::Virtual(_))
+    }
+
     /// Then; `None` beyond the clock's range, which is never.
     pub(crate) fn after(&self, delay: Duration) -> Option<Instant> {
         if delay == Duration::MAX { None } else { self.now().checked_add(delay) }

@@ -108,7 +108,7 @@ impl<M> Cx<M> {
 
     /// Ends every watch of that actor. News that are on their way still come.
     pub fn unwatch<N>(&self, other: &Addr<N>) {
-        self.forget(&self.watched, other.desk());
+        forget(&self.watched, other.desk());
         other.desk().unwatched_by(&self.mail.desk);
     }
 
@@ -122,7 +122,7 @@ impl<M> Cx<M> {
 
     /// Ends the link with that actor.
     pub fn unlink<N>(&self, other: &Addr<N>) {
-        self.forget(&self.linked, other.desk());
+        forget(&self.linked, other.desk());
         self.mail.desk.unlinked_from(other.desk());
         other.desk().unlinked_from(&self.mail.desk);
     }
@@ -130,10 +130,6 @@ impl<M> Cx<M> {
     /// Tells the actor itself to stop, for good. What is being handled is finished.
     pub fn stop(&self, how: How) {
         self.mail.desk.signal(Signal::Stop(how));
-    }
-
-    fn forget(&self, list: &RefCell<Vec<Weak<Desk>>>, desk: &Arc<Desk>) {
-        list.borrow_mut().retain(|weak| !std::ptr::eq(weak.as_ptr(), Arc::as_ptr(desk)));
     }
 
     /// What was watched is over.
@@ -192,6 +188,10 @@ impl<M> Cx<M> {
         // What they hold is the user's, and its drop may panic.
         let _ = crate::reason::guarded(|| drop(timers));
     }
+}
+
+fn forget(list: &RefCell<Vec<Weak<Desk>>>, desk: &Arc<Desk>) {
+    list.borrow_mut().retain(|weak| !std::ptr::eq(weak.as_ptr(), Arc::as_ptr(desk)));
 }
 
 /// So far that it is never.

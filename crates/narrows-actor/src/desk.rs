@@ -182,7 +182,9 @@ impl Desk {
         let rest = rest.into_iter().filter(Watcher::is_alive).collect::<Vec<_>>();
         watchers.list = rest.iter().map(Watcher::copy).collect();
         drop(watchers);
-        links.into_iter().chain(rest).for_each(|watcher| watcher.tell(self, down.clone()));
+        for watcher in links.into_iter().chain(rest) {
+            watcher.tell(self, down.clone());
+        }
     }
 
     /// The last life has ended.
@@ -192,7 +194,9 @@ impl Desk {
         watchers.last = Some(down.clone());
         let list = std::mem::take(&mut watchers.list);
         drop(watchers);
-        list.into_iter().for_each(|watcher| watcher.tell(self, down.clone()));
+        for watcher in list {
+            watcher.tell(self, down.clone());
+        }
         self.over.open();
     }
 

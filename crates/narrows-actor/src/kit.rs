@@ -34,6 +34,7 @@ impl Stage {
     }
 
     pub(crate) fn note(&self, desk: &Desk, what: String) {
+        self.has_worked();
         let entry = Entry { at: self.time.elapsed(), actor: desk.name.clone(), what };
         lock(&self.log).push(entry);
     }
@@ -245,6 +246,12 @@ impl TestKit {
             self.run();
         }
         self.run();
+    }
+
+    /// Lets so much time pass while nobody has his turn: what is due meanwhile is late.
+    pub fn pass(&self, time: Duration) {
+        let time = self.kit.stage.time.now() + time;
+        self.kit.stage.time.move_to(time);
     }
 
     /// How much time has passed.

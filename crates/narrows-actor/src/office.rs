@@ -37,9 +37,9 @@ impl Post {
         }
     }
 
-    pub(crate) fn exited(&self, life: u64, reason: Reason) {
+    pub(crate) fn exited(&self, life: u64, reason: &Reason) {
         if let Some(office) = self.office.upgrade() {
-            office.decide(|plan, now| plan.exited(self.key, life, &reason, now));
+            office.decide(|plan, now| plan.exited(self.key, life, reason, now));
         }
     }
 }
@@ -145,7 +145,7 @@ impl Office {
                 state.plan.begin(at, now)
             }),
             Action::Halt(Node::Group(office), life) => {
-                office.decide_on(|state, now| if state.life == life { state.plan.halt(now) } else { Vec::new() })
+                office.decide_on(|state, now| if state.life == life { state.plan.halt(now) } else { Vec::new() });
             }
             Action::Stop(Node::Group(office), how) => office.stop(how),
             Action::Release(Node::Group(office)) => office.release(),
@@ -155,7 +155,7 @@ impl Office {
                 }
             }
             Action::Exited(reason) => match &self.parent {
-                Some(parent) => parent.exited(own_life, reason),
+                Some(parent) => parent.exited(own_life, &reason),
                 None => self.release(),
             },
         }

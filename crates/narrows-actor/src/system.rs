@@ -26,9 +26,9 @@ pub type ActorFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Spawn = Box<dyn Fn(&str, ActorFuture) + Send + Sync>;
 
 enum Runs {
-    OnThreads,
-    OnTasks(Spawn),
-    OnStage(Arc<Kit>),
+    Threads,
+    Tasks(Spawn),
+    Stage(Arc<Kit>),
 }
 
 /// What the actors of one system have in common.
@@ -45,14 +45,14 @@ impl Works {
     }
 
     pub(crate) fn is_staged(&self) -> bool {
-        matches!(self.runs, Runs::OnStage(_))
+        matches!(self.runs, Runs::Stage(_))
     }
 
     /// Has it run. A thread that cannot be had ends the actor before its first life.
     pub(crate) fn run<A: Actor, F: FnMut() -> A + Send + 'static>(&self, cell: Cell<A, F>) -> std::io::Result<()> {
         let desk = cell.cx.mail.desk.clone();
         match &self.runs {
-            Runs::OnThreads => {
+            Runs::Threads => {
                 let name = desk.name.to_string();
                 let thread = sync::spawn(name, move || {
                     let _shift = Shift::begin(&desk);
@@ -62,11 +62,11 @@ impl Works {
                 threads.retain(|thread| !thread.is_finished());
                 threads.push(thread);
             }
-            Runs::OnTasks(spawn) => {
+            Runs::Tasks(spawn) => {
                 let name = desk.name.clone();
                 spawn(&name, Box::pin(at_work(desk, cell.run(OnTask))));
             }
-            Runs::OnStage(kit) => {
+            Runs::Stage(kit) => {
                 let host = OnStage { stage: kit.stage.clone() };
                 kit.add(Box::pin(at_work(desk, cell.run(host))));
             }
@@ -74,9 +74,21 @@ impl Works {
         Ok(())
     }
 
+    /// Whether the calling thread cannot wait for all: it may be the one that runs them, or is one of them.
+    fn is_to_be_left(&self) -> bool {
+        match self.runs {
+            Runs::Threads => {
+                let own = std::thread::current().id();
+                lock(&self.threads).iter().any(|thread| thread.thread().id() == own)
+            }
+            Runs::Tasks(_) => true,
+            Runs::Stage(_) => current::actor().is_some(),
+        }
+    }
+
     fn wait(&self) {
         match (&self.runs, current::kit()) {
-            (Runs::OnStage(_), Some(kit)) => {
+            (Runs::Stage(_), Some(kit)) => {
                 // If all stand still for ever there is nothing to wait for.
                 kit.drive_until(None, || (self.alive.members() == 0).then_some(()));
             }
@@ -121,7 +133,7 @@ pub struct System {
 impl System {
     /// A system each of whose actors has a thread of its own.
     pub fn new() -> System {
-        System::with(Runs::OnThreads, Clock::System)
+        System::with(Runs::Threads, Clock::System)
     }
 
     /// A system whose actors are tasks: `spawn` is given the name of each and its future, which any executor runs.
@@ -129,11 +141,11 @@ impl System {
     /// Dropped, such a system tells its actors to drain but does not wait for them, for the thread may be the one that runs them.
     /// Await [`shutdown`](System::shutdown) first.
     pub fn on_tasks(spawn: impl Fn(&str, ActorFuture) + Send + Sync + 'static) -> System {
-        System::with(Runs::OnTasks(Box::new(spawn)), Clock::System)
+        System::with(Runs::Tasks(Box::new(spawn)), Clock::System)
     }
 
     pub(crate) fn on_stage(kit: &Arc<Kit>) -> System {
-        System::with(Runs::OnStage(kit.clone()), Clock::Virtual(kit.stage.time.clone()))
+        System::with(Runs::Stage(kit.clone()), Clock::Virtual(kit.stage.time.clone()))
     }
 
     fn with(runs: Runs, clock: Clock) -> System {
@@ -186,8 +198,7 @@ pub fn scope<R>(f: impl FnOnce(&System) -> R) -> Result<R, Reason> {
 impl Drop for System {
     fn drop(&mut self) {
         self.root.stop(if std::thread::panicking() { How::Now } else { How::Drain });
-        let is_own = current::actor().is_some() && current::kit().is_none();
-        if !matches!(self.root.works.runs, Runs::OnTasks(_)) && !is_own {
+        if !self.root.works.is_to_be_left() {
             self.root.works.wait();
         }
     }

@@ -2,7 +2,12 @@
 
 mod asking;
 mod ending;
+mod hosts;
+mod kit;
+mod supervision;
 mod telling;
+mod timers;
+mod watching;
 
 use std::{
     sync::{Arc, Mutex},
