@@ -296,7 +296,8 @@ impl<T, H: Borrow<Receiver<T>>> Future for RecvFuture<T, H> {
 }
 
 impl<T, H: Borrow<Receiver<T>>> RecvFuture<T, H> {
-    pub(crate) fn receiver(&self) -> &Receiver<T> {
+    /// The receiver whose message it waits for.
+    pub fn receiver(&self) -> &Receiver<T> {
         self.0.op().event.receiver.borrow()
     }
 }

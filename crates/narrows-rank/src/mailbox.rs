@@ -1,0 +1,495 @@
+//! The address of a rank: messages that nobody has asked for, receives that wait, and one lock around both.
+//!
+//! A sender itself looks for a receive that waits, and hands its message to it; else it leaves the message here. So there is
+//! no thread and no queue between two ranks. Nothing waits under the lock: what is to be told to others is decided under it,
+//! and told after it (`Told`).
+//!
+//! ```text
+//!  send     posted receive fits?  yes: handed over         no: filed among `arrivals`
+//!  receive  arrival fits?         yes: taken               no: filed among `posted`
+//! ```
+//! Invariant: no arrival fits a posted receive, so whatever comes first of the two waits for the other.
+//!
+//! What is bounded: of each source, and apart for collectives, `BOUND` messages that nobody has asked for. A send beyond
+//! leaves its message here, too, where a receive finds it; but the sender waits, until that message is taken or half of the
+//! bound is free. So a bound can hold up no receive that could go on.
+
+use std::{collections::VecDeque, mem};
+
+use narrows::oneshot;
+
+use crate::{
+    error::Error,
+    matching::{Entry, Holds, List, Pattern},
+    parcel::{Parcel, Wanted},
+    sync::{Arc, Mutex, lock},
+};
+
+/// Messages of one source that nobody has asked for, before its sends wait.
+pub(crate) const BOUND: usize = 64;
+/// Where they go on.
+const LOW: usize = BOUND / 2;
+
+/// Whom to tell that a message was taken; or, with the parcel, that it never will be.
+pub(crate) type Receipt<P> = Box<dyn FnOnce(Option<P>) + Send>;
+
+/// What a sender that waits hears: `Ok` once it may go on, or its message back.
+pub(crate) type Answer<P> = Result<(), P>;
+
+/// A message that nobody has asked for.
+struct Arrival<P> {
+    parcel: P,
+    receipt: Option<Receipt<P>>,
+}
+
+/// A message on its way to whom it was for.
+#[derive(Debug)]
+pub(crate) struct Letter<P> {
+    pub(crate) number: u64,
+    pub(crate) key: Pattern,
+    pub(crate) parcel: P,
+}
+
+/// A receive that waits.
+struct Posted<P> {
+    /// None: whatever it is, it is taken.
+    wanted: Option<Wanted>,
+    /// The ranks one of which has to be left for it to wait, where it wants any source.
+    group: Option<Arc<[u32]>>,
+    reply: oneshot::Sender<Result<Letter<P>, Error>>,
+}
+
+/// A probe that waits.
+struct Looker {
+    number: u64,
+    pattern: Pattern,
+    group: Option<Arc<[u32]>>,
+    reply: oneshot::Sender<Result<Pattern, Error>>,
+}
+
+/// Messages of one source that nobody has asked for, of one class.
+struct Load<P> {
+    len: usize,
+    /// Senders that wait for room, by the number of their message.
+    waiting: VecDeque<(u64, oneshot::Sender<Answer<P>>)>,
+}
+
+struct Peer<P> {
+    /// How it ended.
+    gone: Option<Arc<str>>,
+    /// Of messages, and of collectives.
+    loads: [Load<P>; 2],
+}
+
+struct State<P> {
+    next: u64,
+    arrivals: List<Arrival<P>>,
+    posted: List<Posted<P>>,
+    lookers: Vec<Looker>,
+    peers: Vec<Peer<P>>,
+    has_ended: bool,
+}
+
+/// How a message is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Left here, however many there are.
+    Buffered,
+    /// The sender waits beyond the bound.
+    Bounded,
+    /// The sender waits until it is taken.
+    Synchronous,
+}
+
+/// A sender that waits.
+#[derive(Debug)]
+pub(crate) struct Pending<P> {
+    pub(crate) number: u64,
+    pub(crate) reply: oneshot::Receiver<Answer<P>>,
+}
+
+/// What a receive or a probe finds.
+#[derive(Debug)]
+pub(crate) enum Found<L> {
+    Here(L),
+    Refused(Error),
+    /// It waits, under this number.
+    Posted(u64, oneshot::Receiver<Result<L, Error>>),
+    /// And it did not want to wait.
+    Nothing,
+}
+
+/// Whether to wait for what is not there; if so, the ranks of which one has to be left for that.
+pub(crate) enum Patience<'a> {
+    Try,
+    Wait(Option<&'a Arc<[u32]>>),
+}
+
+/// One thing to be told once the lock is released.
+enum Tell<P> {
+    Hand(oneshot::Sender<Result<Letter<P>, Error>>, Letter<P>),
+    Refuse(oneshot::Sender<Result<Letter<P>, Error>>, Error),
+    Probe(oneshot::Sender<Result<Pattern, Error>>, Result<Pattern, Error>),
+    Sender(oneshot::Sender<Answer<P>>, Answer<P>),
+    Receipt(Receipt<P>, Option<P>),
+    Taken(Pattern),
+}
+
+/// Told of each message that is taken, by its key.
+pub(crate) type OnTaken = Box<dyn Fn(Pattern) + Send + Sync>;
+
+pub(crate) struct Mailbox<P> {
+    state: Mutex<State<P>>,
+    on_taken: Option<OnTaken>,
+}
+
+/// Whether a context is that of collectives: each has two, of which the second is for them.
+fn class(key: &Pattern) -> usize {
+    (key.context() & 1) as usize
+}
+
+fn rank_of(key: &Pattern) -> usize {
+    key.source().expect("a message has a source") as usize
+}
+
+fn wrong_type(key: &Pattern, parcel: &impl Parcel, wanted: &Wanted) -> Error {
+    Error::WrongType {
+        wanted: wanted.name.to_owned(),
+        found: parcel.type_name().to_owned(),
+        source: rank_of(key),
+        tag: key.user_tag(),
+    }
+}
+
+impl<P: Parcel> State<P> {
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// Why nothing can come for such a pattern any more.
+    fn hopeless(&self, pattern: &Pattern, group: Option<&Arc<[u32]>>) -> Option<Error> {
+        match (pattern.source(), group) {
+            (Some(rank), _) => {
+                let how = self.peers[rank as usize].gone.as_ref()?;
+                Some(Error::Gone { rank: rank as usize, how: how.to_string() })
+            }
+            (None, Some(group)) => {
+                group.iter().all(|rank| self.peers[*rank as usize].gone.is_some()).then_some(Error::AllGone)
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// To the first receive that waits for it, or to those who look on among the arrivals. The receipt where it is not used.
+    fn place(&mut self, letter: Letter<P>, receipt: Option<Receipt<P>>, told: &mut Vec<Tell<P>>) -> bool {
+        let Letter { number, key, parcel } = letter;
+        while let Some(at) = self.posted.oldest(&key) {
+            let posted = self.posted.remove(at).value;
+            match posted.wanted {
+                Some(wanted) if !parcel.is_a(&wanted) => {
+                    told.push(Tell::Refuse(posted.reply, wrong_type(&key, &parcel, &wanted)));
+                }
+                _ => {
+                    told.push(Tell::Hand(posted.reply, Letter { number, key, parcel }));
+                    told.extend(receipt.map(|receipt| Tell::Receipt(receipt, None)));
+                    told.push(Tell::Taken(key));
+                    return false;
+                }
+            }
+        }
+        let fitting = self.lookers.extract_if(.., |looker| looker.pattern.fits(&key));
+        told.extend(fitting.map(|looker| Tell::Probe(looker.reply, Ok(key))));
+        self.arrivals.insert(Entry { number, pattern: key, value: Arrival { parcel, receipt } });
+        self.load(&key).len += 1;
+        true
+    }
+
+    fn load(&mut self, key: &Pattern) -> &mut Load<P> {
+        &mut self.peers[rank_of(key)].loads[class(key)]
+    }
+
+    /// An arrival has been taken out: whoever waits for that or for its room goes on.
+    fn left(&mut self, entry: Entry<Arrival<P>>, told: &mut Vec<Tell<P>>) -> (Letter<P>, Option<Receipt<P>>) {
+        let Entry { number, pattern: key, value: Arrival { parcel, receipt } } = entry;
+        let load = self.load(&key);
+        load.len -= 1;
+        if let Ok(at) = load.waiting.binary_search_by_key(&number, |(other, _)| *other) {
+            let (_, sender) = load.waiting.remove(at).expect("it was found there");
+            told.push(Tell::Sender(sender, Ok(())));
+        }
+        if load.len <= LOW {
+            told.extend(load.waiting.drain(..).map(|(_, sender)| Tell::Sender(sender, Ok(()))));
+        }
+        (Letter { number, key, parcel }, receipt)
+    }
+}
+
+impl<P: Parcel> Mailbox<P> {
+    /// For a rank among `size`.
+    pub(crate) fn new(size: usize, on_taken: Option<OnTaken>) -> Mailbox<P> {
+        let load = || Load { len: 0, waiting: VecDeque::new() };
+        let peers = (0..size).map(|_| Peer { gone: None, loads: [load(), load()] }).collect();
+        let state = State {
+            next: 0,
+            arrivals: List::new(Holds::Keys),
+            posted: List::new(Holds::Patterns),
+            lookers: Vec::new(),
+            peers,
+            has_ended: false,
+        };
+        Mailbox { state: Mutex::new(state), on_taken }
+    }
+
+    /// Under no lock: what was decided is told.
+    fn tell(&self, told: Vec<Tell<P>>) {
+        for tell in told {
+            match tell {
+                // Whose receive was dropped meanwhile does not want it.
+                Tell::Hand(reply, letter) => {
+                    if let Err(unsent) = reply.send(Ok(letter))
+                        && let Ok(letter) = unsent.0
+                    {
+                        self.put_back(letter);
+                    }
+                }
+                // To whoever has given up there is nothing to tell.
+                Tell::Refuse(reply, error) => drop(reply.send(Err(error))),
+                Tell::Probe(reply, found) => drop(reply.send(found)),
+                Tell::Sender(reply, answer) => drop(reply.send(answer)),
+                Tell::Receipt(receipt, back) => receipt(back),
+                Tell::Taken(key) => {
+                    if let Some(on_taken) = &self.on_taken {
+                        on_taken(key);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A message arrives.
+    ///
+    /// # Errors
+    /// If the rank has ended; it gives the parcel back.
+    pub(crate) fn accept(&self, key: Pattern, parcel: P, mode: Mode) -> Result<Option<Pending<P>>, P> {
+        let mut told = Vec::new();
+        let mut state = lock(&self.state);
+        if state.has_ended {
+            return Err(parcel);
+        }
+        let number = state.number();
+        let letter = Letter { number, key, parcel };
+        let pending = match mode {
+            Mode::Buffered => {
+                state.place(letter, None, &mut told);
+                None
+            }
+            Mode::Bounded => {
+                let is_filed = state.place(letter, None, &mut told);
+                let load = state.load(&key);
+                (is_filed && load.len > BOUND).then(|| {
+                    let (sender, reply) = oneshot::channel();
+                    load.waiting.push_back((number, sender));
+                    Pending { number, reply }
+                })
+            }
+            Mode::Synchronous => {
+                let (sender, reply) = oneshot::channel::<Answer<P>>();
+                // Whoever has given up waiting does not hear of it.
+                let receipt = |back: Option<P>| drop(sender.send(back.map_or(Ok(()), Err)));
+                state.place(letter, Some(Box::new(receipt)), &mut told).then_some(Pending { number, reply })
+            }
+        };
+        drop(state);
+        self.tell(told);
+        Ok(pending)
+    }
+
+    /// A message that was taken is not wanted after all: it goes to where it was, or to who waits for it.
+    pub(crate) fn put_back(&self, letter: Letter<P>) {
+        let mut told = Vec::new();
+        let mut state = lock(&self.state);
+        if state.has_ended {
+            drop(state);
+            drop(letter);
+            return;
+        }
+        state.place(letter, None, &mut told);
+        drop(state);
+        self.tell(told);
+    }
+
+    /// Takes back a message that nobody has taken.
+    pub(crate) fn retract(&self, number: u64, key: &Pattern) -> Option<P> {
+        let mut told = Vec::new();
+        let mut state = lock(&self.state);
+        let at = state.arrivals.find(number, key)?;
+        let entry = state.arrivals.remove(at);
+        let (letter, receipt) = state.left(entry, &mut told);
+        drop(state);
+        drop(receipt);
+        self.tell(told);
+        Some(letter.parcel)
+    }
+
+    /// Takes the oldest message that fits, or waits for it.
+    pub(crate) fn receive(
+        &self,
+        pattern: Pattern,
+        wanted: Option<Wanted>,
+        patience: &Patience<'_>,
+    ) -> Found<Letter<P>> {
+        let mut told = Vec::new();
+        let mut state = lock(&self.state);
+        if let Some(at) = state.arrivals.oldest(&pattern) {
+            let (key, arrival) = state.arrivals.get(at);
+            if let Some(wanted) = wanted.filter(|wanted| !arrival.parcel.is_a(wanted)) {
+                return Found::Refused(wrong_type(key, &arrival.parcel, &wanted));
+            }
+            let entry = state.arrivals.remove(at);
+            let (letter, receipt) = state.left(entry, &mut told);
+            drop(state);
+            told.extend(receipt.map(|receipt| Tell::Receipt(receipt, None)));
+            if self.on_taken.is_some() {
+                told.push(Tell::Taken(letter.key));
+            }
+            self.tell(told);
+            return Found::Here(letter);
+        }
+        match Self::vain(&state, &pattern, patience) {
+            Ok(group) => {
+                let (reply, answer) = oneshot::channel();
+                let number = state.number();
+                let value = Posted { wanted, group, reply };
+                state.posted.insert(Entry { number, pattern, value });
+                Found::Posted(number, answer)
+            }
+            Err(found) => found,
+        }
+    }
+
+    /// The key of the oldest message that fits, which stays; or waits for it.
+    pub(crate) fn probe(&self, pattern: Pattern, patience: &Patience<'_>) -> Found<Pattern> {
+        let mut state = lock(&self.state);
+        if let Some(at) = state.arrivals.oldest(&pattern) {
+            return Found::Here(*state.arrivals.get(at).0);
+        }
+        match Self::vain(&state, &pattern, patience) {
+            Ok(group) => {
+                let (reply, answer) = oneshot::channel();
+                let number = state.number();
+                state.lookers.push(Looker { number, pattern, group, reply });
+                Found::Posted(number, answer)
+            }
+            Err(found) => found,
+        }
+    }
+
+    /// Nothing fits: whether to wait, with which group, or what there is to say.
+    fn vain<L>(state: &State<P>, pattern: &Pattern, patience: &Patience<'_>) -> Result<Option<Arc<[u32]>>, Found<L>> {
+        if state.has_ended {
+            return Err(Found::Refused(Error::Ended));
+        }
+        let group = match patience {
+            Patience::Try => None,
+            Patience::Wait(group) => *group,
+        };
+        match (state.hopeless(pattern, group), patience) {
+            (Some(error), _) => Err(Found::Refused(error)),
+            (None, Patience::Try) => Err(Found::Nothing),
+            (None, Patience::Wait(_)) => Ok(group.cloned()),
+        }
+    }
+
+    /// A receive waits no more. False if a message was on its way to it: then `reply` has it, or it will be put back.
+    pub(crate) fn withdraw(&self, number: u64, pattern: &Pattern) -> bool {
+        let mut state = lock(&self.state);
+        let entry = state.posted.find(number, pattern).map(|at| state.posted.remove(at));
+        drop(state);
+        entry.is_some()
+    }
+
+    /// A probe waits no more.
+    pub(crate) fn look_away(&self, number: u64) {
+        let mut state = lock(&self.state);
+        let at = state.lookers.iter().position(|looker| looker.number == number);
+        let looker = at.map(|at| state.lookers.remove(at));
+        drop(state);
+        drop(looker);
+    }
+
+    /// Whether such a receive or probe still waits.
+    pub(crate) fn is_asked(&self, number: u64, pattern: &Pattern) -> bool {
+        let state = lock(&self.state);
+        state.posted.find(number, pattern).is_some() || state.lookers.iter().any(|looker| looker.number == number)
+    }
+
+    /// Whether the sender of this message still waits.
+    pub(crate) fn holds_up(&self, number: u64, key: &Pattern) -> bool {
+        let mut state = lock(&self.state);
+        let has_receipt = state.arrivals.find(number, key).is_some_and(|at| state.arrivals.get(at).1.receipt.is_some());
+        has_receipt || state.load(key).waiting.binary_search_by_key(&number, |(other, _)| *other).is_ok()
+    }
+
+    /// Another rank has ended: who waits for it alone is told.
+    pub(crate) fn peer_is_gone(&self, rank: usize, how: &Arc<str>) {
+        let mut told = Vec::new();
+        let mut guard = lock(&self.state);
+        let state = &mut *guard;
+        let gone = &mut state.peers[rank].gone;
+        if gone.is_some() {
+            return;
+        }
+        *gone = Some(how.clone());
+        let posted = mem::replace(&mut state.posted, List::new(Holds::Patterns));
+        let mut posted = posted;
+        let vain = posted.remove_all(|pattern, posted| state.hopeless(pattern, posted.group.as_ref()).is_some());
+        state.posted = posted;
+        for Entry { pattern, value, .. } in vain {
+            let error = state.hopeless(&pattern, value.group.as_ref()).expect("it was found to be");
+            told.push(Tell::Refuse(value.reply, error));
+        }
+        for looker in mem::take(&mut state.lookers) {
+            match state.hopeless(&looker.pattern, looker.group.as_ref()) {
+                Some(error) => told.push(Tell::Probe(looker.reply, Err(error))),
+                None => state.lookers.push(looker),
+            }
+        }
+        drop(guard);
+        self.tell(told);
+    }
+
+    /// This rank has ended: nothing is taken any more. Who waits here gets the message back.
+    pub(crate) fn end(&self) {
+        let mut told = Vec::new();
+        let mut state = lock(&self.state);
+        state.has_ended = true;
+        let arrivals = state.arrivals.remove_all(|_, _| true);
+        let posted = state.posted.remove_all(|_, _| true);
+        told.extend(posted.into_iter().map(|entry| Tell::Refuse(entry.value.reply, Error::Ended)));
+        let lookers = mem::take(&mut state.lookers);
+        told.extend(lookers.into_iter().map(|looker| Tell::Probe(looker.reply, Err(Error::Ended))));
+        let mut unasked = Vec::new();
+        for entry in arrivals {
+            let waiting = &mut state.load(&entry.pattern).waiting;
+            let sender = match waiting.front() {
+                Some((number, _)) if *number == entry.number => waiting.pop_front(),
+                _ => None,
+            };
+            match (sender, entry.value) {
+                (Some((_, sender)), arrival) => told.push(Tell::Sender(sender, Err(arrival.parcel))),
+                (None, Arrival { parcel, receipt: Some(receipt) }) => told.push(Tell::Receipt(receipt, Some(parcel))),
+                (None, arrival) => unasked.push(arrival),
+            }
+        }
+        drop(state);
+        self.tell(told);
+        drop(unasked);
+    }
+}
+
+impl<P> std::fmt::Debug for Mailbox<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad("Mailbox { .. }")
+    }
+}

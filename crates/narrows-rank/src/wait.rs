@@ -1,0 +1,54 @@
+//! How a thread waits for an answer: through narrows' own waiting, and after a while where a deadlock is heard of.
+
+use std::time::Instant;
+
+use narrows::{RecvTimeoutError, oneshot, select};
+
+use crate::{parcel::Carrier, rank::Core, sync::Arc, watch::Blocked};
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    Timeout,
+    Deadlock(Arc<str>),
+    /// Whoever was to answer is no more.
+    Lost,
+}
+
+impl From<RecvTimeoutError> for Unanswered {
+    fn from(error: RecvTimeoutError) -> Unanswered {
+        match error {
+            RecvTimeoutError::Timeout => Unanswered::Timeout,
+            RecvTimeoutError::Disconnected => Unanswered::Lost,
+        }
+    }
+}
+
+/// Blocks until there is an answer, or until the deadline. Only a wait without one can be part of a deadlock.
+pub(crate) fn wait<W: Carrier, A>(
+    core: &Core<W>,
+    reply: &oneshot::Receiver<A>,
+    deadline: Option<Instant>,
+    blocked: impl FnOnce() -> Blocked,
+) -> Result<A, Unanswered> {
+    if let Some(deadline) = deadline {
+        return Ok(reply.recv_deadline(deadline)?);
+    }
+    let watch = &core.office.watch;
+    let Some(patience) = watch.patience() else {
+        return Ok(reply.recv_timeout(std::time::Duration::MAX)?);
+    };
+    match reply.recv_timeout(patience) {
+        Err(RecvTimeoutError::Timeout) => {}
+        answer => return Ok(answer?),
+    }
+    let Some(alarm) = watch.enter(core.rank, blocked()) else {
+        return Ok(reply.recv_timeout(std::time::Duration::MAX)?);
+    };
+    let answer = select! {
+        recv(reply) -> answer => answer.map_err(|_| Unanswered::Lost),
+        recv(alarm) -> report => Err(report.map_or(Unanswered::Lost, Unanswered::Deadlock)),
+    };
+    watch.leave(core.rank);
+    answer
+}
