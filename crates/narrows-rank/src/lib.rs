@@ -70,6 +70,8 @@ mod sync;
 pub mod transport;
 mod wait;
 mod watch;
+#[cfg(feature = "process")]
+mod wire;
 mod world;
 
 pub use choice::{Any, Source, Status, Tag, Tags};
@@ -79,4 +81,6 @@ pub use probe::Matched;
 pub use rank::Rank;
 pub use receiving::Receiving;
 pub use sending::Sending;
+#[cfg(feature = "process")]
+pub use wire::{Process, Wire};
 pub use world::{Cause, Failure, RunError, Threads, World};

@@ -28,13 +28,18 @@ use crate::{
 /// Messages of one source that nobody has asked for, before its sends wait.
 pub(crate) const BOUND: usize = 64;
 /// Where they go on.
-const LOW: usize = BOUND / 2;
-
-/// Whom to tell that a message was taken; or, with the parcel, that it never will be.
-pub(crate) type Receipt<P> = Box<dyn FnOnce(Option<P>) + Send>;
+pub(crate) const LOW: usize = BOUND / 2;
 
 /// What a sender that waits hears: `Ok` once it may go on, or its message back.
 pub(crate) type Answer<P> = Result<(), P>;
+
+/// Who is to be told that a message was taken.
+enum Receipt<P> {
+    Here(oneshot::Sender<Answer<P>>),
+    /// A sender in another process, which knows the message by this.
+    #[cfg_attr(not(feature = "process"), expect(dead_code, reason = "there are no processes"))]
+    There(u64),
+}
 
 /// A message that nobody has asked for.
 struct Arrival<P> {
@@ -131,12 +136,11 @@ enum Tell<P> {
     Refuse(oneshot::Sender<Result<Letter<P>, Error>>, Error),
     Probe(oneshot::Sender<Result<Pattern, Error>>, Result<Pattern, Error>),
     Sender(oneshot::Sender<Answer<P>>, Answer<P>),
-    Receipt(Receipt<P>, Option<P>),
-    Taken(Pattern),
+    Taken(Pattern, Option<Receipt<P>>),
 }
 
-/// Told of each message that is taken, by its key.
-pub(crate) type OnTaken = Box<dyn Fn(Pattern) + Send + Sync>;
+/// Told of each message that is taken, by its key, and of who in another process waits for that.
+pub(crate) type OnTaken = Box<dyn Fn(&Pattern, Option<u64>) + Send + Sync>;
 
 pub(crate) struct Mailbox<P> {
     state: Mutex<State<P>>,
@@ -144,7 +148,7 @@ pub(crate) struct Mailbox<P> {
 }
 
 /// Whether a context is that of collectives: each has two, of which the second is for them.
-fn class(key: &Pattern) -> usize {
+pub(crate) fn class(key: &Pattern) -> usize {
     (key.context() & 1) as usize
 }
 
@@ -192,8 +196,7 @@ impl<P: Parcel> State<P> {
                 }
                 _ => {
                     told.push(Tell::Hand(posted.reply, Letter { number, key, parcel }));
-                    told.extend(receipt.map(|receipt| Tell::Receipt(receipt, None)));
-                    told.push(Tell::Taken(key));
+                    told.push(Tell::Taken(key, receipt));
                     return false;
                 }
             }
@@ -257,10 +260,17 @@ impl<P: Parcel> Mailbox<P> {
                 Tell::Refuse(reply, error) => drop(reply.send(Err(error))),
                 Tell::Probe(reply, found) => drop(reply.send(found)),
                 Tell::Sender(reply, answer) => drop(reply.send(answer)),
-                Tell::Receipt(receipt, back) => receipt(back),
-                Tell::Taken(key) => {
+                Tell::Taken(key, receipt) => {
+                    let ticket = match receipt {
+                        Some(Receipt::Here(reply)) => {
+                            drop(reply.send(Ok(())));
+                            None
+                        }
+                        Some(Receipt::There(ticket)) => Some(ticket),
+                        None => None,
+                    };
                     if let Some(on_taken) = &self.on_taken {
-                        on_taken(key);
+                        on_taken(&key, ticket);
                     }
                 }
             }
@@ -294,15 +304,46 @@ impl<P: Parcel> Mailbox<P> {
                 })
             }
             Mode::Synchronous => {
-                let (sender, reply) = oneshot::channel::<Answer<P>>();
-                // Whoever has given up waiting does not hear of it.
-                let receipt = |back: Option<P>| drop(sender.send(back.map_or(Ok(()), Err)));
-                state.place(letter, Some(Box::new(receipt)), &mut told).then_some(Pending { number, reply })
+                let (sender, reply) = oneshot::channel();
+                let receipt = Some(Receipt::Here(sender));
+                state.place(letter, receipt, &mut told).then_some(Pending { number, reply })
             }
         };
         drop(state);
         self.tell(told);
         Ok(pending)
+    }
+
+    /// A message arrives from another process, where its sender waits if there is a ticket. One for a rank that has ended is
+    /// dropped: its sender hears of that end.
+    #[cfg(feature = "process")]
+    pub(crate) fn accept_from_afar(&self, key: Pattern, parcel: P, ticket: Option<u64>) {
+        let mut told = Vec::new();
+        let mut state = lock(&self.state);
+        if state.has_ended {
+            drop(state);
+            drop(parcel);
+            return;
+        }
+        let number = state.number();
+        state.place(Letter { number, key, parcel }, ticket.map(Receipt::There), &mut told);
+        drop(state);
+        self.tell(told);
+    }
+
+    /// Gives up such a message, for the sender no longer waits. False if it was taken.
+    #[cfg(feature = "process")]
+    pub(crate) fn recall(&self, source: u32, ticket: u64) -> bool {
+        let mut told = Vec::new();
+        let mut state = lock(&self.state);
+        let is_it = |key: &Pattern, arrival: &Arrival<P>| {
+            key.source() == Some(source) && matches!(arrival.receipt, Some(Receipt::There(other)) if other == ticket)
+        };
+        let found = state.arrivals.remove_all(is_it);
+        let letters: Vec<_> = found.into_iter().map(|entry| state.left(entry, &mut told)).collect();
+        drop(state);
+        self.tell(told);
+        !letters.is_empty()
     }
 
     /// A message that was taken is not wanted after all: it goes to where it was, or to who waits for it.
@@ -349,9 +390,8 @@ impl<P: Parcel> Mailbox<P> {
             let entry = state.arrivals.remove(at);
             let (letter, receipt) = state.left(entry, &mut told);
             drop(state);
-            told.extend(receipt.map(|receipt| Tell::Receipt(receipt, None)));
-            if self.on_taken.is_some() {
-                told.push(Tell::Taken(letter.key));
+            if receipt.is_some() || self.on_taken.is_some() {
+                told.push(Tell::Taken(letter.key, receipt));
             }
             self.tell(told);
             return Found::Here(letter);
@@ -478,7 +518,10 @@ impl<P: Parcel> Mailbox<P> {
             };
             match (sender, entry.value) {
                 (Some((_, sender)), arrival) => told.push(Tell::Sender(sender, Err(arrival.parcel))),
-                (None, Arrival { parcel, receipt: Some(receipt) }) => told.push(Tell::Receipt(receipt, Some(parcel))),
+                (None, Arrival { parcel, receipt: Some(Receipt::Here(sender)) }) => {
+                    told.push(Tell::Sender(sender, Err(parcel)));
+                }
+                // A sender in another process has kept its message.
                 (None, arrival) => unasked.push(arrival),
             }
         }

@@ -1,4 +1,9 @@
-//! The table of mailboxes, made once: every rank finds every other by its number. And the ends of ranks, told to all.
+//! Where a rank's messages go: to the mailboxes of its process, a table that was made once, or to other processes. And the
+//! ends of ranks, told to all.
+
+use std::{fmt, time::Duration};
+
+use narrows::oneshot;
 
 use crate::{
     error::Error,
@@ -6,25 +11,63 @@ use crate::{
     matching::Pattern,
     parcel::Parcel,
     sync::{Arc, Mutex, lock},
-    watch::Watch,
+    watch::{Blocked, Watch},
 };
 
+/// What became of a message that its sender wants back.
+pub(crate) enum Recalled<P> {
+    Back(P),
+    /// Somebody has it.
+    Taken,
+    /// The sender will hear: another process was asked.
+    Asked,
+}
+
+/// The mailboxes of ranks in one process.
 #[derive(Debug)]
-pub(crate) struct Office<P> {
+pub(crate) struct Table<P> {
     mailboxes: Vec<Mailbox<P>>,
     /// How each rank ended.
     ends: Mutex<Vec<Option<Arc<str>>>>,
-    pub(crate) watch: Watch,
+    watch: Watch,
+}
+
+/// The ranks of other processes, and the mailbox of the one that is here.
+pub(crate) trait Afar<P>: fmt::Debug + Send + Sync {
+    fn mailbox(&self) -> &Mailbox<P>;
+    fn deliver(&self, to: usize, key: Pattern, parcel: P, mode: Mode) -> Result<Option<Pending<P>>, (P, Error)>;
+    /// A sender waits no more; false if its message is in the mailbox that is here.
+    fn recall(&self, to: usize, ticket: u64) -> bool;
+    /// Whether the sender of this message, to another process, still waits.
+    fn holds_up(&self, to: usize, ticket: u64) -> bool;
+    fn gone(&self, rank: usize) -> Error;
+    fn end(&self, how: &str);
+    /// For how long to wait before one looks whether all do.
+    fn patience(&self) -> Option<Duration>;
+    fn settle(&self);
+    fn enter(&self, blocked: Blocked) -> Option<oneshot::Receiver<Arc<str>>>;
+    fn leave(&self);
+}
+
+#[derive(Debug)]
+pub(crate) enum Office<P> {
+    Here(Table<P>),
+    #[cfg_attr(not(feature = "process"), expect(dead_code, reason = "there are no processes"))]
+    Afar(Box<dyn Afar<P>>),
 }
 
 impl<P: Parcel> Office<P> {
-    pub(crate) fn new(size: usize, watch: Watch) -> Office<P> {
+    pub(crate) fn of_threads(size: usize, watch: Watch) -> Office<P> {
         let mailboxes = (0..size).map(|_| Mailbox::new(size, None)).collect();
-        Office { mailboxes, ends: Mutex::new(vec![None; size]), watch }
+        Office::Here(Table { mailboxes, ends: Mutex::new(vec![None; size]), watch })
     }
 
+    /// The mailbox of a rank of this process.
     pub(crate) fn mailbox(&self, rank: usize) -> &Mailbox<P> {
-        &self.mailboxes[rank]
+        match self {
+            Office::Here(table) => &table.mailboxes[rank],
+            Office::Afar(afar) => afar.mailbox(),
+        }
     }
 
     /// Brings a parcel to a rank.
@@ -38,17 +81,88 @@ impl<P: Parcel> Office<P> {
         parcel: P,
         mode: Mode,
     ) -> Result<Option<Pending<P>>, (P, Error)> {
-        self.mailboxes[to].accept(key, parcel, mode).map_err(|parcel| (parcel, self.gone(to)))
+        match self {
+            Office::Here(table) => {
+                table.mailboxes[to].accept(key, parcel, mode).map_err(|parcel| (parcel, table.gone(to)))
+            }
+            Office::Afar(afar) => afar.deliver(to, key, parcel, mode),
+        }
+    }
+
+    /// The sender of a message wants it back.
+    pub(crate) fn recall(&self, to: usize, number: u64, key: &Pattern) -> Recalled<P> {
+        let mailbox = match self {
+            Office::Here(table) => &table.mailboxes[to],
+            Office::Afar(afar) if afar.recall(to, number) => return Recalled::Asked,
+            Office::Afar(afar) => afar.mailbox(),
+        };
+        mailbox.retract(number, key).map_or(Recalled::Taken, Recalled::Back)
+    }
+
+    /// Whether the sender of this message still waits.
+    pub(crate) fn holds_up(&self, to: usize, number: u64, key: &Pattern) -> bool {
+        match self {
+            Office::Here(table) => table.mailboxes[to].holds_up(number, key),
+            Office::Afar(afar) => afar.holds_up(to, number) || afar.mailbox().holds_up(number, key),
+        }
     }
 
     /// The error for who needs a rank that has ended.
     pub(crate) fn gone(&self, rank: usize) -> Error {
+        match self {
+            Office::Here(table) => table.gone(rank),
+            Office::Afar(afar) => afar.gone(rank),
+        }
+    }
+
+    /// A rank of this process has ended. The first word on it counts.
+    pub(crate) fn end(&self, rank: usize, how: &str) {
+        match self {
+            Office::Here(table) => table.end(rank, how),
+            Office::Afar(afar) => afar.end(how),
+        }
+    }
+
+    /// For how long to wait before one looks whether all do.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        match self {
+            Office::Here(table) => table.watch.patience(),
+            Office::Afar(afar) => afar.patience(),
+        }
+    }
+
+    /// This thread is the one that the rank runs on.
+    pub(crate) fn settle(&self, rank: usize) {
+        match self {
+            Office::Here(table) => table.watch.settle(rank),
+            Office::Afar(afar) => afar.settle(),
+        }
+    }
+
+    /// A wait of this thread has taken a while. What is returned hears of a deadlock.
+    pub(crate) fn enter(&self, rank: usize, blocked: Blocked) -> Option<oneshot::Receiver<Arc<str>>> {
+        match self {
+            Office::Here(table) => table.watch.enter(rank, blocked),
+            Office::Afar(afar) => afar.enter(blocked),
+        }
+    }
+
+    /// It is over.
+    pub(crate) fn leave(&self, rank: usize) {
+        match self {
+            Office::Here(table) => table.watch.leave(rank),
+            Office::Afar(afar) => afar.leave(),
+        }
+    }
+}
+
+impl<P: Parcel> Table<P> {
+    fn gone(&self, rank: usize) -> Error {
         let how = lock(&self.ends)[rank].clone();
         Error::Gone { rank, how: how.map_or_else(|| "ended".to_owned(), |how| how.to_string()) }
     }
 
-    /// A rank has ended. The first word on it counts.
-    pub(crate) fn end(&self, rank: usize, how: &str) {
+    fn end(&self, rank: usize, how: &str) {
         let how: Arc<str> = how.into();
         {
             let mut ends = lock(&self.ends);

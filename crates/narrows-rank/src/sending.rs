@@ -15,6 +15,7 @@ use crate::{
     error::{Error, SendError},
     mailbox::{Answer, Mode, Pending},
     matching::Pattern,
+    office::Recalled,
     parcel::{Carrier, Carries},
     rank::{Core, Group, Rank},
     sync::Arc,
@@ -116,7 +117,7 @@ impl<T, W: Carries<T>> Sending<T, W> {
     pub fn cancel(mut self) -> Option<T> {
         match mem::replace(&mut self.0, State::Over) {
             State::Done(result) => result.err().map(|unsent| unsent.message),
-            State::Waits(waits) => waits.retract().and_then(|parcel| W::unpack(parcel).ok()),
+            State::Waits(waits) => waits.recall().and_then(|parcel| W::unpack(parcel).ok()),
             State::Over => None,
         }
     }
@@ -129,8 +130,16 @@ fn unsent<T, W: Carries<T>>(parcel: W::Parcel, error: Error) -> Result<(), SendE
 }
 
 impl<W: Carrier> Waits<W> {
-    fn retract(&self) -> Option<W::Parcel> {
-        self.core.office.mailbox(self.to).retract(self.number, &self.key)
+    /// The message, unless it was taken.
+    fn recall(&self) -> Option<W::Parcel> {
+        let is_here = match self.core.office.recall(self.to, self.number, &self.key) {
+            Recalled::Back(parcel) => return Some(parcel),
+            Recalled::Taken => true,
+            Recalled::Asked => false,
+        };
+        let reply = self.reply.receiver();
+        let answer = if is_here { reply.try_recv().ok() } else { reply.recv_timeout(Duration::MAX).ok() };
+        answer.and_then(Result::err)
     }
 
     fn gone(&self) -> Error {
@@ -143,7 +152,7 @@ impl<W: Carrier> Waits<W> {
     {
         let blocked = || {
             let (core, to, number, key) = (self.core.clone(), self.to, self.number, self.key);
-            let is_pending = Box::new(move || core.office.mailbox(to).holds_up(number, &key));
+            let is_pending = Box::new(move || core.office.holds_up(to, number, &key));
             Blocked { what: describe(&self.key, self.to), is_pending }
         };
         let error = match wait::wait(&self.core, self.reply.receiver(), deadline, blocked) {
@@ -153,14 +162,7 @@ impl<W: Carrier> Waits<W> {
             Err(Unanswered::Deadlock(report)) => Error::Deadlock(report),
             Err(Unanswered::Lost) => self.gone(),
         };
-        match self.retract() {
-            Some(parcel) => unsent::<T, W>(parcel, error),
-            // It was taken, or came back, just now.
-            None => match self.reply.receiver().try_recv() {
-                Ok(Err(parcel)) => unsent::<T, W>(parcel, self.gone()),
-                _ => Ok(()),
-            },
-        }
+        self.recall().map_or(Ok(()), |parcel| unsent::<T, W>(parcel, error))
     }
 }
 

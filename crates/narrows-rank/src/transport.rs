@@ -1,7 +1,8 @@
 //! How frames get to the ranks that live in other processes: the one trait that a kind of process has to bring.
 //!
 //! A transport knows ranks by number and moves byte strings between them. It knows nothing of tags, types or matching: a frame
-//! is opaque. Whoever implements it gets everything else.
+//! is opaque. Whoever implements it gets everything else, by
+//! [`World::over`](crate::World::over).
 //!
 //! # What a transport promises
 //! 1. Frames from one rank to another arrive whole, once, in the order in which they were given, whatever thread gave them

@@ -34,21 +34,20 @@ pub(crate) fn wait<W: Carrier, A>(
     if let Some(deadline) = deadline {
         return Ok(reply.recv_deadline(deadline)?);
     }
-    let watch = &core.office.watch;
-    let Some(patience) = watch.patience() else {
+    let Some(patience) = core.office.patience() else {
         return Ok(reply.recv_timeout(std::time::Duration::MAX)?);
     };
     match reply.recv_timeout(patience) {
         Err(RecvTimeoutError::Timeout) => {}
         answer => return Ok(answer?),
     }
-    let Some(alarm) = watch.enter(core.rank, blocked()) else {
+    let Some(alarm) = core.office.enter(core.rank, blocked()) else {
         return Ok(reply.recv_timeout(std::time::Duration::MAX)?);
     };
     let answer = select! {
         recv(reply) -> answer => answer.map_err(|_| Unanswered::Lost),
         recv(alarm) -> report => Err(report.map_or(Unanswered::Lost, Unanswered::Deadlock)),
     };
-    watch.leave(core.rank);
+    core.office.leave(core.rank);
     answer
 }

@@ -11,6 +11,7 @@ use std::{
 use crate::{
     error::Error,
     office::Office,
+    parcel::Carrier,
     rank::Rank,
     sync::{Arc, Mutex, lock},
     watch::Watch,
@@ -54,7 +55,7 @@ impl World {
 }
 
 fn ranks(n: usize, patience: Option<Duration>) -> Vec<Rank> {
-    let office = Arc::new(Office::new(n, Watch::new(n, patience)));
+    let office = Arc::new(Office::of_threads(n, Watch::new(n, patience)));
     let members: Arc<[u32]> = (0..n).map(|rank| u32::try_from(rank).expect("so many ranks do not fit")).collect();
     (0..n).map(|rank| Rank::new(rank, office.clone(), members.clone())).collect()
 }
@@ -119,18 +120,26 @@ impl Threads {
             };
             threads.into_iter().map(join).collect()
         });
-        let failures = failures.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if failures.is_empty() {
-            Ok(results.into_iter().map(|result| result.expect("who has not failed has a result")).collect())
-        } else {
-            Err(RunError { failures })
-        }
+        conclude(results, failures)
+    }
+}
+
+pub(crate) fn conclude<R>(results: Vec<Option<R>>, failures: Mutex<Vec<Failure>>) -> Result<Vec<R>, RunError> {
+    let failures = failures.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if failures.is_empty() {
+        Ok(results.into_iter().map(|result| result.expect("who has not failed has a result")).collect())
+    } else {
+        Err(RunError { failures })
     }
 }
 
 /// What became of a rank is noted before the others hear of its end, so that the first failure is the first in the list.
-fn run_one<R>(rank: &Rank, program: &impl Fn(&Rank) -> Result<R, Error>, failures: &Mutex<Vec<Failure>>) -> Option<R> {
-    rank.core.office.watch.settle(rank.rank());
+pub(crate) fn run_one<R, W: Carrier>(
+    rank: &Rank<W>,
+    program: &impl Fn(&Rank<W>) -> Result<R, Error>,
+    failures: &Mutex<Vec<Failure>>,
+) -> Option<R> {
+    rank.core.office.settle(rank.rank());
     let outcome = catch_unwind(AssertUnwindSafe(|| program(rank)));
     let (result, cause, how) = match outcome {
         Ok(Ok(result)) => (Some(result), None, "has returned".to_owned()),

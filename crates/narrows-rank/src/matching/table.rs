@@ -219,7 +219,7 @@ impl<V> Table<V> {
     }
 }
 
-/// Two multiplications: std's hash is made against keys chosen by an enemy, and took twice the time of all the rest.
+/// Two multiplications. std's hash is made against keys that an enemy chooses; ranks are one program.
 #[derive(Debug, Default)]
 struct Mix(u64);
 

@@ -60,7 +60,7 @@ fn follows_the_naive_list(holds: Holds) {
         let seed = round as u64;
         let mut chance = Chance(seed * 0x9E37_79B9);
         let spread = [2, 7, 40, 1000][round % 4];
-        let depth = [8, LONGEST_LINE, 700][round % 3];
+        let depth = [8, LONGEST_LINE, 500][round % 3];
         let (mut list, mut naive, mut out) = (List::new(holds), Naive::default(), Vec::new());
         let mut next = 0;
         let mut is_growing = true;

@@ -6,3 +6,5 @@ mod endings;
 mod modes;
 mod order;
 mod polling;
+#[cfg(feature = "process")]
+mod wire;

@@ -1,0 +1,223 @@
+//! Ranks over a transport: here threads stand for processes, and channels of very few places for the way between them.
+
+use std::{collections::HashMap, thread, time::Duration};
+
+use narrows::{CancelToken, Receiver, Sender, bounded, select};
+use narrows_rank::{
+    Any, Error, Rank, RunError, Tag, Wire, World,
+    transport::{Incoming, LinkError, Transport},
+};
+
+/// One end: what comes for this rank, and the ways to all.
+struct Link {
+    rank: usize,
+    inbox: Receiver<Incoming>,
+    ways: Vec<Sender<Incoming>>,
+    closed: CancelToken,
+}
+
+fn links(n: usize, places: usize) -> Vec<Link> {
+    let (ways, inboxes): (Vec<_>, Vec<_>) = (0..n).map(|_| bounded(places)).unzip();
+    let link = |(rank, inbox)| Link { rank, inbox, ways: ways.clone(), closed: CancelToken::new() };
+    inboxes.into_iter().enumerate().map(link).collect()
+}
+
+impl Transport for Link {
+    fn rank(&self) -> usize {
+        self.rank
+    }
+
+    fn size(&self) -> usize {
+        self.ways.len()
+    }
+
+    fn send(&self, to: usize, frame: &[u8]) -> Result<(), LinkError> {
+        let frame = Incoming::Frame { from: self.rank, bytes: frame.to_vec() };
+        self.ways[to].send(frame).map_err(|_| LinkError::Gone)
+    }
+
+    fn try_send(&self, to: usize, frame: &[u8]) -> Result<bool, LinkError> {
+        match self.ways[to].try_send(Incoming::Frame { from: self.rank, bytes: frame.to_vec() }) {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_full() => Ok(false),
+            Err(_) => Err(LinkError::Gone),
+        }
+    }
+
+    fn recv(&self, patience: Option<Duration>) -> Incoming {
+        let until = patience.map_or(narrows::never(), narrows::after);
+        select! {
+            recv(self.inbox) -> incoming => incoming.unwrap_or(Incoming::Closed),
+            recv(self.closed.cancelled()) -> _ => Incoming::Closed,
+            recv(until) -> _ => Incoming::Nothing,
+        }
+    }
+
+    fn close(&self) {
+        self.closed.cancel();
+        self.inbox.close();
+        for way in &self.ways {
+            drop(way.send(Incoming::Gone { rank: self.rank, how: "was closed".to_owned() }));
+        }
+    }
+}
+
+/// Each rank in a thread, with nothing in common but the links.
+fn world<R: Send>(
+    links: Vec<Link>,
+    program: impl Fn(&Rank<Wire>) -> Result<R, Error> + Sync,
+) -> Vec<Result<R, RunError>> {
+    thread::scope(|scope| {
+        let program = &program;
+        let start = |link| scope.spawn(move || World::over(link).run(program));
+        let threads: Vec<_> = links.into_iter().map(start).collect();
+        threads.into_iter().map(|thread| thread.join().expect("`run` does not panic")).collect()
+    })
+}
+
+fn all<R: Send>(n: usize, places: usize, program: impl Fn(&Rank<Wire>) -> Result<R, Error> + Sync) -> Vec<R> {
+    world(links(n, places), program)
+        .into_iter()
+        .map(|result| result.unwrap_or_else(|error| panic!("{error}")))
+        .collect()
+}
+
+#[test]
+fn values_cross_and_collectives_agree() {
+    for n in [1, 2, 3, 8] {
+        let got = all(n, 1, |me| {
+            let (rank, is_root) = (me.rank(), me.rank() == n - 1);
+            let (next, before) = ((rank + 1) % n, (rank + n - 1) % n);
+            let sent = HashMap::from([(format!("from {rank}"), vec![rank; 3])]);
+            let (text, from) = me.send_recv::<_, HashMap<String, Vec<usize>>>(next, 7, sent, before, Tag(7))?;
+            assert_eq!((from.source, from.tag), (before, 7));
+            assert_eq!(text[&format!("from {before}")], [before; 3]);
+            me.barrier()?;
+            let everyone: Vec<usize> = (0..n).collect();
+            assert_eq!(me.broadcast(n - 1, is_root.then(|| "x".to_owned()))?, "x");
+            assert_eq!(me.scatter(n - 1, is_root.then(|| everyone.clone()))?, rank);
+            assert_eq!(me.gather(n - 1, rank)?, is_root.then(|| everyone.clone()));
+            assert_eq!(me.all_to_all(vec![rank; n])?, everyone);
+            let text: String = everyone.iter().map(ToString::to_string).collect();
+            assert_eq!(me.reduce(0, rank.to_string(), |a, b| a + &b)?, (rank == 0).then(|| text.clone()));
+            assert_eq!(me.scan(rank.to_string(), |a, b| a + &b)?, text[..=rank]);
+            assert_eq!(me.all_reduce_each(vec![rank; 9000], |a, b| a + b)?, vec![n * (n - 1) / 2; 9000]);
+            let half = me.split(rank as u64 % 2, 0)?;
+            let all = half.all_gather(rank)?;
+            assert_eq!(all, everyone.into_iter().filter(|other| other % 2 == rank % 2).collect::<Vec<_>>());
+            me.all_reduce(rank, |a, b| a + b)
+        });
+        assert_eq!(got, vec![n * (n - 1) / 2; n]);
+    }
+}
+
+#[test]
+fn a_sender_waits_beyond_the_bound_and_its_message_is_found_there() {
+    const BOUND: u32 = 64;
+    all(2, 4, |me| {
+        if me.rank() == 1 {
+            me.recv::<()>(0, Tag(1))?;
+            for i in 0..=BOUND {
+                assert_eq!(me.recv::<u32>(0, Tag(0))?.0, i);
+            }
+            return Ok(());
+        }
+        for i in 0..BOUND {
+            me.send(1, 0, i)?;
+        }
+        let over = me.isend(1, 0, BOUND);
+        assert!(!over.is_done());
+        me.send(1, 1, ())?;
+        Ok(over.wait()?)
+    });
+}
+
+/// Every pair sends both ways at once, far more than the bounds and the places of the links.
+#[test]
+fn full_links_stop_nobody() {
+    const EACH: u32 = 500;
+    all(4, 1, |me| {
+        thread::scope(|scope| {
+            let sends = || -> Result<(), Error> {
+                for i in 0..EACH {
+                    (0..4).filter(|to| *to != me.rank()).try_for_each(|to| me.send(to, 0, i))?;
+                }
+                Ok(())
+            };
+            let sender = scope.spawn(sends);
+            let mut next = [0; 4];
+            for _ in 0..3 * EACH {
+                let (i, from) = me.recv::<u32>(Any, Tag(0))?;
+                assert_eq!(i, next[from.source], "from {}", from.source);
+                next[from.source] += 1;
+            }
+            sender.join().expect("it does not panic")
+        })?;
+        me.barrier()
+    });
+}
+
+#[test]
+fn a_send_out_of_time_comes_back_unless_it_was_taken() {
+    all(2, 2, |me| {
+        if me.rank() == 1 {
+            assert_eq!(me.recv::<String>(0, Tag(1))?.0, "taken");
+            assert_eq!(me.try_recv::<String>(0, Tag(0))?, None, "what was taken back is not here");
+            return me.barrier();
+        }
+        let unsent = me.issend(1, 0, "back".to_owned()).wait_timeout(Duration::from_millis(2)).unwrap_err();
+        assert_eq!((unsent.error, unsent.message.as_str()), (Error::Timeout, "back"));
+        let sending = me.issend(1, 1, "taken".to_owned());
+        me.barrier()?;
+        assert_eq!(sending.cancel(), None);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_wrong_type_is_named_and_left() {
+    all(2, 2, |me| {
+        if me.rank() == 0 {
+            return Ok(me.ssend(1, 3, 7_u32)?);
+        }
+        let wrong = me.recv::<Vec<u8>>(0, Tag(3)).unwrap_err();
+        assert!(wrong.to_string().contains("is a `u32`, not a `alloc::vec::Vec<u8>`"), "{wrong}");
+        assert_eq!(me.probe(Any, Any)?.tag, 3);
+        assert_eq!(me.recv::<u32>(0, Tag(3))?.0, 7);
+        Ok(())
+    });
+}
+
+#[test]
+fn the_end_of_a_rank_reaches_who_waits_for_it() {
+    let results = world(links(3, 2), |me| match me.rank() {
+        0 => {
+            let unsent = me.ssend(2, 0, 5_u8).unwrap_err();
+            assert_eq!(unsent.message, 5);
+            // What it sent before its end is there.
+            assert_eq!(me.recv::<u8>(2, Any)?.0, 9);
+            me.recv::<()>(2, Any).map(|_| ())
+        }
+        1 => panic!("boom"),
+        _ => {
+            assert!(matches!(me.recv::<()>(1, Any), Err(Error::Gone { rank: 1, how }) if how == "panicked: boom"));
+            me.probe(0, Any)?;
+            Ok(me.send(0, 1, 9_u8)?)
+        }
+    });
+    let texts: Vec<String> =
+        results.into_iter().map(|result| result.map_or_else(|e| e.to_string(), |()| "ok".into())).collect();
+    assert_eq!(texts, ["rank 0 failed: rank 2 is gone: it has returned", "rank 1 panicked: boom", "ok"]);
+}
+
+#[test]
+fn what_is_no_frame_is_the_end_of_its_sender() {
+    let mut links = links(2, 2);
+    let other = links.pop().unwrap();
+    let result = thread::scope(|scope| {
+        let first = scope.spawn(|| World::over(links.pop().unwrap()).run(|me| me.recv::<()>(1, Any)));
+        other.send(0, b"nonsense").unwrap();
+        first.join().unwrap()
+    });
+    assert_eq!(result.unwrap_err().to_string(), "rank 0 failed: rank 1 is gone: it sent what is no frame");
+}
