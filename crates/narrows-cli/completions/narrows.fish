@@ -32,6 +32,7 @@ complete -c narrows -n "__fish_narrows_needs_command" -f -a "recv" -d 'Receive r
 complete -c narrows -n "__fish_narrows_needs_command" -f -a "tap" -d 'Sit in a pipeline and measure it: bytes pass unchanged'
 complete -c narrows -n "__fish_narrows_needs_command" -f -a "top" -d 'Watch the farms, taps and channels of this user, and what they wait for'
 complete -c narrows -n "__fish_narrows_needs_command" -f -a "stat" -d 'Say once what the farms, taps and channels of this user do, and what they wait for'
+complete -c narrows -n "__fish_narrows_needs_command" -f -a "run" -d 'Start a program several times, as ranks that send each other messages'
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -s j -l jobs -d 'Copies of CMD at a time: a number, or a share of the processors' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -l from -d 'Take the records from the channel NAME instead of stdin' -r
 complete -c narrows -n "__fish_narrows_using_subcommand farm" -l to -d 'Give the records of the output to the channel NAME instead of stdout' -r
@@ -106,3 +107,9 @@ complete -c narrows -n "__fish_narrows_using_subcommand stat" -l json -d 'Write 
 complete -c narrows -n "__fish_narrows_using_subcommand stat" -l prometheus -d 'Write the text format of Prometheus'
 complete -c narrows -n "__fish_narrows_using_subcommand stat" -l gc -d 'Give back what the dead had in hand, and remove channels that are empty and that nobody uses'
 complete -c narrows -n "__fish_narrows_using_subcommand stat" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c narrows -n "__fish_narrows_using_subcommand run" -s n -l ranks -d 'How many ranks [default: as many as processors]' -r
+complete -c narrows -n "__fish_narrows_using_subcommand run" -l timeout -d 'End all ranks when they have run for so long' -r
+complete -c narrows -n "__fish_narrows_using_subcommand run" -l grace -d 'How long the ranks may take to end when one has failed, or after a signal' -r
+complete -c narrows -n "__fish_narrows_using_subcommand run" -s l -l label -d 'Put the number of the rank before each line it writes'
+complete -c narrows -n "__fish_narrows_using_subcommand run" -s q -l quiet -d 'No notes or hints: only errors'
+complete -c narrows -n "__fish_narrows_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'

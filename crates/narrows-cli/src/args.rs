@@ -21,6 +21,7 @@ pub(crate) enum Verb {
     Tap(crate::tap::TapArgs),
     Top(crate::top::TopArgs),
     Stat(crate::status::StatArgs),
+    Run(crate::run::RunArgs),
     /// What a farm leaves behind when it is killed is ended by this
     #[command(name = crate::engine::WARDEN, hide = true)]
     Warden,

@@ -13,6 +13,7 @@ mod farm;
 #[cfg(test)]
 mod pages;
 mod program;
+mod run;
 mod say;
 mod status;
 mod stopwatch;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Verb::Tap(args) => tap::run(&args),
         Verb::Top(args) => top::run(&args),
         Verb::Stat(args) => status::run(&args),
+        Verb::Run(args) => run::run(&args),
         Verb::Warden => Ok(engine::keep_warden()),
         #[cfg(feature = "bench")]
         Verb::Bench(args) => bench::run(&args),

@@ -45,6 +45,10 @@ fn session(args: &[&str]) -> Option<Session> {
 
 /// None where no program can be put into the foreground of a terminal.
 fn on_terminal(args: &[&str]) -> Option<OnTerminal> {
+    verb_on_terminal("farm", args)
+}
+
+fn verb_on_terminal(verb: &str, args: &[&str]) -> Option<OnTerminal> {
     if !is_installed("setsid") {
         eprintln!("setsid is not installed here");
         return None;
@@ -54,7 +58,7 @@ fn on_terminal(args: &[&str]) -> Option<OnTerminal> {
     let name = ptsname(&ours, Vec::new()).expect("it has a name").into_string().expect("it is text");
     let theirs = || File::options().read(true).write(true).open(&name).expect("it is ours");
     let mut command = Command::new("setsid");
-    command.args(["--ctty", env!("CARGO_BIN_EXE_narrows"), "farm"]).args(args);
+    command.args(["--ctty", env!("CARGO_BIN_EXE_narrows"), verb]).args(args);
     let mut farm = marked(command);
     farm.command().stdin(theirs()).stdout(theirs()).stderr(theirs());
     Some(OnTerminal { farm, terminal: File::from(ours) })
@@ -229,4 +233,18 @@ fn a_terminal_that_goes_away_ends_a_farm_that_writes_to_it() {
         let signals = [Signal::HUP, Signal::PIPE].map(|signal| Some(signal.as_raw()));
         assert!(signals.contains(&run.status.signal()) || run.status.code() == Some(125), "{}", run.status);
     }
+}
+
+#[test]
+fn what_is_typed_reaches_rank_0_and_ctrl_c_ends_all_ranks() {
+    let echo = r#"while read -r line; do echo "rank $NARROWS_RANK got $line"; done; echo "end of $NARROWS_RANK"; exec sleep 1000"#;
+    let Some(ranks) = verb_on_terminal("run", &["-n2", "sh", "-c", echo]) else { return };
+    let mut session = ranks.start();
+    session.await_seen("end of 1");
+    session.type_in("hello\n");
+    session.await_seen("rank 0 got hello");
+    session.type_in(CTRL_D);
+    session.await_seen("end of 0");
+    session.type_in(CTRL_C);
+    session.finish().0.assert_signal(Signal::INT);
 }

@@ -22,7 +22,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use serde_json::json;
 
 use super::batch::Batch;
-use super::complaint::Complaints;
+use super::complaint::WholeLines;
 use super::crew::Desk;
 use super::emitter::Emitter;
 use super::execution::{Errors, Execution};
@@ -136,7 +136,7 @@ impl Each {
         set_nonblocking(&pipe)?;
         let prefix =
             if self.verbose { format!("worker {} ({}): ", self.desk.job + 1, self.way.name()) } else { String::new() };
-        Ok((Errors { pipe, complaints: Complaints::new(prefix, self.farm.pass_on) }, theirs))
+        Ok((Errors { pipe, complaints: WholeLines::new(prefix, self.farm.pass_on) }, theirs))
     }
 
     /// False when the farm is over.

@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::Signal;
 
-use super::complaint::Complaints;
+use super::complaint::WholeLines;
 use super::emitter::Emitter;
 use super::farm::Farm;
 use super::procfs::MERCY;
@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub(super) struct Errors {
     pub(super) pipe: OwnedFd,
-    pub(super) complaints: Complaints,
+    pub(super) complaints: WholeLines,
 }
 
 impl Errors {

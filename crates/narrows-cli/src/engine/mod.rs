@@ -89,6 +89,7 @@ use std::time::{Duration, Instant};
 use narrows::{RecvTimeoutError, bounded, unbounded};
 
 pub(crate) use batch::Portion;
+pub(crate) use complaint::WholeLines;
 pub(crate) use control::Control;
 pub(crate) use crew::WorkerReport;
 pub(crate) use event::{Cause, Ending, PassOn, Show, Snapshot, Tell, Tone, Trouble, advice};
@@ -99,8 +100,9 @@ pub(crate) use intake::Input;
 pub(crate) use journal::{Identity, Journal, open as open_journal};
 pub(crate) use outlet::Outlet;
 pub(crate) use output::Output;
+pub(crate) use roster::{Leash, Roster};
 pub(crate) use signals::{block_and_install, heeded as heeded_signals};
-pub(crate) use spawn::{Program, die_with_parent};
+pub(crate) use spawn::{Program, cannot_start, die_with_parent};
 pub(crate) use template::Template;
 pub(crate) use threads::Builtin;
 pub(crate) use trace::{TraceFile, open as open_trace};

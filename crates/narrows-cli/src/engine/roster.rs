@@ -18,12 +18,12 @@ use super::warden::Warden;
 
 /// What it takes to end a process and its group.
 #[derive(Debug)]
-pub(super) struct Leash {
+pub(crate) struct Leash {
     /// Which of the jobs it serves, from 0.
-    pub(super) job: usize,
-    pub(super) pid: Pid,
+    pub(crate) job: usize,
+    pub(crate) pid: Pid,
     /// Readable when the process has ended.
-    pub(super) exit: OwnedFd,
+    pub(crate) exit: OwnedFd,
 }
 
 impl Leash {
@@ -54,10 +54,12 @@ pub(super) enum Task {
     Life(Arc<Life>),
     /// The batch that begins with this record.
     Batch(u64),
+    /// Nothing of ours: it is a rank.
+    Own,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Roster {
+pub(crate) struct Roster {
     list: Mutex<List>,
     /// Signalled when a process that was announced is listed, or was not started after all.
     settled: Condvar,
@@ -81,7 +83,7 @@ impl List {
 impl Roster {
     /// Before a process is started that has this stderr: `enter` or `withdraw` must follow. False when the farm is over
     /// and none may be started.
-    pub(super) fn announce(&self, job: usize, stderr: impl AsFd) -> io::Result<bool> {
+    pub(crate) fn announce(&self, job: usize, stderr: impl AsFd) -> io::Result<bool> {
         let mut list = lock(&self.list);
         if list.closed {
             return Ok(false);
@@ -96,7 +98,7 @@ impl Roster {
     }
 
     /// The process that was announced could not be started.
-    pub(super) fn withdraw(&self, job: usize) {
+    pub(crate) fn withdraw(&self, job: usize) {
         let mut list = lock(&self.list);
         list.announced -= 1;
         list.forget(job);
@@ -115,8 +117,13 @@ impl Roster {
         self.settled.notify_all();
     }
 
+    /// The same for a rank, which has nothing of ours in hand.
+    pub(crate) fn enter_rank(&self, leash: &Arc<Leash>) {
+        self.enter(leash, Task::Own);
+    }
+
     /// Ends what is left of the process's group and takes it off the list, so that it may be reaped.
-    pub(super) fn leave(&self, leash: &Arc<Leash>) {
+    pub(crate) fn leave(&self, leash: &Arc<Leash>) {
         let mut list = lock(&self.list);
         if let Some(index) = list.entries.iter().position(|(other, _)| Arc::ptr_eq(other, leash)) {
             leash.kill(Signal::KILL);
@@ -128,7 +135,7 @@ impl Roster {
     pub(super) fn lives(&self) -> Vec<Arc<Life>> {
         let live = |(_, task): &(Arc<Leash>, Task)| match task {
             Task::Life(life) => Some(Arc::clone(life)),
-            Task::Batch(_) => None,
+            Task::Batch(_) | Task::Own => None,
         };
         lock(&self.list).entries.iter().filter_map(live).collect()
     }
@@ -162,7 +169,7 @@ impl Roster {
         }
     }
 
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         for (leash, _) in &lock(&self.list).entries {
             leash.kill(signal);
         }

@@ -87,13 +87,15 @@ pub(crate) fn die_with_parent(command: &mut Command) {
 
 /// What to tell the user.
 #[cold]
-pub(super) fn cannot_start(path: &Path, error: &io::Error) -> Trouble {
+pub(crate) fn cannot_start(path: &Path, error: &io::Error) -> Trouble {
     let trouble = Trouble::of_system(format!("cannot start {}", path.display()), error);
     match Errno::from_io_error(error) {
         Some(Errno::NOENT) => trouble.code(127).hint("it, or the interpreter that its first line names, is missing"),
         Some(Errno::NOEXEC) => trouble.code(126).hint("a script begins with a line such as #!/bin/sh"),
         Some(Errno::ACCESS) => trouble.code(126),
-        Some(Errno::MFILE | Errno::AGAIN) => trouble.hint("use fewer jobs (-j), or raise the limits (ulimit -n, -u)"),
+        Some(Errno::MFILE | Errno::AGAIN) => {
+            trouble.hint("use fewer of them (-j, -n), or raise the limits (ulimit -n, -u)")
+        }
         _ => trouble,
     }
 }
