@@ -65,6 +65,8 @@ mod probe;
 mod rank;
 mod receiving;
 mod sending;
+#[cfg(feature = "shm")]
+pub mod shm;
 mod sync;
 #[cfg(feature = "process")]
 pub mod transport;

@@ -18,10 +18,12 @@ The ranks:
   environment which it is and how it reaches the others:
     NARROWS_RANK      its number, from 0
     NARROWS_RANKS     how many there are
-    NARROWS_WORLD_R   the mailbox of rank R, an unnamed channel between
-                      processes, one for each R
-  Any program can be run so. What the ranks share has no name: nobody
-  else can find it, and nothing of it is left when they have ended.
+    NARROWS_WORLD     what narrows run hears of them by
+    NARROWS_WORLD_R   the mailbox of rank R, for each R
+  The library narrows-rank makes a world of that, in which the ranks
+  send each other tagged messages; any other program can be run, too.
+  The mailboxes are channels without a name: nobody else can find them,
+  and nothing of them is left when the ranks have ended.
 
   Rank 0 reads the stdin of narrows run, the others read nothing. What
   the ranks write to stdout and stderr comes out in whole lines, each
@@ -29,9 +31,10 @@ The ranks:
 
 The end:
   If a rank fails, by an exit status other than 0 or by a signal, an
-  error says which one and how. What is sent to it from then on is
-  refused. The others have --grace to end by themselves; then they get
-  TERM, and KILL two seconds later. INT, TERM and HUP are passed on to
+  error says which one and how. The others are told: whoever waits for
+  a message of that rank, or sends to it, gets an error at once. They
+  have --grace to end by themselves; then they get TERM, and KILL two
+  seconds later. INT, TERM and HUP are passed on to
   all ranks, which have as long; a second signal shortens it. USR1 and
   USR2 are passed on, too, and Ctrl-Z stops all ranks.
 

@@ -17,7 +17,6 @@ mod bell;
 mod output;
 mod start;
 mod supervisor;
-mod world;
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
@@ -25,6 +24,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use narrows::{after, never, select};
+use narrows_rank::shm::Launcher;
+use narrows_shm::OpenError;
 use nix::sys::signal::Signal;
 use signal_hook::consts::SIGPIPE;
 
@@ -37,7 +38,6 @@ pub(crate) use args::RunArgs;
 use bell::{Ear, Event};
 use output::{Outputs, To};
 use supervisor::{Cause, Supervisor};
-use world::World;
 
 /// So long what was written by ranks that were ended by a signal may take to be printed.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -47,11 +47,11 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let program = program::resolve(args.program.clone())?;
     say::be_quiet(args.quiet);
     let (ear, teller) = bell::listen().context("cannot listen to signals")?;
-    let world = World::new(args.ranks()).context("cannot make the mailboxes of the ranks")?;
+    let launcher = Launcher::new(args.ranks()).map_err(no_mailboxes)?;
     let outputs = Outputs::new(teller).context("cannot start")?;
-    let mut supervisor = Supervisor::new(&world, &ear, args.grace, args.timeout.map(|limit| Instant::now() + limit));
+    let mut supervisor = Supervisor::new(&launcher, &ear, args.grace, args.timeout.map(|limit| Instant::now() + limit));
     for rank in 0..args.ranks() {
-        let started = start::start(&program, &world, rank, &supervisor.roster).and_then(|(started, pipes)| {
+        let started = start::start(&program, &launcher, rank, &supervisor.roster).and_then(|(started, pipes)| {
             supervisor.add(started);
             let label = || if args.label { format!("{rank}: ") } else { String::new() };
             outputs.pass_on(pipes.stdout, label(), To::Stdout)?;
@@ -68,6 +68,14 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let insists = matches!(cause, Some(Cause::Signal(_) | Cause::OutputClosed));
     finish(outputs, &ear, insists)?;
     conclude(cause)
+}
+
+fn no_mailboxes(error: OpenError) -> Trouble {
+    const WHAT: &str = "cannot make the mailboxes of the ranks";
+    match error {
+        OpenError::Io(error) => Trouble::of_system(WHAT, &error),
+        error => Trouble::new(format!("{WHAT}: {error}")).hint("start fewer ranks (-n)"),
+    }
 }
 
 /// Waits until what the ranks have written is printed. If nobody takes it, a signal ends the program.
@@ -106,9 +114,10 @@ fn code(status: ExitStatus) -> u8 {
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(125)
 }
 
-/// How a rank failed, to be said after its name.
+/// How a rank ended, to be said after its name.
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
+        (Some(0), _) => "has ended".into(),
         (Some(code), _) => format!("has failed with exit status {code}"),
         (None, Some(signal)) => match Signal::try_from(signal) {
             Ok(name) => format!("was ended by signal {signal} ({name})"),

@@ -8,12 +8,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 
+use narrows_rank::shm::Launcher;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, getpgrp, pidfd_open};
 use rustix::stdio::stdin;
 use rustix::termios::{isatty, tcgetpgrp};
 
-use super::world::World;
 use crate::engine::{Leash, Program, Roster, die_with_parent};
 
 /// A rank that runs.
@@ -31,14 +31,14 @@ pub(super) struct Pipes {
 }
 
 /// To be called by the thread that outlives all ranks.
-pub(super) fn start(program: &Program, world: &World, rank: usize, roster: &Roster) -> io::Result<(Rank, Pipes)> {
+pub(super) fn start(program: &Program, launcher: &Launcher, rank: usize, roster: &Roster) -> io::Result<(Rank, Pipes)> {
     let (stdout, theirs_out) = pipe_with(PipeFlags::CLOEXEC)?;
     let (stderr, theirs_err) = pipe_with(PipeFlags::CLOEXEC)?;
     let mut command = Command::new(&program.path);
     command.arg0(&program.argv[0]).args(&program.argv[1..]).process_group(0);
     command.stdin(if rank == 0 { input()? } else { Stdio::null() });
     command.stdout(theirs_out).stderr(theirs_err);
-    world.hand_to(&mut command, rank)?;
+    launcher.hand_to(&mut command, rank)?;
     die_with_parent(&mut command);
 
     if !roster.announce(rank, &stderr)? {

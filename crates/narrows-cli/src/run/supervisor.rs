@@ -5,9 +5,11 @@
 //!      +--time, nobody reads the output----------------------------------^
 //! ```
 
+use std::io;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use narrows_rank::shm::Launcher;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::Signal;
@@ -18,7 +20,6 @@ use signal_hook::low_level::emulate_default_handler;
 use super::bell::{Ear, Event};
 use super::describe;
 use super::start::Rank;
-use super::world::World;
 use crate::engine::{Roster, Tone, Trouble};
 use crate::say;
 
@@ -46,7 +47,7 @@ enum Stage {
 
 #[derive(Debug)]
 pub(super) struct Supervisor<'a> {
-    world: &'a World,
+    launcher: &'a Launcher,
     ear: &'a Ear,
     grace: Duration,
     pub(super) roster: Roster,
@@ -68,9 +69,14 @@ struct Look {
 }
 
 impl<'a> Supervisor<'a> {
-    pub(super) fn new(world: &'a World, ear: &'a Ear, grace: Duration, deadline: Option<Instant>) -> Supervisor<'a> {
+    pub(super) fn new(
+        launcher: &'a Launcher,
+        ear: &'a Ear,
+        grace: Duration,
+        deadline: Option<Instant>,
+    ) -> Supervisor<'a> {
         let (roster, ranks) = (Roster::default(), Vec::new());
-        Supervisor { world, ear, grace, roster, ranks, stage: Stage::Running, deadline, cause: None }
+        Supervisor { launcher, ear, grace, roster, ranks, stage: Stage::Running, deadline, cause: None }
     }
 
     pub(super) fn add(&mut self, rank: Rank) {
@@ -135,17 +141,18 @@ impl<'a> Supervisor<'a> {
         })
     }
 
-    /// A rank has ended: what is left of its group does, too, and nobody can send to it any more.
-    fn reap(&mut self, place: usize) -> (usize, std::io::Result<ExitStatus>) {
+    /// A rank has ended: what is left of its group does, too, and the others are told.
+    fn reap(&mut self, place: usize) -> (usize, io::Result<ExitStatus>) {
         let mut rank = self.ranks.swap_remove(place);
         self.roster.leave(&rank.leash);
-        self.world.bury(rank.leash.job);
-        (rank.leash.job, rank.child.wait())
+        let (number, status) = (rank.leash.job, rank.child.wait());
+        self.launcher.ended(number, &status.as_ref().map_or("has ended somehow".into(), |status| describe(*status)));
+        (number, status)
     }
 
     /// Finds the one that failed first among those that ended since the last look. Who was killed was so before others
     /// failed for want of it.
-    fn judge(&mut self, mut ended: Vec<(usize, std::io::Result<ExitStatus>)>) {
+    fn judge(&mut self, mut ended: Vec<(usize, io::Result<ExitStatus>)>) {
         ended.sort_by_key(|(rank, status)| (status.as_ref().is_ok_and(|status| status.code().is_some()), *rank));
         for (rank, status) in ended {
             let status = match status {
