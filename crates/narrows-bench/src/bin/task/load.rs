@@ -4,7 +4,7 @@
 use std::fs;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -41,7 +41,8 @@ pub(crate) trait Once: 'static {
 
     fn new() -> (Self::Tx, Self::Rx);
     fn send(tx: Self::Tx, number: u64);
-    fn recv(rx: Self::Rx) -> impl Future<Output = Option<u64>> + Send;
+    /// All of a task that waits, as one would write it, so that its size is that of what it keeps: it comes, waits, and ends.
+    fn wait(rx: Self::Rx, rolls: &'static Rolls) -> impl Future<Output = ()> + Send;
 }
 
 pub(crate) fn play<H: Host, L: Link, O: Once>(job: &Job, count: u64) -> Result<Found> {
@@ -50,7 +51,9 @@ pub(crate) fn play<H: Host, L: Link, O: Once>(job: &Job, count: u64) -> Result<F
         Load::Blocked => blocked::<H>(job),
         Load::Parked { own: true } => {
             let (txs, rxs): (Vec<_>, Vec<_>) = (0..count).map(|_| O::new()).unzip();
-            parked::<H, _>(job, count, rxs.into_iter().map(O::recv), async move {
+            let rolls = Rolls::new(count);
+            let waits = rxs.into_iter().map(|rx| O::wait(rx, rolls));
+            parked::<H, _>(job, rolls, waits, async move {
                 for tx in txs {
                     O::send(tx, 1);
                 }
@@ -59,11 +62,15 @@ pub(crate) fn play<H: Host, L: Link, O: Once>(job: &Job, count: u64) -> Result<F
         // There is one channel here that many tasks can wait for.
         Load::Parked { own: false } => {
             let (tx, rx) = narrows::bounded::<u64>(job.capacity);
+            let rolls = Rolls::new(count);
             let waits = (0..count).map(move |_| {
                 let rx = rx.clone();
-                async move { rx.recv_async().await.ok() }
+                async move {
+                    rolls.come();
+                    rolls.end(rx.recv_async().await.unwrap_or(0));
+                }
             });
-            parked::<H, _>(job, count, waits, async move {
+            parked::<H, _>(job, rolls, waits, async move {
                 for _ in 0..count {
                     let _ = tx.send_async(1).await;
                 }
@@ -139,6 +146,27 @@ fn blocked<H: Host>(job: &Job) -> Result<Found> {
     Ok(found)
 }
 
+/// Who waits, and who has ended.
+pub(crate) struct Rolls {
+    wanted: u64,
+    arrived: Roll,
+    ended: Roll,
+}
+
+impl Rolls {
+    fn new(wanted: u64) -> &'static Rolls {
+        Box::leak(Box::new(Rolls { wanted, arrived: Roll::default(), ended: Roll::default() }))
+    }
+
+    pub(crate) fn come(&self) {
+        self.arrived.enter(1, self.wanted);
+    }
+
+    pub(crate) fn end(&self, number: u64) {
+        self.ended.enter(number, self.wanted);
+    }
+}
+
 /// How many have come so far, and when the last came.
 #[derive(Default)]
 struct Roll {
@@ -148,10 +176,11 @@ struct Roll {
 }
 
 impl Roll {
-    fn come(&self, number: u64, of: u64) {
+    fn enter(&self, number: u64, wanted: u64) {
+        // Relaxed: what follows publishes it.
         self.sum.fetch_add(number, Ordering::Relaxed);
         // AcqRel: each pairs with those after it, so that whoever is last has seen the numbers of all.
-        if self.count.fetch_add(1, Ordering::AcqRel) + 1 == of {
+        if self.count.fetch_add(1, Ordering::AcqRel) + 1 == wanted {
             // Release: pairs with the Acquire in `full`, and publishes the sum.
             self.last.store(now(), Ordering::Release);
         }
@@ -159,6 +188,7 @@ impl Roll {
 
     async fn full<H: Host>(&self) -> u64 {
         loop {
+            // Acquire: pairs with the Release in `enter`.
             match self.last.load(Ordering::Acquire) {
                 0 => H::sleep(Duration::from_millis(1)).await,
                 last => return last,
@@ -174,38 +204,29 @@ fn resident() -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().map_or(0, |kib| kib * 1024)
 }
 
-fn parked<H: Host, W>(
+fn parked<H: Host, W: Future<Output = ()> + Send + 'static>(
     job: &Job,
-    count: u64,
+    rolls: &'static Rolls,
     waits: impl Iterator<Item = W> + Send + 'static,
     wake: impl Future<Output = ()> + Send + 'static,
-) -> Result<Found>
-where
-    W: Future<Output = Option<u64>> + Send + 'static,
-{
-    run::<H, _>(job, |tell| async move {
-        let (arrived, ended) = (Arc::new(Roll::default()), Arc::new(Roll::default()));
+) -> Result<Found> {
+    run::<H, _>(job, move |tell| async move {
         let (before, began) = (resident(), now());
-        for wait in waits {
-            let (arrived, ended) = (Arc::clone(&arrived), Arc::clone(&ended));
-            H::spawn(async move {
-                arrived.come(1, count);
-                ended.come(wait.await.unwrap_or(0), count);
-            });
-        }
+        waits.for_each(H::spawn);
         let spawned = now();
-        let all = arrived.full::<H>().await;
-        let (after, all_woken) = (resident(), now());
+        let all = rolls.arrived.full::<H>().await;
+        let (after, calling) = (resident(), now());
         wake.await;
-        let over = ended.full::<H>().await;
-        let each = |amount: u64| Some(amount as f64 / count as f64);
-        let sum = ended.sum.load(Ordering::Relaxed);
-        let _ = tell.send(whole(sum, count).map(|()| {
+        let over = rolls.ended.full::<H>().await;
+        let each = |amount: u64| Some(amount as f64 / rolls.wanted as f64);
+        // Relaxed: `full` has seen the last.
+        let sum = rolls.ended.sum.load(Ordering::Relaxed);
+        let _ = tell.send(whole(sum, rolls.wanted).map(|()| {
             vec![
                 ("bytes", each(after.saturating_sub(before))),
                 ("spawn", each(spawned - began)),
                 ("parked", each(all - began)),
-                ("woken", each(over - all_woken)),
+                ("woken", each(over - calling)),
             ]
         }));
     })

@@ -10,7 +10,7 @@ use crate::row::Job;
 
 /// Ours first; the others in the order in which a table shows them.
 pub(crate) fn all() -> Vec<Peer<Job>> {
-    tokio::peers().into_iter().chain([go::peer(), may::peer()]).collect()
+    narrows::peers().into_iter().chain(tokio::peers()).chain([go::peer(), may::peer()]).collect()
 }
 
 /// Needs a channel without a place.

@@ -1,8 +1,52 @@
-//! narrows-task with the channels of narrows.
+//! narrows-task with the channels of narrows: awaited, and besides by the calls that block, which are legal in its tasks.
 
+use std::future::Future;
+use std::mem;
+use std::time::Duration;
+
+use anyhow::Result;
 use narrows::{Receiver, Sender, bounded, oneshot};
+use narrows_task::Runtime;
 
-use crate::load::{Link, Once};
+use crate::beside::{OURS, Peer};
+use crate::load::{Host, Link, Once, Rolls, play};
+use crate::row::{Job, Load};
+
+pub(super) fn peers() -> [Peer<Job>; 2] {
+    [
+        Peer::here(OURS, play::<Tasks, Channel, Single>),
+        Peer {
+            counted: false,
+            knows: |job| matches!(job.load, Load::PingPong | Load::Stream),
+            ..Peer::here("narrows, calls that block", play::<Tasks, Blocking, Single>)
+        },
+    ]
+}
+
+struct Tasks;
+
+impl Host for Tasks {
+    fn start(workers: Option<usize>, root: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+        let builder = Runtime::builder();
+        let runtime = match workers {
+            Some(workers) => builder.workers(workers),
+            None => builder,
+        }
+        .build()?;
+        drop(runtime.go(root));
+        // It is never to end.
+        mem::forget(runtime);
+        Ok(())
+    }
+
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        drop(narrows_task::go(task));
+    }
+
+    fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
+        narrows_task::sleep(time)
+    }
+}
 
 pub(super) struct Channel;
 
@@ -23,6 +67,25 @@ impl Link for Channel {
     }
 }
 
+struct Blocking;
+
+impl Link for Blocking {
+    type Tx = Sender<u64>;
+    type Rx = Receiver<u64>;
+
+    fn new(capacity: usize) -> (Self::Tx, Self::Rx) {
+        bounded(capacity)
+    }
+
+    async fn send(tx: &mut Self::Tx, number: u64) -> bool {
+        tx.send(number).is_ok()
+    }
+
+    async fn recv(rx: &mut Self::Rx) -> Option<u64> {
+        rx.recv().ok()
+    }
+}
+
 pub(super) struct Single;
 
 impl Once for Single {
@@ -37,7 +100,8 @@ impl Once for Single {
         let _ = tx.send(number);
     }
 
-    async fn recv(rx: Self::Rx) -> Option<u64> {
-        rx.recv_async().await.ok()
+    async fn wait(rx: Self::Rx, rolls: &'static Rolls) {
+        rolls.come();
+        rolls.end(rx.recv_async().await.unwrap_or(0));
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::no_zero;
 use crate::beside::Peer;
-use crate::load::{Host, Link, Once, play};
+use crate::load::{Host, Link, Once, Rolls, play};
 use crate::row::{Job, Load};
 
 pub(super) fn peers() -> [Peer<Job>; 3] {
@@ -111,7 +111,8 @@ impl Once for Oneshot {
         let _ = tx.send(number);
     }
 
-    async fn recv(rx: Self::Rx) -> Option<u64> {
-        rx.await.ok()
+    async fn wait(rx: Self::Rx, rolls: &'static Rolls) {
+        rolls.come();
+        rolls.end(rx.await.unwrap_or(0));
     }
 }
