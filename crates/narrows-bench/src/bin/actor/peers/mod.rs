@@ -3,6 +3,7 @@
 mod actix;
 mod by_hand;
 mod kameo;
+mod narrows;
 mod ractor;
 mod xtra;
 
@@ -11,7 +12,7 @@ use crate::row::{Host, Job};
 
 /// Ours first; the others in the order in which a table shows them.
 pub(crate) fn all() -> Vec<Peer<Job>> {
-    vec![by_hand::peer(), ractor::peer(), kameo::peer(), actix::peer(), xtra::peer()]
+    vec![narrows::peer(), by_hand::peer(), ractor::peer(), kameo::peer(), actix::peer(), xtra::peer()]
 }
 
 fn on_tokio(job: &Job) -> bool {
