@@ -68,13 +68,12 @@ impl Measured {
 }
 
 impl Figure {
-    /// How many times better ours is than theirs. Nothing where neither is a number.
+    /// How many times better ours is than theirs; nothing where one of them is nothing, or never came.
     fn ratio(&self, ours: f64, theirs: f64) -> String {
         let ratio = if self.more_is_better { ours / theirs } else { theirs / ours };
         match ratio {
-            _ if ratio.is_nan() => String::new(),
-            f64::INFINITY => "all of it".to_owned(),
-            _ => format!("{}x", number(ratio)),
+            _ if ratio.is_finite() && ratio > 0.0 => format!("{}x", number(ratio)),
+            _ => String::new(),
         }
     }
 }

@@ -8,6 +8,7 @@
 #[allow(dead_code, reason = "every row is timed here")]
 #[path = "../beside/mod.rs"]
 mod beside;
+mod load;
 mod peers;
 mod row;
 

@@ -1,6 +1,7 @@
 //! The peers, one file each. To add one: write its file, name it in `all`.
 
 mod by_hand;
+mod narrows;
 mod openmpi;
 
 use crate::beside::Peer;
@@ -8,5 +9,6 @@ use crate::row::Load;
 
 /// Ours first; the others in the order in which a table shows them.
 pub(crate) fn all() -> Vec<Peer<Load>> {
-    vec![openmpi::peer(), by_hand::peer()]
+    let [ours, threads] = narrows::peers();
+    vec![ours, threads, openmpi::peer(), by_hand::peer()]
 }
