@@ -6,9 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use tokio::runtime::Builder;
 
 use crate::beside::clock::now;
+use crate::beside::host::Host;
 use crate::beside::{Found, LONGEST};
 use crate::counter::{Add, Counter, Report};
 use crate::row::{Job, Load};
@@ -74,46 +74,47 @@ pub(crate) fn threads<A: Threaded>(job: &Job, count: u64) -> Result<Found> {
     }
 }
 
-pub(crate) fn tasks<A: Hosted>(job: &Job, count: u64) -> Result<Found> {
-    let runtime = Builder::new_multi_thread().enable_all().build()?;
+pub(crate) fn tasks<H: Host, A: Hosted>(job: &Job, count: u64) -> Result<Found> {
     let (tell, told) = mpsc::channel();
     let job = *job;
-    // Everything in tasks: what runs on the thread that blocks for it is slow to be woken.
-    drop(runtime.spawn(async move {
-        let _ = tell.send(in_tasks::<A>(job, count).await);
-    }));
+    // Everything in tasks: what runs on a thread that blocks for it is slow to be woken.
+    H::start(None, async move {
+        let _ = tell.send(in_tasks::<H, A>(job, count).await);
+    })?;
     told.recv_timeout(LONGEST).context("its tasks told nothing")?
 }
 
-async fn in_tasks<A: Hosted>(job: Job, count: u64) -> Result<Found> {
+async fn in_tasks<H: Host, A: Hosted>(job: Job, count: u64) -> Result<Found> {
     let actor = A::start(Counter::new(count)).await;
     ensure!(actor.report().await.count == 0, "it begins with messages");
+    let (done, all) = narrows::unbounded();
     let began = now();
-    let senders: Vec<_> = (0..job.senders)
-        .map(|sender| {
-            let (actor, adds, load) = (actor.clone(), adds(&job, count, sender), job.load);
-            tokio::spawn(async move {
-                let mut answers = 0_u64;
-                for add in adds {
-                    match load {
-                        Load::Tell => actor.tell(add).await,
-                        Load::Ask => answers = answers.wrapping_add(actor.ask(add).await),
-                    }
+    for sender in 0..job.senders {
+        let (actor, done) = (actor.clone(), done.clone());
+        H::spawn(async move {
+            let mut answers = 0_u64;
+            for add in adds(&job, count, sender) {
+                match job.load {
+                    Load::Tell => actor.tell(add).await,
+                    Load::Ask => answers = answers.wrapping_add(actor.ask(add).await),
                 }
-                answers
-            })
-        })
-        .collect();
-    let mut answers = 0_u64;
-    for sender in senders {
-        answers = answers.wrapping_add(sender.await?);
+            }
+            let _ = done.send(answers);
+        });
     }
+    drop(done);
+    let mut answers = 0_u64;
+    for _ in 0..job.senders {
+        answers = answers.wrapping_add(all.recv_async().await.context("a sender failed")?);
+    }
+    let deadline = now() + u64::try_from(LONGEST.as_nanos())?;
     loop {
         let report = actor.report().await;
         if report.count == count {
             return judge(&job, count, began, answers, report);
         }
-        tokio::time::sleep(LOOK).await;
+        ensure!(now() < deadline, "{} of {count} messages came", report.count);
+        H::sleep(LOOK).await;
     }
 }
 

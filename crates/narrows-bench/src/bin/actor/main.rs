@@ -24,15 +24,19 @@ fn main() -> Result<ExitCode> {
 }
 
 fn goals() -> Vec<Goal> {
-    const ROWS: [&str; 8] = [
+    const ROWS: [&str; 12] = [
         "tell/threads/1",
         "tell/threads/4",
         "tell/tokio/1",
         "tell/tokio/4",
+        "tell/tasks/1",
+        "tell/tasks/4",
         "ask/threads/1",
         "ask/threads/4",
         "ask/tokio/1",
         "ask/tokio/4",
+        "ask/tasks/1",
+        "ask/tasks/4",
     ];
     let each = |row| [goal(row, "ns", Wanted::Times(1.3, "enum by hand")), goal(row, "overtaken", Wanted::AtMost(0.0))];
     ROWS.into_iter().flat_map(each).collect()

@@ -9,6 +9,8 @@ pub(crate) enum Host {
     Threads,
     /// A task on tokio; tasks on tokio. As many workers as tokio takes.
     Tokio,
+    /// The same on narrows-task.
+    Tasks,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +37,7 @@ const FIGURES: &[Figure] = &[figure("ns", "each"), figure("overtaken", "messages
 pub(crate) fn all() -> Vec<Row<Job>> {
     let mut rows = Vec::new();
     for (word, load) in [("tell", Load::Tell), ("ask", Load::Ask)] {
-        for (place, host) in [("threads", Host::Threads), ("tokio", Host::Tokio)] {
+        for (place, host) in [("threads", Host::Threads), ("tokio", Host::Tokio), ("tasks", Host::Tasks)] {
             for senders in [1, SENDERS as u64] {
                 let name = format!("{word}/{place}/{senders}");
                 let load = Job { host, load, senders };

@@ -4,6 +4,8 @@
 
 pub(crate) mod clock;
 pub(crate) mod goal;
+#[cfg(any(feature = "task-peers", feature = "actor-peers"))]
+pub(crate) mod host;
 #[allow(dead_code, reason = "the bench of channels pins threads")]
 #[path = "../../machine.rs"]
 pub(crate) mod machine;

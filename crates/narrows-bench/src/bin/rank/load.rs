@@ -101,7 +101,7 @@ pub(crate) fn posted<W: All>(me: &Rank<W>, depth: usize, count: u64) -> Result<f
     Ok(each(began, count))
 }
 
-fn verify<T: PartialEq + std::fmt::Display>(found: T, wanted: T) -> Result<(), Error> {
+fn verify<T: Copy + PartialEq + std::fmt::Display>(found: T, wanted: T) -> Result<(), Error> {
     if found == wanted { Ok(()) } else { Err(Error::failed(format!("{found} came, not {wanted}"))) }
 }
 

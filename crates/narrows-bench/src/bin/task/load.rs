@@ -10,18 +10,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::beside::clock::now;
+use crate::beside::host::Host;
 use crate::beside::{Found, LONGEST};
 use crate::board::{self, NAP, SETTLED};
 use crate::row::{BLOCKED, Job, Load, OTHERS, RING};
-
-/// What runs tasks.
-pub(crate) trait Host: 'static {
-    /// Begins with this task, and is never stopped.
-    fn start(workers: Option<usize>, root: impl Future<Output = ()> + Send + 'static) -> Result<()>;
-    /// From inside a task.
-    fn spawn(task: impl Future<Output = ()> + Send + 'static);
-    fn sleep(time: Duration) -> impl Future<Output = ()> + Send;
-}
 
 /// A channel of numbers.
 pub(crate) trait Link: 'static {

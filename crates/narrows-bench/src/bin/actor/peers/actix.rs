@@ -8,12 +8,13 @@ use actix::{Actor, Addr, Arbiter, Context, Handler, Message, MessageResult, Syst
 
 use super::on_tokio;
 use crate::beside::Peer;
+use crate::beside::host::Tokio;
 use crate::counter::{Add, Counter, Report};
 use crate::load::{Hosted, tasks};
 use crate::row::{Job, PLACES};
 
 pub(super) fn peer() -> Peer<Job> {
-    Peer { knows: on_tokio, ..Peer::here("actix", tasks::<Address>) }
+    Peer { knows: on_tokio, ..Peer::here("actix", tasks::<Tokio, Address>) }
 }
 
 struct Tell(Add);

@@ -1,9 +1,12 @@
 //! What people write who use no crate for it: an enum, a channel of narrows with a bound, and a loop. A question carries the
 //! sender of its answer. It supervises nobody and has no deadlines, so it is what the others are held against and no peer.
 
+use std::marker::PhantomData;
+
 use narrows::{Receiver, Sender, bounded, oneshot};
 
 use crate::beside::Peer;
+use crate::beside::host::{self, Narrows, Tokio};
 use crate::counter::{Add, Counter, Report};
 use crate::load::{Hosted, Threaded, tasks, threads};
 use crate::row::{Host, Job, PLACES};
@@ -11,7 +14,8 @@ use crate::row::{Host, Job, PLACES};
 pub(super) fn peer() -> Peer<Job> {
     let play = |job: &Job, count| match job.host {
         Host::Threads => threads::<OnThread>(job, count),
-        Host::Tokio => tasks::<OnTask>(job, count),
+        Host::Tokio => tasks::<Tokio, OnTask<Tokio>>(job, count),
+        Host::Tasks => tasks::<Narrows, OnTask<Narrows>>(job, count),
     };
     Peer { counted: false, ..Peer::here("enum by hand", play) }
 }
@@ -74,9 +78,9 @@ impl Threaded for OnThread {
 }
 
 #[derive(Clone)]
-struct OnTask(Sender<Message>);
+struct OnTask<H>(Sender<Message>, PhantomData<H>);
 
-impl OnTask {
+impl<H: host::Host> OnTask<H> {
     async fn question<T: Send>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message + Send) -> T {
         let (reply, answer) = oneshot::channel();
         self.0.send_async(message(reply)).await.expect(LIVES);
@@ -84,15 +88,15 @@ impl OnTask {
     }
 }
 
-impl Hosted for OnTask {
+impl<H: host::Host> Hosted for OnTask<H> {
     async fn start(mut counter: Counter) -> Self {
         let (tx, rx): (_, Receiver<Message>) = bounded(PLACES);
-        drop(tokio::spawn(async move {
+        H::spawn(async move {
             while let Ok(message) = rx.recv_async().await {
                 handle(&mut counter, message);
             }
-        }));
-        OnTask(tx)
+        });
+        OnTask(tx, PhantomData)
     }
 
     async fn tell(&self, add: Add) {

@@ -8,15 +8,17 @@ use kameo::message::{Context, Message};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::beside::Peer;
+use crate::beside::host::Tokio;
 use crate::counter::{Add, Counter, Report};
 use crate::load::{Hosted, Threaded, tasks, threads};
 use crate::row::{Host, Job, PLACES};
 
 pub(super) fn peer() -> Peer<Job> {
-    Peer::here("kameo", |job, count| match job.host {
+    let play = |job: &Job, count| match job.host {
         Host::Threads => threads::<OnThread>(job, count),
-        Host::Tokio => tasks::<OnTask>(job, count),
-    })
+        _ => tasks::<Tokio, OnTask>(job, count),
+    };
+    Peer { knows: |job| job.host != Host::Tasks, ..Peer::here("kameo", play) }
 }
 
 struct Counting(Counter);

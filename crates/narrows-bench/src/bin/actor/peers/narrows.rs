@@ -1,10 +1,12 @@
-//! narrows-actor: on a thread of its own, and on tokio.
+//! narrows-actor: on a thread of its own, on tokio, and on narrows-task.
 
+use std::marker::PhantomData;
 use std::mem;
 use std::time::Duration;
 
 use narrows_actor::{Actor, Addr, Cx, Flow, Reply, System};
 
+use crate::beside::host::{self, Narrows, Tokio};
 use crate::beside::{LONGEST, OURS, Peer};
 use crate::counter::{Add, Counter, Report};
 use crate::load::{Hosted, Threaded, tasks, threads};
@@ -13,7 +15,8 @@ use crate::row::{Host, Job, PLACES};
 pub(super) fn peer() -> Peer<Job> {
     Peer::here(OURS, |job, count| match job.host {
         Host::Threads => threads::<OnThread>(job, count),
-        Host::Tokio => tasks::<OnTask>(job, count),
+        Host::Tokio => tasks::<Tokio, OnTask<Tokio>>(job, count),
+        Host::Tasks => tasks::<Narrows, OnTask<Narrows>>(job, count),
     })
 }
 
@@ -74,12 +77,12 @@ impl Threaded for OnThread {
 }
 
 #[derive(Clone)]
-struct OnTask(Addr<Message>);
+struct OnTask<H>(Addr<Message>, PhantomData<H>);
 
-impl Hosted for OnTask {
+impl<H: host::Host> Hosted for OnTask<H> {
     async fn start(counter: Counter) -> Self {
-        let system = System::on_tasks(|_, actor| drop(tokio::spawn(actor)));
-        OnTask(begin(system, counter))
+        let system = System::on_tasks(|_, actor| H::spawn(actor));
+        OnTask(begin(system, counter), PhantomData)
     }
 
     async fn tell(&self, add: Add) {

@@ -5,12 +5,13 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 
 use super::on_tokio;
 use crate::beside::Peer;
+use crate::beside::host::Tokio;
 use crate::counter::{Add, Counter, Report};
 use crate::load::{Hosted, tasks};
 use crate::row::Job;
 
 pub(super) fn peer() -> Peer<Job> {
-    Peer { knows: on_tokio, ..Peer::here("ractor", tasks::<Address>) }
+    Peer { knows: on_tokio, ..Peer::here("ractor", tasks::<Tokio, Address>) }
 }
 
 enum Message {

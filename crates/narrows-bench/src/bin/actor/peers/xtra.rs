@@ -4,12 +4,13 @@ use xtra::{Actor, Address, Context, Handler, Mailbox};
 
 use super::on_tokio;
 use crate::beside::Peer;
+use crate::beside::host::Tokio;
 use crate::counter::{Add, Counter, Report};
 use crate::load::{Hosted, tasks};
 use crate::row::{Job, PLACES};
 
 pub(super) fn peer() -> Peer<Job> {
-    Peer { knows: on_tokio, ..Peer::here("xtra", tasks::<At>) }
+    Peer { knows: on_tokio, ..Peer::here("xtra", tasks::<Tokio, At>) }
 }
 
 struct Counting(Counter);

@@ -1,51 +1,21 @@
 //! narrows-task with the channels of narrows: awaited, and besides by the calls that block, which are legal in its tasks.
 
-use std::future::Future;
-use std::mem;
-use std::time::Duration;
-
-use anyhow::Result;
 use narrows::{Receiver, Sender, bounded, oneshot};
-use narrows_task::Runtime;
 
+use crate::beside::host::Narrows;
 use crate::beside::{OURS, Peer};
-use crate::load::{Host, Link, Once, Rolls, play};
+use crate::load::{Link, Once, Rolls, play};
 use crate::row::{Job, Load};
 
 pub(super) fn peers() -> [Peer<Job>; 2] {
     [
-        Peer::here(OURS, play::<Tasks, Channel, Single>),
+        Peer::here(OURS, play::<Narrows, Channel, Single>),
         Peer {
             counted: false,
             knows: |job| matches!(job.load, Load::PingPong | Load::Stream),
-            ..Peer::here("narrows, calls that block", play::<Tasks, Blocking, Single>)
+            ..Peer::here("narrows, calls that block", play::<Narrows, Blocking, Single>)
         },
     ]
-}
-
-struct Tasks;
-
-impl Host for Tasks {
-    fn start(workers: Option<usize>, root: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-        let builder = Runtime::builder();
-        let runtime = match workers {
-            Some(workers) => builder.workers(workers),
-            None => builder,
-        }
-        .build()?;
-        drop(runtime.go(root));
-        // It is never to end.
-        mem::forget(runtime);
-        Ok(())
-    }
-
-    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
-        drop(narrows_task::go(task));
-    }
-
-    fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
-        narrows_task::sleep(time)
-    }
 }
 
 pub(super) struct Channel;
