@@ -1,9 +1,7 @@
 //! The work of a sample, for ranks of every kind.
 
-use anyhow::{Result, ensure};
 use narrows_rank::{Carries, Error, Rank, Tag};
 
-use crate::beside::Found;
 use crate::beside::clock::now;
 
 const TAG: u32 = 7;
@@ -103,10 +101,4 @@ pub(crate) fn posted<W: All>(me: &Rank<W>, depth: usize, count: u64) -> Result<f
 
 fn verify<T: Copy + PartialEq + std::fmt::Display>(found: T, wanted: T) -> Result<(), Error> {
     if found == wanted { Ok(()) } else { Err(Error::failed(format!("{found} came, not {wanted}"))) }
-}
-
-/// What the first rank told.
-pub(crate) fn told(all: &[f64]) -> Result<Found> {
-    ensure!(!all.is_empty(), "there was no rank");
-    Ok(vec![("ns", Some(all[0]))])
 }

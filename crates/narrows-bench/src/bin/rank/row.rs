@@ -14,6 +14,15 @@ pub(crate) enum Load {
     Posted { depth: usize },
 }
 
+impl Load {
+    pub(crate) fn ranks(&self) -> usize {
+        match *self {
+            Load::Ring { ranks } | Load::AllReduce { ranks, .. } => ranks,
+            Load::Unexpected { .. } | Load::Posted { .. } => 1,
+        }
+    }
+}
+
 const HOP: &[Figure] = &[figure("ns", "per hop")];
 const ONCE: &[Figure] = &[figure("ns", "each time")];
 const MESSAGE: &[Figure] = &[figure("ns", "per message")];

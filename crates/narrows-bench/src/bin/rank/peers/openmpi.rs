@@ -31,16 +31,16 @@ fn built() -> &'static Result<PathBuf> {
 
 fn start(_: &Peer<Load>, row: &Row<Load>, count: u64) -> Result<Command> {
     let program = built().as_ref().map_err(|why| anyhow!("{why:#}"))?;
-    let (ranks, load, amount) = match row.load {
-        Load::Ring { ranks } => (ranks, "ring", 0),
-        Load::AllReduce { ranks, numbers } => (ranks, "all-reduce", numbers),
-        Load::Unexpected { depth } => (1, "unexpected", depth),
-        Load::Posted { depth } => (1, "posted", depth),
+    let (load, amount) = match row.load {
+        Load::Ring { .. } => ("ring", 0),
+        Load::AllReduce { numbers, .. } => ("all-reduce", numbers),
+        Load::Unexpected { depth } => ("unexpected", depth),
+        Load::Posted { depth } => ("posted", depth),
     };
     let mut command = Command::new("mpirun");
     // As many ranks as are wanted, whatever processors there are; nothing else here is pinned either.
     command.args(["--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "--timeout", LONGEST]).args(WAYS);
-    command.args(["-n", &ranks.to_string()]).arg(program).arg(load);
+    command.args(["-n", &row.load.ranks().to_string()]).arg(program).arg(load);
     command.args([amount.to_string(), count.to_string()]);
     Ok(command)
 }
