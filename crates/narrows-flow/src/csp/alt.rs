@@ -314,11 +314,14 @@ impl<'a, E: Send + 'a> Alt<'a, E> {
 
     /// The same in a task.
     ///
+    /// A task is not waited for: with capacity 0, a sender may choose it just as it turns to another branch. That send
+    /// has happened, and its message is the channel's, for the next who receives.
+    ///
     /// # Errors
     /// As [`choose`](Alt::choose).
     ///
     /// # Cancel safety
-    /// Dropping the future chooses nothing: no message is lost, and none was made.
+    /// Dropping the future chooses nothing: none of its messages was made, and none that it was to receive is lost.
     pub async fn choose_async(mut self) -> Result<E, NoChoice> {
         let clock = self.timeout.as_ref().map(|(deadline, _)| narrows::at(*deadline));
         let mut is_too_late = false;

@@ -109,24 +109,51 @@ fn two_alternatives_agree() {
     });
 }
 
-/// Either both take part or both time-outs pass, and under the checker each of these happens.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Of threads either both take part or both time-outs pass, and under the checker each of these happens.
 #[test]
-fn a_time_out_is_the_schedules_choice() {
+fn threads_take_part_both_or_neither() {
     let met = Arc::new([const { AtomicUsize::new(0) }; 2]);
     let counts = met.clone();
-    never_fails("time_out", 20, move || {
+    never_fails("time_out_of_threads", 40, move || {
         let (s, r) = bounded(0);
-        let second = Duration::from_secs(1);
-        let sends = thread::spawn(move || Alt::new().send(&s, || 7, true).timeout(second, false).choose());
-        let task = check::spawn(async move {
-            let alt = Alt::new().recv(&r, |_| true).timeout(second, false);
-            alt.choose_async().await
-        });
-        let (sent, received) = (sends.join().unwrap().unwrap(), task.join().unwrap().unwrap());
+        let sends = thread::spawn(move || Alt::new().send(&s, || 7, true).timeout(SECOND, false).choose());
+        let received = Alt::new().recv(&r, |_| true).timeout(SECOND, false).choose();
+        let sent = sends.join().unwrap();
         assert_eq!(sent, received);
         // Relaxed: a count, read when all is over.
-        counts[usize::from(sent)].fetch_add(1, Relaxed);
+        counts[usize::from(sent == Ok(true))].fetch_add(1, Relaxed);
     });
     let [apart, together] = [0, 1].map(|at| met[at].load(Relaxed)); // Relaxed: as above
     assert!(together > 0 && (apart > 0 || !cfg!(narrows_check)), "{apart} times apart, {together} times together");
+}
+
+/// So it is where a task sends and a thread receives.
+#[test]
+fn a_task_that_sends_takes_part_with_a_thread_or_not_at_all() {
+    never_fails("time_out_of_a_sending_task", 40, || {
+        let (s, r) = bounded(0);
+        let alt = async move { Alt::new().send(&s, || 7, true).timeout(SECOND, false).choose_async().await };
+        let task = check::spawn(alt);
+        let received = Alt::new().recv(&r, |_| true).timeout(SECOND, false).choose();
+        assert_eq!(task.join().unwrap(), received);
+    });
+}
+
+/// A task is not waited for: one that has turned to its time-out meanwhile leaves what was sent to the next who
+/// receives.
+#[test]
+fn what_a_task_has_turned_from_is_not_lost() {
+    never_fails("time_out_of_a_task", 20, move || {
+        let (s, r) = bounded(0);
+        let sends = thread::spawn(move || Alt::new().send(&s, || 7, true).timeout(SECOND, false).choose());
+        let task = check::spawn(async move {
+            let received = Alt::new().recv(&r, Some).timeout(SECOND, None).choose_async().await;
+            (received.unwrap(), r)
+        });
+        let sent = sends.join().unwrap().unwrap();
+        let (received, r) = task.join().unwrap();
+        assert_eq!(received.or_else(|| r.try_recv().ok()), sent.then_some(7));
+    });
 }
