@@ -1,12 +1,12 @@
 //! The only door to std or to the checker that decides the schedule: locks and atomics come from here.
 
-#[cfg(not(shuttle))]
+#[cfg(not(narrows_check))]
 pub(crate) use std::sync::{
     Arc, Mutex, MutexGuard,
     atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
-#[cfg(shuttle)]
+#[cfg(narrows_check)]
 pub(crate) use shuttle::sync::{
     Arc, Mutex, MutexGuard,
     atomic::{AtomicU32, AtomicU64, Ordering},

@@ -159,7 +159,6 @@ impl Meta {
 
 /// The same in a scope, if there is one.
 #[cfg(not(narrows_check))]
-#[allow(unsafe_code, reason = "the future borrows what lies beside it in the same allocation")]
 pub(crate) fn spawn_in<F>(
     shared: &Arc<Shared>,
     name: Option<&str>,
@@ -211,7 +210,6 @@ fn into_item(runnable: Runnable) -> NonNull<()> {
 }
 
 /// Out of a queue.
-#[allow(unsafe_code, reason = "queues hold addresses")]
 pub(crate) fn from_item(item: NonNull<()>) -> Runnable {
     // SAFETY: queues are filled by `into_item` alone, with this type of metadata, and give each item out once: a ring by
     // its stamps (modelled), a slot by a swap, the injector under its lock.
