@@ -166,6 +166,7 @@ pub(crate) fn main<L>(bench: &Bench<L>) -> Result<ExitCode> {
         print!("{}", report::row(&measured));
         all.push(measured);
     }
+    program::clean();
     let (text, is_met) = goal::verdicts(&bench.goals, &all);
     if args.targets {
         print!("{text}");
@@ -173,7 +174,6 @@ pub(crate) fn main<L>(bench: &Bench<L>) -> Result<ExitCode> {
     if let Some(path) = &args.json {
         fs::write(path, report::json(&about, &all)?).with_context(|| format!("{}", path.display()))?;
     }
-    program::clean();
     let is_whole = all.iter().flat_map(|measured| &measured.cells).all(|cell| !cell.has_failed());
     Ok(if is_whole && (is_met || !args.targets) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
