@@ -93,7 +93,8 @@ impl Harness {
         match (self, depth) {
             (Self::Loom, Depth::Deep) => vec![shm, Tests::all("narrows-flow", &["lib"])],
             (Self::Shuttle, _) => {
-                vec![shm, Tests::all("narrows-flow", &["csp"]), Tests::all("narrows-task", &["check"])]
+                let checked = ["narrows-task", "narrows-actor"].map(|package| Tests::all(package, &["check"]));
+                [shm, Tests::all("narrows-flow", &["csp"])].into_iter().chain(checked).collect()
             }
             (Self::Loom, _) | (Self::Miri, Depth::Deep) => vec![shm],
             _ => Vec::new(),

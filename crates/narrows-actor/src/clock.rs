@@ -26,13 +26,13 @@ pub(crate) struct Virtual {
 impl Clock {
     pub(crate) fn new_virtual() -> (Clock, Arc<Virtual>) {
         let alarms = Mutex::new(BTreeSet::new());
-        let time = Arc::new(Virtual { start: Instant::now(), elapsed_ns: AtomicU64::new(0), alarms });
+        let time = Arc::new(Virtual { start: narrows::check::now(), elapsed_ns: AtomicU64::new(0), alarms });
         (Clock::Virtual(time.clone()), time)
     }
 
     pub(crate) fn now(&self) -> Instant {
         match self {
-            Clock::System => Instant::now(),
+            Clock::System => narrows::check::now(),
             Clock::Virtual(time) => time.now(),
         }
     }

@@ -30,13 +30,13 @@ pub(crate) struct Shift(Option<Arc<Desk>>);
 
 impl Shift {
     pub(crate) fn begin(desk: &Arc<Desk>) -> Shift {
-        Shift(ACTOR.replace(Some(desk.clone())))
+        Shift(ACTOR.with(|actor| actor.replace(Some(desk.clone()))))
     }
 }
 
 impl Drop for Shift {
     fn drop(&mut self) {
-        ACTOR.set(self.0.take());
+        ACTOR.with(|actor| actor.replace(self.0.take()));
     }
 }
 
@@ -46,12 +46,12 @@ pub(crate) struct Driven(Option<Arc<Kit>>);
 
 impl Driven {
     pub(crate) fn begin(kit: &Arc<Kit>) -> Driven {
-        Driven(KIT.replace(Some(kit.clone())))
+        Driven(KIT.with(|own| own.replace(Some(kit.clone()))))
     }
 }
 
 impl Drop for Driven {
     fn drop(&mut self) {
-        KIT.set(self.0.take());
+        KIT.with(|kit| kit.replace(self.0.take()));
     }
 }

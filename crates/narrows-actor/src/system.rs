@@ -59,7 +59,7 @@ impl Works {
                     sync::block_on(cell.run(OnThread));
                 })?;
                 let mut threads = lock(&self.threads);
-                threads.retain(|thread| !thread.is_finished());
+                threads.retain(|thread| !sync::has_ended(thread));
                 threads.push(thread);
             }
             Runs::Tasks(spawn) => {
@@ -78,7 +78,7 @@ impl Works {
     fn is_to_be_left(&self) -> bool {
         match self.runs {
             Runs::Threads => {
-                let own = std::thread::current().id();
+                let own = sync::current().id();
                 lock(&self.threads).iter().any(|thread| thread.thread().id() == own)
             }
             Runs::Tasks(_) => true,
@@ -95,7 +95,7 @@ impl Works {
             _ => self.alive.wait(),
         }
         let threads = std::mem::take(&mut *lock(&self.threads));
-        let own = std::thread::current().id();
+        let own = sync::current().id();
         for thread in threads.into_iter().filter(|thread| thread.thread().id() != own) {
             // What an actor panics with was its reason to end.
             let _ = thread.join();
