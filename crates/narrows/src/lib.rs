@@ -82,7 +82,8 @@ mod timer;
 #[cfg(feature = "trace")]
 pub mod trace;
 #[cfg(not(feature = "trace"))]
-#[path = "trace/off.rs"]
+#[cfg_attr(narrows_check, path = "trace/checked.rs")]
+#[cfg_attr(not(narrows_check), path = "trace/off.rs")]
 mod trace;
 mod wait;
 pub mod watch;

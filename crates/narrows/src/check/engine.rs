@@ -23,7 +23,7 @@ use super::{
     schedule::Schedule,
     scheduler::{Record, Recorded, Replayed},
 };
-use crate::time;
+use crate::{time, trace};
 
 /// How many switches a PCT schedule forces at most, where nobody says: most bugs need few, but a third thread that comes back
 /// late needs more.
@@ -123,6 +123,7 @@ fn run(
     let body = body.clone();
     let in_schedule = move || {
         Keeps::forget();
+        trace::forget();
         time::begin();
         body();
     };
@@ -142,7 +143,8 @@ fn run(
     Some(Found { message, is_deadlock, schedules: record.begun, schedule: record.schedule.to_string() })
 }
 
-/// Says who waits. shuttle lists `NAME (task ITS PARENTS)`, and with `SHUTTLE_CAPTURE_BACKTRACE` where each waits.
+/// Says who waits, and for what. shuttle lists `NAME (task PARENT(NUMBER))`, and with `SHUTTLE_CAPTURE_BACKTRACE` where each
+/// waits.
 fn deadlock(threads: &str) -> String {
     let mut rest = threads.strip_prefix('[').unwrap_or(threads);
     rest = rest.strip_suffix(']').unwrap_or(rest);
@@ -154,7 +156,15 @@ fn deadlock(threads: &str) -> String {
             open += i32::from(c == '(') - i32::from(c == ')');
             open == 0
         });
-        rest = end.map_or("", |end| &behind[end + 1..]);
+        let (task, after) = behind.split_at(end.unwrap_or(behind.len()));
+        let number = task.split_once('(').and_then(|(_, number)| number.split(')').next()?.parse().ok());
+        let awaited = number.map(trace::awaited).unwrap_or_default();
+        if !awaited.is_empty() {
+            said.push_str(" (waits ");
+            said.push_str(&awaited.join(", or "));
+            said.push(')');
+        }
+        rest = after.strip_prefix(')').unwrap_or(after);
     }
     said.push_str(rest);
     said.replace("<unknown>", "a thread without a name")

@@ -1,10 +1,6 @@
 //! Who runs next, as shuttle asks for it: chosen by one of its schedulers and written down, or read from what was.
 
-use std::{
-    cell::RefCell,
-    mem::{self, ManuallyDrop},
-    rc::Rc,
-};
+use std::{cell::RefCell, mem, rc::Rc};
 
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Schedule as Begun, Scheduler, Task, TaskId};
 
@@ -47,8 +43,8 @@ impl Record {
 
 /// Asks `inner`, and writes down what it says.
 pub(super) struct Recorded {
-    /// Not dropped after a failure: shuttle's tells people then how to replay it with shuttle.
-    inner: ManuallyDrop<Box<dyn Scheduler>>,
+    /// Until it has no schedule left.
+    inner: Option<Box<dyn Scheduler>>,
     is_pct: bool,
     record: Rc<RefCell<Record>>,
 }
@@ -59,7 +55,7 @@ impl Recorded {
             Way::Random => Box::new(RandomScheduler::new_from_seed(seed, schedules)),
             Way::Pct(depth) => Box::new(PctScheduler::new_from_seed(seed, depth, schedules)),
         };
-        Recorded { inner: ManuallyDrop::new(inner), is_pct: way != Way::Random, record }
+        Recorded { inner: Some(inner), is_pct: way != Way::Random, record }
     }
 }
 
@@ -70,12 +66,15 @@ impl Scheduler for Recorded {
         if self.is_pct && record.begun > 0 && !record.has_choice {
             return None;
         }
-        let begun = self.inner.new_execution()?;
+        let Some(begun) = self.inner.as_mut()?.new_execution() else {
+            self.inner = None;
+            return None;
+        };
         Some(record.begin(begun.seed))
     }
 
     fn next_task(&mut self, runnable: &[&Task], current: Option<TaskId>, is_yielding: bool) -> Option<TaskId> {
-        let next = self.inner.next_task(runnable, current, is_yielding)?;
+        let next = self.inner.as_mut()?.next_task(runnable, current, is_yielding)?;
         let mut record = self.record.borrow_mut();
         record.has_choice |= runnable.len() > 1;
         record.schedule.threads.push(next.into());
@@ -84,6 +83,13 @@ impl Scheduler for Recorded {
 
     fn next_u64(&mut self) -> u64 {
         self.record.borrow_mut().chance.next()
+    }
+}
+
+/// After a failure shuttle's would tell people how to replay it with shuttle.
+impl Drop for Recorded {
+    fn drop(&mut self) {
+        mem::forget(self.inner.take());
     }
 }
 

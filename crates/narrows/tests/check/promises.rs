@@ -112,21 +112,37 @@ fn the_report_says_how_many_which_and_how_to_repeat_it() {
 }
 
 #[test]
-fn a_deadlock_names_who_waits() {
+fn a_deadlock_names_who_waits_and_for_what() {
     let found = Checker::new().find(|| {
-        let (s, r) = narrows::bounded::<u32>(1);
-        let named = thread::Builder::new().name("the reader".into());
-        let reader = named.spawn(move || r.recv()).unwrap();
-        let (_kept, never) = narrows::bounded::<u32>(1);
-        let _other = thread::spawn(move || never.recv());
-        let _ = reader.join();
-        drop(s);
+        let (_kept, r) = narrows::builder().name("pages").bounded(1);
+        let reader = thread::Builder::new().name("the reader".into()).spawn(move || {
+            let _: u32 = r.recv().unwrap();
+        });
+        let (reply, answer) = narrows::oneshot::channel::<u32>();
+        check::spawn(async move {
+            let _kept = reply;
+            answer.await
+        });
+        let (full, _kept) = narrows::bounded(0);
+        thread::spawn(move || narrows::select! { send(full, 1) -> _ => {}, recv(narrows::never::<u32>()) -> _ => {} });
+        reader.unwrap().join().unwrap();
     });
     let found = found.unwrap();
-    assert!(found.is_deadlock() && found.schedules() == 1, "{found}");
-    let (_, names) = found.message().split_once("wake it: ").unwrap();
-    let names: Vec<&str> = names.split(", ").collect();
-    assert!(matches!(names[..], ["main-thread", "the reader", third] if third.contains("promises.rs:")), "{found}");
+    assert!(found.is_deadlock(), "{found}");
+    let (_, who) = found.message().split_once("wake it: ").unwrap();
+    let who: Vec<&str> = who.split(", ").collect();
+    let place = "made at crates/narrows/tests/check/promises.rs";
+    assert!(
+        matches!(who[..], [
+        "main-thread",
+        reader,
+        task,
+        selector,
+    ] if reader.starts_with(&format!("the reader (waits to receive from the channel `pages` {place}:"))
+        && task.contains(&format!(" (waits to receive from the oneshot {place}:"))
+        && selector.contains(&format!(" (waits to send into the channel {place}:"))),
+        "{who:#?}"
+    );
 }
 
 #[test]
@@ -200,6 +216,13 @@ fn a_time_limit_passes_or_does_not() {
     assert_eq!(came(|r| narrows::select! { recv(r) -> _ => true, default(LONG) => false }), both());
     assert_eq!(came(|r| narrows::select! { recv(r) -> _ => true, recv(narrows::after(LONG)) -> _ => false }), both());
     assert_eq!(came(|r| narrows::select! { recv(r) -> _ => true, recv(narrows::tick(LONG)) -> _ => false }), both());
+    let cancelled = |r: &narrows::Receiver<u32>| {
+        let token = narrows::CancelToken::with_deadline(check::now() + LONG);
+        let came = narrows::select! { recv(r) -> _ => true, recv(token.cancelled()) -> _ => false };
+        assert!(came || token.child().is_cancelled(), "what has passed stays so");
+        came
+    };
+    assert_eq!(came(cancelled), both());
     assert_eq!(came(|r| check::block_on(selected(r))), both());
     assert_eq!(came(|r| check::block_on(batched(r))), both());
 }
