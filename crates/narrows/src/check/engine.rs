@@ -54,8 +54,12 @@ pub(super) fn find(checker: &Checker, body: impl Fn() + Send + Sync + 'static) -
     if let Some(text) = checker.wanted() {
         let schedule = read(&text);
         let record = Rc::new(RefCell::new(Record::default()));
+        let given = schedule.threads.len();
         let replayed = Replayed::new(schedule, record.clone());
-        return run(checker, replayed, &record, &body).map(|found| found.tell(0, 1, "the schedule that was replayed"));
+        let found = run(checker, replayed, &record, &body)?;
+        let is_longer = record.borrow().schedule.threads.len() > given;
+        let kind = if is_longer { "beyond the end of the schedule given" } else { "the schedule given" };
+        return Some(found.tell(0, 1, kind));
     }
     let (all, seed) = (checker.how_many(), checker.first_seed());
     let mut before = 0;
@@ -180,7 +184,11 @@ impl Found {
             .name()
             .filter(|name| *name != "main")
             .map_or_else(String::new, |name| format!(" -- --exact {name}"));
-        let backtraces = if is_deadlock { ", and SHUTTLE_CAPTURE_BACKTRACE=1 to be told where each waits" } else { "" };
+        let backtraces = if is_deadlock {
+            "\nWith SHUTTLE_CAPTURE_BACKTRACE=1, too, it says where in the code each waits."
+        } else {
+            ""
+        };
         let advice = format!(
             "({kind}) To run it again, with the same build:\nNARROWS_REPLAY='{named}' RUSTFLAGS=\"--cfg narrows_check\" \
              cargo test --target-dir target/check{test}{backtraces}"
