@@ -1,5 +1,6 @@
 //! Watching under the checker, without the feature `trace`: who waits for which channel, for the report of a deadlock. A channel
 //! is told by its name and by where it was made. All lists are of the thread of the system, which runs all of a schedule.
+#![expect(clippy::unused_self, reason = "as with the feature")]
 
 use std::{
     cell::{Cell, RefCell},
@@ -148,7 +149,6 @@ impl Aims {
         self.0.extend(about.map(|about| Aim(operation, about)));
     }
 
-    #[expect(clippy::unused_self, reason = "as with the feature")]
     pub(crate) fn unknown(&mut self) {}
 }
 
