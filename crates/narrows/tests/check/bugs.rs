@@ -25,7 +25,7 @@ fn is_found(name: &str, says: &str, program: fn()) {
     for (kind, checker) in [("random", Checker::new().random()), ("PCT of depth 3", Checker::new().pct(3))] {
         let mut took: Vec<usize> = (0..SEEDS)
             .map(|number| {
-                let found = checker.clone().schedules(2000).seed(first.wrapping_add(number)).find(program);
+                let found = checker.clone().schedules(10_000).seed(first.wrapping_add(number)).find(program);
                 let found = found.unwrap_or_else(|| panic!("{name}: not found by {kind}"));
                 assert!(found.message().contains(says), "{found}");
                 found.schedules()
