@@ -26,7 +26,7 @@ use crate::{
     mailbox::{Envelope, Inside},
     office::Post,
     reason::{Reason, guarded},
-    sync::Arc,
+    sync::{Arc, Ordering, fence},
 };
 
 /// An actor, and all that outlives its lives.
@@ -205,8 +205,11 @@ impl<A: Actor, F: FnMut() -> A> Cell<A, F> {
                         message
                     }
                     Ok(Envelope::Ring) => continue,
-                    Err(TryRecvError::Empty) if self.cx.is_unreachable() => return Pause::Over(Reason::Unreachable),
-                    Err(TryRecvError::Empty) => return Pause::Idle,
+                    Err(TryRecvError::Empty) => match self.is_out_of_reach() {
+                        true => return Pause::Over(Reason::Unreachable),
+                        false if self.next.is_some() => continue,
+                        false => return Pause::Idle,
+                    },
                     Err(TryRecvError::Disconnected) => return Pause::Over(Reason::Stopped),
                 },
             };
@@ -235,6 +238,18 @@ impl<A: Actor, F: FnMut() -> A> Cell<A, F> {
         let message = self.cx.take_due();
         self.timers_in_row = if message.is_some() { self.timers_in_row + 1 } else { 0 };
         message
+    }
+
+    /// The mailbox was empty. Whether nobody can put anything into it any more; what somebody did before his address went is
+    /// taken out by this.
+    fn is_out_of_reach(&mut self) -> bool {
+        if !self.cx.is_unreachable() {
+            return false;
+        }
+        // Acquire: pairs with the Release of the last address's drop; all that was sent by it is seen now.
+        fence(Ordering::Acquire);
+        self.next = self.mailbox.try_recv().ok();
+        self.next.is_none()
     }
 
     #[cold]

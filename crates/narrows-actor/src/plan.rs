@@ -166,6 +166,9 @@ impl<N: Clone> Plan<N> {
 
     /// The parent wants it down, and up again later.
     pub(crate) fn halt(&mut self, now: Instant) -> Vec<Action<N>> {
+        if !self.is_up && self.ending.is_none() {
+            return Vec::new(); // it went down by itself meanwhile, and has said so
+        }
         self.go_down(Reason::Restarting);
         self.advance(now)
     }
@@ -206,6 +209,9 @@ impl<N: Clone> Plan<N> {
             return Vec::new();
         };
         let child = &mut self.children[i];
+        if child.stage == ChildState::Down && !reason.is_final() {
+            return Vec::new();
+        }
         let was_asked = std::mem::replace(&mut child.stage, ChildState::Down) == ChildState::Halting;
         let lives_again = match child.restart {
             Restart::Permanent => !reason.is_final(),

@@ -5,9 +5,9 @@ pub(crate) use narrows::check::{
     block_on,
     sync::{
         Arc, Mutex, MutexGuard, Weak,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering, fence},
     },
-    thread::{JoinHandle, current, thread_local},
+    thread::{JoinHandle, current, panicking, thread_local},
 };
 
 /// Takes a lock. No user code runs under any lock of this crate, so a poisoned one is still consistent.

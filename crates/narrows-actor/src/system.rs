@@ -88,7 +88,7 @@ impl Works {
 
     fn wait(&self) {
         match (&self.runs, current::kit()) {
-            (Runs::Stage(_), Some(kit)) => {
+            (Runs::Stage(kit), Some(_)) => {
                 // If all stand still for ever there is nothing to wait for.
                 kit.drive_until(None, || (self.alive.members() == 0).then_some(()));
             }
@@ -144,6 +144,19 @@ impl System {
         System::with(Runs::Tasks(Box::new(spawn)), Clock::System)
     }
 
+    /// A system whose actors are tasks of a tokio runtime. An actor that asks another, or tells it, from a handler should
+    /// [wait](crate::Flow::wait) for the asynchronous kind: the plain ones block a thread of the runtime.
+    #[cfg(feature = "tokio")]
+    pub fn on_tokio(handle: tokio::runtime::Handle) -> System {
+        System::on_tasks(move |_, actor| drop(handle.spawn(actor)))
+    }
+
+    /// A system whose actors are light tasks of `narrows-task`, in which blocking operations are legal.
+    #[cfg(feature = "task")]
+    pub fn on_light_tasks() -> System {
+        System::on_tasks(|name, actor| narrows_task::go_named(name, actor).detach())
+    }
+
     pub(crate) fn on_stage(kit: &Arc<Kit>) -> System {
         System::with(Runs::Stage(kit.clone()), Clock::Virtual(kit.stage.time.clone()))
     }
@@ -197,7 +210,7 @@ pub fn scope<R>(f: impl FnOnce(&System) -> R) -> Result<R, Reason> {
 
 impl Drop for System {
     fn drop(&mut self) {
-        self.root.stop(if std::thread::panicking() { How::Now } else { How::Drain });
+        self.root.stop(if sync::panicking() { How::Now } else { How::Drain });
         if !self.root.works.is_to_be_left() {
             self.root.works.wait();
         }

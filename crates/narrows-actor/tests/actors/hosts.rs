@@ -8,6 +8,8 @@ use std::{
 };
 
 use narrows_actor::{Actor, ActorFuture, Cx, Flow, How, Reason, Restart, Strategy, System};
+#[cfg(feature = "task")]
+use narrows_actor::{Addr, Reply};
 
 use crate::{Counter, Journal, LONG, Req};
 
@@ -45,15 +47,52 @@ fn on_executor() -> (System, Arc<Mutex<Vec<thread::JoinHandle<()>>>>) {
 
 #[test]
 fn actors_on_tasks_do_what_those_on_threads_do() {
-    crate::quietly();
     let (system, tasks) = on_executor();
+    block_on(works(&system));
+    tasks.lock().unwrap().drain(..).for_each(|task| task.join().unwrap());
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn actors_on_tokio_do_what_those_on_threads_do() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let system = System::on_tokio(runtime.handle().clone());
+    runtime.block_on(works(&system));
+}
+
+#[cfg(feature = "task")]
+#[test]
+fn actors_on_light_tasks_do_what_those_on_threads_do() {
+    narrows_task::block_on(works(&System::on_light_tasks()));
+}
+
+/// Blocking is legal there, also if the actors that wait for each other are more than there are threads.
+#[cfg(feature = "task")]
+#[test]
+fn actors_on_light_tasks_may_ask_by_blocking() {
+    struct Chain(Option<Addr<Reply<u32>>>);
+    impl Actor for Chain {
+        type Msg = Reply<u32>;
+        fn handle(&mut self, reply: Reply<u32>, _: &Cx<Reply<u32>>) -> Flow {
+            reply.send(self.0.as_ref().map_or(0, |next| next.ask(|reply| reply, LONG).unwrap() + 1));
+            Flow::Next
+        }
+    }
+    let system = System::on_light_tasks();
+    let first = (0..50).fold(None, |next, _| Some(system.actor(1, move || Chain(next.clone()))));
+    assert_eq!(first.unwrap().ask(|reply| reply, LONG).unwrap(), 49);
+    narrows_task::block_on(system.shutdown(How::Drain)).unwrap();
+}
+
+async fn works(system: &System) {
+    crate::quietly();
     let journal = Journal::default();
     let supervisor = system.supervisor("family").strategy(Strategy::OneForAll).intensity(1_000, LONG).start();
     let family = ["a", "b"].map(|name| {
         let journal = journal.clone();
         supervisor.build(move || Counter::new(&journal)).name(name).capacity(2).start()
     });
-    block_on(async {
+    {
         for n in 0..if cfg!(miri) { 3 } else { 100 } {
             family[0].tell_async(Req::Add(n)).await.unwrap();
             family[1].tell_async(Req::Boom).await.unwrap();
@@ -64,8 +103,7 @@ fn actors_on_tasks_do_what_those_on_threads_do() {
         system.shutdown(How::Drain).await.unwrap();
         assert_eq!(family[0].join_async().await, Reason::Stopped);
         assert!(matches!(family[0].tell_async(Req::Add(1)).await, Err(narrows_actor::TellError::Stopped(Req::Add(1)))));
-    });
-    tasks.lock().unwrap().drain(..).for_each(|task| task.join().unwrap());
+    }
 }
 
 #[test]

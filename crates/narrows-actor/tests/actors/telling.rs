@@ -219,6 +219,27 @@ fn the_last_address_lets_the_actor_finish_and_end() {
     assert_eq!(journal.take(), ["counter started 1", "counter stopped 1: nobody could reach it any more"]);
 }
 
+/// The message and the address's end come at once, while the actor is about to look whether anybody can reach it.
+#[test]
+fn what_was_told_before_the_last_address_went_is_handled() {
+    let system = System::new();
+    for _ in 0..if cfg!(miri) { 5 } else { 300 } {
+        let (gate, seen) = parts();
+        gate.open();
+        let recorder = system.actor(4, recorder(&gate, &seen));
+        let news = recorder.monitor();
+        thread::scope(|scope| {
+            for sender in 0..2 {
+                let recorder = recorder.clone();
+                scope.spawn(move || recorder.tell((sender, 0)).unwrap());
+            }
+            drop(recorder);
+        });
+        assert_eq!(news.recv().unwrap().reason, Reason::Unreachable);
+        assert_eq!(seen.lock().unwrap().len(), 2);
+    }
+}
+
 #[test]
 fn the_actor_of_a_system_that_has_stopped_is_over_at_once() {
     let system = System::new();
