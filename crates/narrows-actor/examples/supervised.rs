@@ -2,7 +2,7 @@
 
 use std::{error::Error, time::Duration};
 
-use narrows_actor::{Actor, AskError, Backoff, Cx, Flow, How, Reason, Reply, System};
+use narrows_actor::{Actor, AskError, Backoff, Cx, Flow, How, Reply, System};
 
 /// Square roots, of squares only.
 struct Roots {
@@ -18,11 +18,6 @@ enum Job {
 impl Actor for Roots {
     type Msg = Job;
 
-    fn started(&mut self, cx: &Cx<Job>) -> Flow {
-        println!("{} begins its life {}", cx.name(), cx.life());
-        Flow::Next
-    }
-
     fn handle(&mut self, job: Job, _: &Cx<Job>) -> Flow {
         match job {
             Job::Root(n, reply) => {
@@ -36,10 +31,6 @@ impl Actor for Roots {
         }
         Flow::Next
     }
-
-    fn stopped(&mut self, reason: &Reason, _: &Cx<Job>) {
-        println!("it ends: {reason}");
-    }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -52,10 +43,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .start();
     let roots = workers.build(|| Roots { found: 0 }).name("roots").capacity(16).start();
 
+    let news = roots.monitor();
     for n in [49, 50, 64] {
         match roots.ask(|reply| Job::Root(n, reply), LONG) {
             Ok(root) => println!("the root of {n} is {root}"),
-            Err(AskError::Unanswered) => println!("no answer for {n}"),
+            Err(AskError::Unanswered) => println!("no answer for {n}: the worker has {}", news.recv()?.reason),
             Err(error) => return Err(error.into()),
         }
     }
@@ -64,5 +56,6 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     system.stop(How::Drain);
     system.join().map_err(|reason| reason.to_string())?;
+    println!("at last it was {}", news.recv()?.reason);
     Ok(())
 }

@@ -1,6 +1,12 @@
-//! Actors: state that one message at a time changes, reached by an address, restarted when it fails.
+//! Actors over channels: plain values as messages, supervision as in Erlang/OTP, a test kit.
 //!
 #![doc = include_str!("../README.md")]
+//!
+//! # How it works
+//! One loop (`cell.rs`) runs an actor, life after life; its host (`host.rs`) says how to wait: a thread sleeps, a task is polled, a
+//! test steps. The control lane is a second channel, and one word says whether something lies in it; who puts something
+//! there rings in the mailbox if the actor is asleep, so that it always waits for one thing. A supervisor is a machine of
+//! values (`plan.rs`), told of each end by the child that ends.
 #![forbid(unsafe_code)]
 
 mod actor;

@@ -174,7 +174,7 @@ impl Actor for Member {
 }
 
 fn flat(answer: Result<Result<u32, String>, AskError<Ring>>) -> Result<u32, String> {
-    answer.map_err(|error| error.to_string()).flatten().map(|n| n + 1)
+    answer.map_err(|error| error.to_string()).and_then(|answer| answer).map(|n| n + 1)
 }
 
 fn ring(system: &System, waits: bool, names: &[&str]) -> Vec<Addr<Ring>> {

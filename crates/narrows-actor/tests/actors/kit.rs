@@ -34,7 +34,7 @@ fn log_of(seed: u64) -> String {
         passer.tell(1).unwrap();
     }
     kit.run();
-    kit.log().iter().map(|entry| format!("{entry}\n")).collect()
+    kit.log().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -44,9 +44,13 @@ fn each_strategy_restarts_whom_it_should_in_order() {
             }
             assert_eq!(started, ["a started 1", "b started 1", "c started 1", "d started 1"]);
             // What lies in mailboxes is there after the restart.
-            family.iter().for_each(|child| child.tell(Req::Add(1)).unwrap());
+            for child in &family {
+                child.tell(Req::Add(1)).unwrap();
+            }
             family[1].tell(Req::Fail).unwrap();
-            family.iter().for_each(|child| child.tell(Req::Add(2)).unwrap());
+            for child in &family {
+                child.tell(Req::Add(2)).unwrap();
+            }
             kit.run();
             assert_eq!(journal.take(), expected, "{strategy:?}, seed {seed}");
             assert_eq!(family[1].ask(Req::Get, SECOND).unwrap(), 2, "what it had not handled");
@@ -145,7 +149,7 @@ fn a_backoff_doubles_up_to_its_limit_and_begins_anew_after_a_long_life() {
     // Lives begin after 0, 1, 2, 4, 8, 8, 8 seconds, and each lasts a millisecond.
     for delay in [0, 1, 2, 4, 8, 8, 8_u32] {
         if delay > 0 {
-            kit.advance(delay * SECOND - Duration::from_millis(1));
+            kit.advance(Duration::from_millis(u64::from(delay) * 1_000 - 1));
             assert!(journal.take().is_empty(), "not before {delay} s");
             kit.advance(Duration::from_millis(1));
         }

@@ -252,7 +252,6 @@ fn the_actor_of_a_system_that_has_stopped_is_over_at_once() {
 /// What the design shows.
 #[test]
 fn a_scope_joins_its_actors() {
-    let (told, heard) = mpsc::channel();
     struct Parting(mpsc::Sender<&'static str>);
     impl Actor for Parting {
         type Msg = Reply<u8>;
@@ -264,6 +263,7 @@ fn a_scope_joins_its_actors() {
             self.0.send("stopped").unwrap();
         }
     }
+    let (told, heard) = mpsc::channel();
     let answer = narrows_actor::scope(|scope| {
         let actor = scope.actor(4, move || Parting(told.clone()));
         actor.ask(|reply| reply, LONG).unwrap()

@@ -64,7 +64,9 @@ fn many_watchers_hear_of_each_life() {
     let watched = counter(&kit, "watched");
     let friends = (0..20).map(|_| friend(&kit, &watched, false)).collect::<Vec<_>>();
     let monitors = (0..20).map(|_| watched.monitor()).collect::<Vec<_>>();
-    friends.iter().for_each(|(friend, _)| friend.tell(Do::Watch).unwrap());
+    for (friend, _) in &friends {
+        friend.tell(Do::Watch).unwrap();
+    }
     kit.run();
     watched.tell(Req::Fail).unwrap();
     watched.tell(Req::Finish).unwrap();
