@@ -1,6 +1,7 @@
 //! Actors on threads, on tasks and stepped. Supervision, backoff and timers are asked in virtual time; nothing here sleeps.
 
 mod asking;
+mod chaos;
 mod ending;
 mod hosts;
 mod kit;
