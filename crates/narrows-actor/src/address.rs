@@ -156,7 +156,7 @@ impl<M> Addr<M> {
     }
 
     /// Blocks until the actor has ended for good: [`stopped`](crate::Actor::stopped) has returned, and dead letters were given
-    /// back. The reason.
+    /// back. The reason. Who calls this in the actor itself waits for ever.
     pub fn join(&self) -> Reason {
         match current::kit().filter(|_| self.mail().clock.is_virtual()) {
             // If all stand still for ever there is nothing to wait for.

@@ -327,3 +327,59 @@ impl<N: Clone> Plan<N> {
         &self.rules
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> (Plan<char>, Instant) {
+        let now = Instant::now();
+        let rules = Rules { strategy: Strategy::OneForAll, max_restarts: 1, ..Rules::default() };
+        let mut plan = Plan::new(rules);
+        plan.begin(now, now);
+        (plan, now)
+    }
+
+    /// A child that ends by itself may be told to halt before its news has come; its answer to that is no end of the next life.
+    #[test]
+    fn news_of_an_end_that_is_known_changes_nothing() {
+        let (mut plan, now) = plan();
+        assert_eq!(plan.add(Restart::Transient, now, |_| 'a'), [Action::Begin('a', 1, now)]);
+        assert_eq!(plan.add(Restart::Transient, now, |_| 'b'), [], "until the first has started");
+        assert_eq!(plan.started(0, 1, now), [Action::Begin('b', 1, now)]);
+        plan.started(1, 1, now);
+        assert_eq!(plan.exited(1, 1, &Reason::Failed("".into()), now), [Action::Halt('a', 1)]);
+        assert_eq!(plan.exited(1, 1, &Reason::Restarting, now), []);
+        assert_eq!(plan.exited(0, 1, &Reason::Failed("".into()), now), [Action::Begin('a', 2, now)]);
+        assert_eq!(plan.exited(0, 1, &Reason::Restarting, now), [], "of a life before");
+        assert_eq!(plan.started(0, 2, now), [Action::Begin('b', 2, now)]);
+    }
+
+    /// As a child: it has said that it failed, and is told to halt by a parent that has not heard it yet.
+    #[test]
+    fn a_supervisor_that_is_down_says_so_once() {
+        let (mut plan, now) = plan();
+        plan.add(Restart::Transient, now, |_| 'a');
+        let failed = Reason::Failed("".into());
+        assert_eq!(plan.exited(0, 1, &failed, now), [Action::Begin('a', 2, now)]);
+        assert_eq!(plan.exited(0, 2, &failed, now), [Action::Exited(Reason::TooManyRestarts)]);
+        assert_eq!(plan.halt(now), []);
+        assert_eq!(plan.begin(now, now), [Action::Begin('a', 3, now)]);
+        assert_eq!(plan.halt(now), [Action::Halt('a', 3)]);
+        assert_eq!(plan.exited(0, 3, &Reason::Restarting, now), [Action::Exited(Reason::Restarting)]);
+        assert_eq!(plan.stop(How::Drain, now), [Action::Release('a'), Action::Exited(Reason::Stopped)]);
+    }
+
+    #[test]
+    fn a_drain_is_cut_short_for_who_is_draining() {
+        let (mut plan, now) = plan();
+        plan.add(Restart::Transient, now, |_| 'a');
+        plan.started(0, 1, now);
+        assert_eq!(plan.stop(How::Drain, now), [Action::Stop('a', How::Drain)]);
+        assert_eq!(plan.stop(How::Drain, now), []);
+        assert_eq!(plan.stop(How::Now, now), [Action::Stop('a', How::Now)]);
+        let end = plan.exited(0, 1, &Reason::Stopped, now);
+        assert_eq!(end, [Action::Release('a'), Action::Exited(Reason::Stopped)]);
+        assert_eq!(plan.add(Restart::Permanent, now, |_| 'b'), [Action::Release('b')]);
+    }
+}

@@ -61,6 +61,18 @@ fn what_eight_senders_tell_is_handled_in_their_order() {
     }
 }
 
+/// Handles go where their messages may go, which need not be shared.
+#[test]
+fn an_address_is_for_every_thread_if_its_messages_are() {
+    fn goes_everywhere<T: Send + Sync + 'static>() {}
+    type Message = std::cell::Cell<u8>;
+    goes_everywhere::<narrows_actor::Addr<Message>>();
+    goes_everywhere::<narrows_actor::WeakAddr<Message>>();
+    goes_everywhere::<Reply<Message>>();
+    goes_everywhere::<System>();
+    goes_everywhere::<narrows_actor::Registry>();
+}
+
 /// The mailbox is one queue: what one thread tells after another has told is behind it.
 #[test]
 fn order_holds_over_the_whole_mailbox() {
