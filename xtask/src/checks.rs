@@ -97,8 +97,12 @@ fn all_of<const N: usize>(depth: Depth, commands: [Cmd; N]) -> Result<Outcome> {
 }
 
 /// Packages with examples, and the features that these need.
-const EXAMPLES: [(&str, &str); 3] =
-    [("narrows", "futures,trace"), ("narrows-flow", "futures,narrows/trace"), ("narrows-shm", "")];
+const EXAMPLES: [(&str, &str); 4] = [
+    ("narrows", "futures,trace"),
+    ("narrows-flow", "futures,narrows/trace"),
+    ("narrows-shm", ""),
+    ("narrows-actor", ""),
+];
 
 /// These have no end of their own: `tests/rpc` runs them together.
 const OF_TWO_PROGRAMS: [&str; 2] = ["rpc_client", "rpc_server"];
