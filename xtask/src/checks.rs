@@ -1,6 +1,7 @@
 //! The layers that need the stable toolchain alone: format, lints, documentation, tests, examples.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -41,7 +42,8 @@ pub(crate) fn clippy(ws: &Workspace, depth: Depth) -> Result<Outcome> {
             cargo(ws, ["clippy", "--workspace"]).args(strict),
             cargo(ws, ["clippy", "--package", "narrows", "--package", "narrows-flow", "--features", WHOLE])
                 .args(strict),
-            cargo(ws, ["clippy", "--package", "narrows-flow"]).args(strict),
+            // What they are without the features that others here ask for.
+            cargo(ws, ["clippy", "--package", "narrows-flow", "--package", "narrows-rank"]).args(strict),
         ],
     )
 }
@@ -57,14 +59,16 @@ pub(crate) fn doc(ws: &Workspace, depth: Depth) -> Result<Outcome> {
 pub(crate) fn test(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     let next = probe("cargo", &["nextest", "--version"]).is_some();
     let run = |which: &[&str]| {
-        let verb = if next { ["nextest", "run", "--no-fail-fast"] } else { ["test", "--tests", "--no-fail-fast"] };
-        cargo(ws, verb).args(which.iter().copied())
+        let verb: &[_] = if next { &["nextest", "run"] } else { &["test"] };
+        // Not the examples, which have a layer of their own.
+        cargo(ws, verb.iter().copied()).args(["--tests", "--no-fail-fast"]).args(which.iter().copied())
     };
+    // The bench and its peers are a fifth of all that there is to build, so its tests are left to `deep`.
+    let all = ["--workspace", "--exclude", "narrows-bench", "--features", "narrows-flow/futures"];
     all_of(
         depth,
         [
-            run(&["--workspace"]),
-            // narrows-flow has its features in the workspace already, for narrows-bench asks for them.
+            run(&all),
             run(&["--package", "narrows", "--features", "futures,trace"]),
             // What fits on a small stack is promised for what users run; the whole suite optimized would take minutes.
             cargo(ws, ["test", "--release", "--package", "narrows-test", "--test", "stack"]).args([
@@ -72,9 +76,9 @@ pub(crate) fn test(ws: &Workspace, depth: Depth) -> Result<Outcome> {
                 "--features",
                 "kinds",
             ]),
-            // Each with the features that it was built with above.
-            cargo(ws, ["test", "--doc", "--package", "narrows", "--package", "narrows-flow", "--features", WHOLE]),
-            cargo(ws, ["test", "--doc", "--workspace", "--exclude", "narrows", "--exclude", "narrows-flow"]),
+            // With the features that it was built with above, each.
+            cargo(ws, ["test", "--doc", "--package", "narrows", "--features", "futures,trace"]),
+            cargo(ws, ["test", "--doc"]).args(all).args(["--exclude", "narrows"]),
         ],
     )
 }
@@ -96,26 +100,22 @@ fn all_of<const N: usize>(depth: Depth, commands: [Cmd; N]) -> Result<Outcome> {
     Ok(if wrong.is_empty() { Outcome::Ok(note) } else { Outcome::Failed(wrong.join("; ")) })
 }
 
-/// Packages with examples, and the features that these need.
-const EXAMPLES: [(&str, &str); 4] = [
-    ("narrows", "futures,trace"),
-    ("narrows-flow", "futures,narrows/trace"),
-    ("narrows-shm", ""),
-    ("narrows-actor", ""),
-];
+/// What the examples of a package need beside its default features.
+const EXAMPLES_NEED: [(&str, &str); 2] = [("narrows", "futures,trace"), ("narrows-flow", "futures,narrows/trace")];
 
 /// These have no end of their own: `tests/rpc` runs them together.
 const OF_TWO_PROGRAMS: [&str; 2] = ["rpc_client", "rpc_server"];
 
 pub(crate) fn examples(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     let (mut count, mut wrong) = (0, Vec::new());
-    for (package, features) in EXAMPLES {
-        let package_args = ["--package", package, "--features", features];
+    for package in packages_with_examples(ws)? {
+        let features = EXAMPLES_NEED.iter().find_map(|&(of, features)| (of == package).then_some(features));
+        let package_args = ["--package", package.as_str(), "--features", features.unwrap_or_default()];
         let built = cargo(ws, ["build", "--examples"]).args(package_args).limit(depth.limit(5)).run()?;
         if !built.ok {
             return Ok(Outcome::Failed(format!("the examples of {package} do not build")));
         }
-        for name in example_names(ws, package)? {
+        for name in example_names(ws, &package)? {
             count += 1;
             let run = cargo(ws, ["run", "--quiet", "--example", &name]).args(package_args);
             let done = run.limit(Duration::from_secs(60)).run()?;
@@ -129,12 +129,28 @@ pub(crate) fn examples(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     Ok(if wrong.is_empty() { Outcome::Ok(format!("{count} examples")) } else { Outcome::Failed(wrong.join("; ")) })
 }
 
+fn packages_with_examples(ws: &Workspace) -> Result<Vec<String>> {
+    let mut packages = Vec::new();
+    for path in entries(&ws.root.join("crates"))? {
+        let package = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.join("examples").is_dir() && !example_names(ws, &package)?.is_empty() {
+            packages.push(package);
+        }
+    }
+    Ok(packages)
+}
+
+/// What lies in a folder, in order.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
 fn example_names(ws: &Workspace, package: &str) -> Result<Vec<String>> {
-    let folder = ws.root.join("crates").join(package).join("examples");
-    let entries = fs::read_dir(&folder).with_context(|| format!("read {}", folder.display()))?;
     let mut names = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
+    for path in entries(&ws.root.join("crates").join(package).join("examples"))? {
         let is_example = path.extension().is_some_and(|ext| ext == "rs") || path.join("main.rs").is_file();
         if is_example
             && let Some(name) = path.file_stem().map(|name| name.to_string_lossy())
@@ -143,14 +159,19 @@ fn example_names(ws: &Workspace, package: &str) -> Result<Vec<String>> {
             names.push(name.into_owned());
         }
     }
-    names.sort();
     Ok(names)
+}
+
+/// The tests of the bench: they build every peer.
+pub(crate) fn bench(ws: &Workspace, depth: Depth) -> Result<Outcome> {
+    all_of(depth, [cargo(ws, ["test", "--tests", "--no-fail-fast", "--package", "narrows-bench"])])
 }
 
 pub(crate) fn stress(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     let mut run = 0;
     for round in 1..=depth.stress_rounds() {
         let command = cargo(ws, ["test", "--release", "--package", "narrows-test", "--test", "stress"]);
+        let command = command.args(["--no-default-features", "--features", "stress"]);
         let done = command.limit(depth.limit(5)).run()?;
         if !done.ok {
             return Ok(Outcome::Failed(format!("round {round}: {}", first_failure(&done.output))));

@@ -60,6 +60,17 @@ impl Tests {
     }
 }
 
+/// Programs beside the first of a layer, and whether CI has time for them. A crate with models adds a line.
+const FURTHER: [(Harness, Depth, &str, &str); 6] = [
+    // Models between processes build nothing but themselves.
+    (Harness::Loom, Depth::Ci, "narrows-shm", "model"),
+    (Harness::Loom, Depth::Deep, "narrows-flow", "lib"),
+    (Harness::Shuttle, Depth::Ci, "narrows-shm", "model"),
+    (Harness::Shuttle, Depth::Ci, "narrows-flow", "csp"),
+    (Harness::Shuttle, Depth::Ci, "narrows-task", "check"),
+    (Harness::Miri, Depth::Deep, "narrows-shm", "model"),
+];
+
 impl Harness {
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
@@ -87,18 +98,11 @@ impl Harness {
         }
     }
 
-    /// The tests beside the first: models between processes, which build nothing but themselves; and what CI has no time for.
-    pub(crate) fn further_tests(self, depth: Depth) -> Vec<Tests> {
-        let shm = Tests::all("narrows-shm", &["model"]);
-        match (self, depth) {
-            (Self::Loom, Depth::Deep) => vec![shm, Tests::all("narrows-flow", &["lib"])],
-            (Self::Shuttle, _) => {
-                let checked = ["narrows-task", "narrows-actor"].map(|package| Tests::all(package, &["check"]));
-                [shm, Tests::all("narrows-flow", &["csp"])].into_iter().chain(checked).collect()
-            }
-            (Self::Loom, _) | (Self::Miri, Depth::Deep) => vec![shm],
-            _ => Vec::new(),
-        }
+    /// The tests beside the first.
+    pub(crate) fn further_tests(self, depth: Depth) -> impl Iterator<Item = Tests> {
+        let runs = move |harness: Self, from: Depth| harness == self && (from == Depth::Ci || depth == Depth::Deep);
+        let further = FURTHER.iter().filter(move |&&(harness, from, ..)| runs(harness, from));
+        further.map(|&(_, _, package, program)| Tests::all(package, &[program]))
     }
 
     /// Why this checker cannot run on this machine, if so.
