@@ -71,7 +71,7 @@ complete -c narrows -n "__fish_narrows_using_subcommand send" -l max-record -d '
 complete -c narrows -n "__fish_narrows_using_subcommand send" -l memory -d 'Bytes for records longer than 112 bytes, in all [default: 2M, or 8 of the longest]' -r
 complete -c narrows -n "__fish_narrows_using_subcommand send" -s d -l delimiter -d 'Records end with this character: one byte, or \\t, \\0, \\n, \\r, \\xHH' -r
 complete -c narrows -n "__fish_narrows_using_subcommand send" -l timeout -d 'How long a record may wait for room, or with --sync for a receiver' -r
-complete -c narrows -n "__fish_narrows_using_subcommand send" -l keep-open -d 'It ends when it is closed, instead of when the last sender has left'
+complete -c narrows -n "__fish_narrows_using_subcommand send" -l keep-open -d 'It ends when it is closed (narrows stat --close), instead of when the last sender has left'
 complete -c narrows -n "__fish_narrows_using_subcommand send" -s 0 -l null -d 'Records end with NUL instead of newline'
 complete -c narrows -n "__fish_narrows_using_subcommand send" -l frame -d 'Each record follows its length in four bytes, the highest first'
 complete -c narrows -n "__fish_narrows_using_subcommand send" -l sync -d 'Go on after each record when somebody has received it'
@@ -86,7 +86,7 @@ complete -c narrows -n "__fish_narrows_using_subcommand recv" -l timeout -d 'End
 complete -c narrows -n "__fish_narrows_using_subcommand recv" -l ack -d 'Give each record to CMD, a script for sh: on its stdin, or as the argument {}. It is received when CMD ends with 0' -r -f -a "(__fish_complete_command)"
 complete -c narrows -n "__fish_narrows_using_subcommand recv" -l retries -d 'Let CMD try a record so often again before it is given back' -r
 complete -c narrows -n "__fish_narrows_using_subcommand recv" -l grace -d 'How long TERM and HUP let CMD finish' -r
-complete -c narrows -n "__fish_narrows_using_subcommand recv" -l keep-open -d 'It ends when it is closed, instead of when the last sender has left'
+complete -c narrows -n "__fish_narrows_using_subcommand recv" -l keep-open -d 'It ends when it is closed (narrows stat --close), instead of when the last sender has left'
 complete -c narrows -n "__fish_narrows_using_subcommand recv" -s 0 -l null -d 'Records end with NUL instead of newline'
 complete -c narrows -n "__fish_narrows_using_subcommand recv" -l frame -d 'Each record follows its length in four bytes, the highest first'
 complete -c narrows -n "__fish_narrows_using_subcommand recv" -s q -l quiet -d 'No notes or hints: only errors'

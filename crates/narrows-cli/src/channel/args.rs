@@ -95,7 +95,7 @@ pub(super) struct ChannelArgs {
     #[arg(help_heading = CHANNEL, long, value_name = "SIZE", value_parser = parse_size)]
     pub(super) memory: Option<usize>,
 
-    /// It ends when it is closed, instead of when the last sender has left
+    /// It ends when it is closed (narrows stat --close), instead of when the last sender has left
     #[arg(help_heading = CHANNEL, long)]
     pub(super) keep_open: bool,
 }
