@@ -193,6 +193,12 @@ pub(crate) fn heavy(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     all_of(depth, [command.env("NARROWS_DEEP", "1").env_default("NARROWS_SEED", &depth.seed())])
 }
 
+/// Files of channels that are written over, before and while they are used. With the checks of an unoptimized build.
+pub(crate) fn fuzz(ws: &Workspace, depth: Depth) -> Result<Outcome> {
+    let command = cargo(ws, ["test", "--no-fail-fast", "--package", "narrows-shm", "--test", "hostile"]);
+    all_of(depth, [command.env_default("NARROWS_ROUNDS", "2000").env_default("NARROWS_SEED", &depth.seed())])
+}
+
 pub(crate) fn features(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     if probe("cargo", &["hack", "--version"]).is_none() {
         return Ok(Outcome::NotRun("no cargo-hack".to_owned()));

@@ -65,7 +65,7 @@ struct Layer {
     run: Run,
 }
 
-const LAYERS: [Layer; 18] = [
+const LAYERS: [Layer; 19] = [
     layer("tidy", "the rules of this repository that no other tool knows", tidy::layer),
     layer("fmt", "rustfmt has nothing to change", checks::fmt),
     layer("clippy", "no warning from the compiler or from clippy", checks::clippy),
@@ -86,6 +86,7 @@ const LAYERS: [Layer; 18] = [
         "the program with gigabytes and a million jobs, and ended at hundreds of random moments",
         checks::heavy,
     ),
+    deep("fuzz", "channels between processes, with thousands of files that somebody writes over", checks::fuzz),
     deep("bench", "the tests of the bench, beside every peer", checks::bench),
     deep("features", "every set of features builds (cargo hack)", checks::features),
 ];
