@@ -210,3 +210,20 @@ pub(crate) fn features(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     }
     all_of(depth, [cargo(ws, ["hack", "check", "--feature-powerset", "--workspace", "--no-dev-deps"])])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{EXAMPLES_NEED, example_names, packages_with_examples};
+    use crate::workspace::Workspace;
+
+    #[test]
+    fn examples_are_found_without_a_list() {
+        let ws = Workspace::find().unwrap();
+        let packages = packages_with_examples(&ws).unwrap();
+        assert!(EXAMPLES_NEED.iter().all(|(needs, _)| packages.iter().any(|package| package == needs)), "{packages:?}");
+        // Its only example is a script.
+        assert!(!packages.contains(&"narrows-cli".to_owned()), "{packages:?}");
+        let names = example_names(&ws, "narrows-shm").unwrap();
+        assert!(names.contains(&"child".to_owned()) && !names.contains(&"rpc_server".to_owned()), "{names:?}");
+    }
+}

@@ -227,3 +227,20 @@ fn no_rust_src() -> Option<String> {
     let library = PathBuf::from(sysroot.trim()).join("lib/rustlib/src/rust/library/std");
     (!library.is_dir()).then(|| "nightly has no rust-src".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::FURTHER;
+    use crate::workspace::Workspace;
+
+    #[test]
+    fn what_runs_beside_the_first_is_there() {
+        let ws = Workspace::find().unwrap();
+        for (_, _, package, program) in FURTHER {
+            let package = ws.root.join("crates").join(package);
+            let files = ["src/PROGRAM.rs", "tests/PROGRAM.rs", "tests/PROGRAM/main.rs"];
+            let is_there = files.iter().any(|file| package.join(file.replace("PROGRAM", program)).is_file());
+            assert!(is_there, "{} has no {program}", package.display());
+        }
+    }
+}
