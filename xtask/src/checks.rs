@@ -201,7 +201,7 @@ pub(crate) fn heavy(ws: &Workspace, depth: Depth) -> Result<Outcome> {
 /// Files of channels that are written over, before and while they are used. With the checks of an unoptimized build.
 pub(crate) fn fuzz(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     let command = cargo(ws, ["test", "--no-fail-fast", "--package", "narrows-shm", "--test", "hostile"]);
-    all_of(depth, [command.env_default("NARROWS_ROUNDS", "2000").env_default("NARROWS_SEED", &depth.seed())])
+    all_of(depth, [command.env_default("NARROWS_ROUNDS", "10000").env_default("NARROWS_SEED", &depth.seed())])
 }
 
 pub(crate) fn features(ws: &Workspace, depth: Depth) -> Result<Outcome> {
