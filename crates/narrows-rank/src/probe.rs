@@ -108,7 +108,7 @@ impl<W: Carrier> Rank<W> {
         }
     }
 
-    fn matched(&self, letter: Letter<W::Parcel>) -> Matched<W> {
+    pub(crate) fn matched(&self, letter: Letter<W::Parcel>) -> Matched<W> {
         Matched { core: self.core.clone(), group: self.group.clone(), letter: Some(letter) }
     }
 }
@@ -140,7 +140,7 @@ impl<W: Carrier> Matched<W> {
     ///
     /// # Errors
     /// [`Error::WrongType`]: then it went back to where it was.
-    pub fn recv<T>(mut self) -> Result<T, Error>
+    pub fn recv<T>(self) -> Result<T, Error>
     where
         W: Carries<T>,
     {
@@ -150,8 +150,16 @@ impl<W: Carrier> Matched<W> {
             let (wanted, found) = (wanted.name.to_owned(), self.type_name().to_owned());
             return Err(Error::WrongType { wanted, found, source, tag });
         }
+        self.open().map(|(message, _)| message)
+    }
+
+    /// The message, which is known to be of this type.
+    pub(crate) fn open<T>(mut self) -> Result<(T, Status), Error>
+    where
+        W: Carries<T>,
+    {
         let letter = self.letter.take().expect("it is taken out only as this ends");
-        open::<T, W>(letter, &self.group).map(|(message, _)| message)
+        open::<T, W>(letter, &self.group)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     mailbox::{Found, Letter, Patience},
     matching::Pattern,
     parcel::{Carrier, Carries},
+    probe::Matched,
     rank::{Core, Group, Rank},
     sync::Arc,
     wait::{self, Unanswered},
@@ -108,7 +109,8 @@ pub(crate) fn open<T, W: Carries<T>>(letter: Letter<W::Parcel>, group: &Group) -
 }
 
 enum State<W: Carrier> {
-    Done(Letter<W::Parcel>, Arc<Group>),
+    /// It goes back if nobody waits for this.
+    Done(Matched<W>),
     Failed(Error),
     Waits(Posted<W>),
     /// The result has been handed out.
@@ -127,7 +129,7 @@ impl<T, W: Carries<T>> Receiving<T, W> {
     pub(crate) fn start(rank: &Rank<W>, pattern: Pattern, is_all_it_does: bool) -> Receiving<T, W> {
         let group = is_all_it_does.then_some(&rank.group.others);
         let state = match rank.core.mailbox().receive(pattern, Some(W::wanted()), &Patience::Wait(group)) {
-            Found::Here(letter) => State::Done(letter, rank.group.clone()),
+            Found::Here(letter) => State::Done(rank.matched(letter)),
             Found::Refused(error) => State::Failed(rank.group.localize(error)),
             Found::Posted(number, reply) => State::Waits(Posted::new(rank, pattern, number, reply)),
             Found::Nothing => State::Failed(Error::Timeout),
@@ -166,7 +168,7 @@ impl<T, W: Carries<T>> Receiving<T, W> {
 
     fn wait_by(mut self, deadline: Option<Instant>) -> Result<(T, Status), Error> {
         match mem::replace(&mut self.0, State::Over) {
-            State::Done(letter, group) => open::<T, W>(letter, &group),
+            State::Done(matched) => matched.open(),
             State::Failed(error) => Err(error),
             State::Waits(mut posted) => {
                 let heard = posted.wait_by(deadline);
@@ -181,7 +183,7 @@ impl<T, W: Carries<T>> Receiving<T, W> {
     /// Whether [`wait`](Receiving::wait) would return at once.
     pub fn is_done(&self) -> bool {
         match &self.0 {
-            State::Done(..) | State::Failed(_) | State::Over => true,
+            State::Done(_) | State::Failed(_) | State::Over => true,
             State::Waits(posted) => posted.is_done(),
         }
     }
@@ -203,8 +205,8 @@ impl<T, W: Carries<T>> Future for Receiving<T, W> {
                     Poll::Ready(result)
                 }
             },
-            State::Done(..) | State::Failed(_) => match mem::replace(&mut self.0, State::Over) {
-                State::Done(letter, group) => Poll::Ready(open::<T, W>(letter, &group)),
+            State::Done(_) | State::Failed(_) => match mem::replace(&mut self.0, State::Over) {
+                State::Done(matched) => Poll::Ready(matched.open()),
                 State::Failed(error) => Poll::Ready(Err(error)),
                 _ => unreachable!("it was seen to be done"),
             },

@@ -6,15 +6,11 @@
 //!
 //! Invariant: the lock here is taken before that of a mailbox, never after it.
 
-use std::{
-    fmt::Write as _,
-    thread::{self, ThreadId},
-    time::Duration,
-};
+use std::{fmt::Write as _, time::Duration};
 
 use narrows::oneshot;
 
-use crate::sync::{Arc, Mutex, lock};
+use crate::sync::{Arc, Mutex, ThreadId, current, lock};
 
 /// A wait that has taken a while.
 pub(crate) struct Blocked {
@@ -55,7 +51,7 @@ impl Watch {
 
     /// This thread is the one that the rank runs on.
     pub(crate) fn settle(&self, rank: usize) {
-        lock(&self.ranks)[rank].home = Some(thread::current().id());
+        lock(&self.ranks)[rank].home = Some(current().id());
     }
 
     /// Enters a wait of this thread. What is returned hears of a deadlock; none, if the rank has other threads, which may
@@ -63,7 +59,7 @@ impl Watch {
     pub(crate) fn enter(&self, rank: usize, blocked: Blocked) -> Option<oneshot::Receiver<Arc<str>>> {
         let mut ranks = lock(&self.ranks);
         let entry = &mut ranks[rank];
-        if entry.home != Some(thread::current().id()) {
+        if entry.home != Some(current().id()) {
             // It counts as running from now on.
             (entry.home, entry.seat) = (None, Seat::Runs);
             return None;

@@ -4,7 +4,6 @@ use std::{
     any::Any,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    thread,
     time::Duration,
 };
 
@@ -13,7 +12,7 @@ use crate::{
     office::Office,
     parcel::Carrier,
     rank::Rank,
-    sync::{Arc, Mutex, lock},
+    sync::{self, Arc, Mutex, ScopedJoinHandle, lock, scope, unlocked},
     watch::Watch,
 };
 
@@ -104,20 +103,17 @@ impl Threads {
         let failures = Mutex::new(Vec::new());
         let run = |rank: &Rank| run_one(rank, &program, &failures);
         let run = &run;
-        let results: Vec<Option<R>> = thread::scope(|scope| {
-            let start = |rank: Rank| {
-                let core = rank.core.clone();
-                let builder = thread::Builder::new().name(format!("rank {}", rank.rank()));
-                builder.spawn_scoped(scope, move || run(&rank)).map_err(|error| {
-                    let why = format!("could not be started: {error}");
-                    lock(&failures).push(Failure { rank: core.rank, cause: Cause::NotStarted(error.to_string()) });
-                    core.end(&why);
+        let results: Vec<Option<R>> = scope(|scope| {
+            let start_one = |rank: Rank| {
+                let again = rank.clone();
+                sync::start(scope, format!("rank {}", rank.rank()), move || run(&rank)).map_err(|error| {
+                    let cause = Cause::NotStarted(error.to_string());
+                    lock(&failures).push(Failure { rank: again.rank(), cause });
+                    again.core.end(&format!("could not be started: {error}"));
                 })
             };
-            let threads: Vec<_> = ranks(self.n, self.patience).into_iter().map(start).collect();
-            let join = |thread: Result<thread::ScopedJoinHandle<'_, Option<R>>, ()>| {
-                thread.ok().and_then(|thread| thread.join().ok().flatten())
-            };
+            let threads: Vec<_> = ranks(self.n, self.patience).into_iter().map(start_one).collect();
+            let join = |thread: Result<ScopedJoinHandle<'_, Option<R>>, ()>| thread.ok()?.join().ok().flatten();
             threads.into_iter().map(join).collect()
         });
         conclude(results, failures)
@@ -125,7 +121,7 @@ impl Threads {
 }
 
 pub(crate) fn conclude<R>(results: Vec<Option<R>>, failures: Mutex<Vec<Failure>>) -> Result<Vec<R>, RunError> {
-    let failures = failures.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let failures = unlocked(failures);
     if failures.is_empty() {
         Ok(results.into_iter().map(|result| result.expect("who has not failed has a result")).collect())
     } else {

@@ -1,0 +1,131 @@
+//! Ranks under random and PCT schedules. The bound is two messages here, a time-out comes when the scheduler chooses, and a
+//! rank looks for a deadlock in the middle of any wait: so a report that is false, a wake-up or a message that is lost ends a
+//! schedule in failure.
+
+use std::time::Duration;
+
+use narrows_rank::{Any, Cause, Error, Tag, World};
+
+use crate::try_schedules::try_schedules;
+
+const SHORT: Duration = Duration::from_millis(1);
+
+#[test]
+fn ranks_that_exchange_are_never_stuck_and_never_said_to_be() {
+    try_schedules("rank_exchange", 10, || {
+        World::threads(3)
+            .run(|me| {
+                let (next, before) = ((me.rank() + 1) % 3, (me.rank() + 2) % 3);
+                // Beyond the bound, so that the last one waits for what is received meanwhile.
+                let sending: Vec<_> = (0..3).map(|i| me.isend(next, 0, i)).collect();
+                for i in 0..3 {
+                    assert_eq!(me.recv::<i32>(before, Tag(0))?.0, i);
+                }
+                for sending in sending {
+                    sending.wait()?;
+                }
+                assert_eq!(me.all_reduce(1, |a, b| a + b)?, 3);
+                me.barrier()
+            })
+            .unwrap();
+        3
+    });
+}
+
+#[test]
+fn a_receive_out_of_time_loses_nothing() {
+    try_schedules("rank_timeout", 10, || {
+        World::threads(2)
+            .run(|me| {
+                if me.rank() == 0 {
+                    me.send(1, 0, 0)?;
+                    me.ssend(1, 1, 1)?;
+                    return Ok(me.send(1, 0, 2)?);
+                }
+                let (mut zeros, mut others) = (Vec::new(), Vec::new());
+                // Each gives up at any moment, perhaps just as its message is handed to it.
+                let early = me.irecv::<i32>(Any, Any);
+                zeros.extend(me.recv_timeout::<i32>(0, Tag(0), SHORT).ok().map(|(number, _)| number));
+                match early.wait_timeout(SHORT) {
+                    Ok((number, from)) if from.tag == 0 => zeros.push(number),
+                    Ok((number, _)) => others.push(number),
+                    Err(_) => {}
+                }
+                if others.is_empty() {
+                    others.push(me.recv::<i32>(Any, Tag(1))?.0);
+                }
+                while zeros.len() < 2 {
+                    zeros.push(me.recv::<i32>(0, Tag(0))?.0);
+                }
+                zeros.sort_unstable();
+                assert_eq!((zeros, others), (vec![0, 2], vec![1]));
+                Ok(())
+            })
+            .unwrap();
+        1
+    });
+}
+
+#[test]
+fn a_deadlock_is_always_heard_of() {
+    try_schedules("rank_deadlock", 20, || {
+        let error = World::threads(3)
+            .run(|me| match me.rank() {
+                0 => me.recv::<()>(1, Any).map(|_| ()),
+                1 => Ok(me.ssend(0, 9, 1_u8).map(|()| ())?),
+                _ => Ok(()),
+            })
+            .unwrap_err();
+        // The receive and the send meet, and the types are wrong; then the sender hears that the other has ended.
+        assert!(error.failures.iter().any(|failure| matches!(failure.cause, Cause::Failed(Error::WrongType { .. }))));
+        let error = World::threads(2).run(|me| me.recv::<()>(1 - me.rank(), Any)).unwrap_err();
+        let is_deadlock = |cause: &Cause| matches!(cause, Cause::Failed(Error::Deadlock(_)));
+        assert!(error.failures.iter().any(|failure| is_deadlock(&failure.cause)), "{error:?}");
+        assert_eq!(error.failures.len(), 2);
+        2
+    });
+}
+
+#[test]
+fn an_end_reaches_everybody_and_every_message_is_somewhere() {
+    try_schedules("rank_end", 10, || {
+        let got = World::threads(3)
+            .run(|me| match me.rank() {
+                // Takes one of two, and ends.
+                0 => me.recv::<usize>(Any, Tag(0)).map(|(from, _)| from),
+                rank => match me.ssend(0, 0, rank) {
+                    Ok(()) => Ok(0),
+                    Err(unsent) => {
+                        assert!(matches!(unsent.error, Error::Gone { rank: 0, .. }));
+                        assert_eq!(unsent.message, rank);
+                        Ok(1)
+                    }
+                },
+            })
+            .unwrap();
+        assert_eq!(got[1] + got[2], 1, "one was taken, and one came back");
+        assert_eq!(got[got[0]], 0);
+        1
+    });
+}
+
+#[test]
+fn what_is_put_back_is_received_in_its_order() {
+    try_schedules("rank_put_back", 10, || {
+        World::threads(2)
+            .run(|me| {
+                if me.rank() == 0 {
+                    me.bsend(1, 0, 0)?;
+                    me.bsend(1, 0, 1)?;
+                    return Ok(());
+                }
+                drop(me.mprobe(Any, Any)?);
+                drop(me.irecv::<i32>(0, Tag(0)));
+                assert_eq!(me.recv::<i32>(0, Tag(0))?.0, 0);
+                assert_eq!(me.recv::<i32>(0, Tag(0))?.0, 1);
+                Ok(())
+            })
+            .unwrap();
+        1
+    });
+}
