@@ -56,6 +56,7 @@
 
 mod choice;
 mod collective;
+mod ends;
 mod error;
 mod mailbox;
 mod matching;
@@ -68,6 +69,8 @@ mod sending;
 #[cfg(feature = "shm")]
 pub mod shm;
 mod sync;
+#[cfg(all(feature = "task", not(narrows_check)))]
+mod tasks;
 #[cfg(feature = "process")]
 pub mod transport;
 mod wait;
@@ -83,6 +86,8 @@ pub use probe::Matched;
 pub use rank::Rank;
 pub use receiving::Receiving;
 pub use sending::Sending;
+#[cfg(all(feature = "task", not(narrows_check)))]
+pub use tasks::Tasks;
 #[cfg(feature = "process")]
 pub use wire::{Process, Wire};
 pub use world::{Cause, Failure, RunError, Threads, World};

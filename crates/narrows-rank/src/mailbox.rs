@@ -19,8 +19,9 @@ use std::{collections::VecDeque, mem};
 use narrows::oneshot;
 
 use crate::{
+    ends::Ends,
     error::Error,
-    matching::{Entry, Holds, List, Pattern},
+    matching::{Entry, Holds, List, Pattern, mix::MixMap},
     parcel::{Parcel, Wanted},
     sync::{Arc, Mutex, lock},
 };
@@ -60,7 +61,7 @@ pub(crate) struct Letter<P> {
 struct Posted<P> {
     /// None: whatever it is, it is taken.
     wanted: Option<Wanted>,
-    /// The ranks one of which has to be left for it to wait, where it wants any source.
+    /// Where it wants any source: the ranks of which another one has to be left for it to wait.
     group: Option<Arc<[u32]>>,
     reply: oneshot::Sender<Result<Letter<P>, Error>>,
 }
@@ -80,19 +81,13 @@ struct Load<P> {
     waiting: VecDeque<(u64, oneshot::Sender<Answer<P>>)>,
 }
 
-struct Peer<P> {
-    /// How it ended.
-    gone: Option<Arc<str>>,
-    /// Of messages, and of collectives.
-    loads: [Load<P>; 2],
-}
-
 struct State<P> {
     next: u64,
     arrivals: List<Arrival<P>>,
     posted: List<Posted<P>>,
     lookers: Vec<Looker>,
-    peers: Vec<Peer<P>>,
+    /// Of sources that have sent, by class: of messages, and of collectives.
+    loads: MixMap<u32, [Load<P>; 2]>,
     has_ended: bool,
 }
 
@@ -125,7 +120,7 @@ pub(crate) enum Found<L> {
     Nothing,
 }
 
-/// Whether to wait for what is not there; if so, the ranks of which one has to be left for that.
+/// Whether to wait for what is not there; if so, the ranks of which another one has to be left for that.
 pub(crate) enum Patience<'a> {
     Try,
     Wait(Option<&'a Arc<[u32]>>),
@@ -144,6 +139,8 @@ enum Tell<P> {
 pub(crate) type OnTaken = Box<dyn Fn(&Pattern, Option<u64>) + Send + Sync>;
 
 pub(crate) struct Mailbox<P> {
+    rank: usize,
+    ends: Arc<Ends>,
     state: Mutex<State<P>>,
     on_taken: Option<OnTaken>,
 }
@@ -166,24 +163,16 @@ fn wrong_type(key: &Pattern, parcel: &impl Parcel, wanted: &Wanted) -> Error {
     }
 }
 
+impl<P> Default for Load<P> {
+    fn default() -> Load<P> {
+        Load { len: 0, waiting: VecDeque::new() }
+    }
+}
+
 impl<P: Parcel> State<P> {
     fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
-    }
-
-    /// Why nothing can come for such a pattern any more.
-    fn hopeless(&self, pattern: &Pattern, group: Option<&Arc<[u32]>>) -> Option<Error> {
-        match (pattern.source(), group) {
-            (Some(rank), _) => {
-                let how = self.peers[rank as usize].gone.as_ref()?;
-                Some(Error::Gone { rank: rank as usize, how: how.to_string() })
-            }
-            (None, Some(group)) => {
-                group.iter().all(|rank| self.peers[*rank as usize].gone.is_some()).then_some(Error::AllGone)
-            }
-            (None, None) => None,
-        }
     }
 
     /// To the first receive that waits for it, or to those who look on among the arrivals. The receipt where it is not used.
@@ -210,7 +199,8 @@ impl<P: Parcel> State<P> {
     }
 
     fn load(&mut self, key: &Pattern) -> &mut Load<P> {
-        &mut self.peers[rank_of(key)].loads[class(key)]
+        let source = key.source().expect("a message has a source");
+        &mut self.loads.entry(source).or_default()[class(key)]
     }
 
     /// An arrival has been taken out: whoever waits for that or for its room goes on.
@@ -230,19 +220,29 @@ impl<P: Parcel> State<P> {
 }
 
 impl<P: Parcel> Mailbox<P> {
-    /// For a rank among `size`.
-    pub(crate) fn new(size: usize, on_taken: Option<OnTaken>) -> Mailbox<P> {
-        let load = || Load { len: 0, waiting: VecDeque::new() };
-        let peers = (0..size).map(|_| Peer { gone: None, loads: [load(), load()] }).collect();
+    pub(crate) fn new(rank: usize, ends: Arc<Ends>, on_taken: Option<OnTaken>) -> Mailbox<P> {
         let state = State {
             next: 0,
             arrivals: List::new(Holds::Keys),
             posted: List::new(Holds::Patterns),
             lookers: Vec::new(),
-            peers,
+            loads: MixMap::default(),
             has_ended: false,
         };
-        Mailbox { state: Mutex::new(state), on_taken }
+        Mailbox { rank, ends, state: Mutex::new(state), on_taken }
+    }
+
+    /// Why nothing can come for such a pattern any more. A rank ends after its messages have come.
+    fn hopeless(&self, pattern: &Pattern, group: Option<&Arc<[u32]>>) -> Option<Error> {
+        let has_ended = |rank: u32| self.ends.has_ended(rank as usize);
+        match (pattern.source(), group) {
+            (Some(rank), _) => has_ended(rank).then(|| self.ends.gone(rank as usize)),
+            (None, Some(group)) => {
+                let is_left = |rank: &&u32| **rank as usize != self.rank && !has_ended(**rank);
+                group.iter().find(is_left).is_none().then_some(Error::AllGone)
+            }
+            (None, None) => None,
+        }
     }
 
     /// Under no lock: what was decided is told.
@@ -397,7 +397,7 @@ impl<P: Parcel> Mailbox<P> {
             self.tell(told);
             return Found::Here(letter);
         }
-        match Self::vain(&state, &pattern, patience) {
+        match self.vain(&state, &pattern, patience) {
             Ok(group) => {
                 let (reply, answer) = oneshot::channel();
                 let number = state.number();
@@ -415,7 +415,7 @@ impl<P: Parcel> Mailbox<P> {
         if let Some(at) = state.arrivals.oldest(&pattern) {
             return Found::Here(*state.arrivals.get(at).0);
         }
-        match Self::vain(&state, &pattern, patience) {
+        match self.vain(&state, &pattern, patience) {
             Ok(group) => {
                 let (reply, answer) = oneshot::channel();
                 let number = state.number();
@@ -427,7 +427,12 @@ impl<P: Parcel> Mailbox<P> {
     }
 
     /// Nothing fits: whether to wait, with which group, or what there is to say.
-    fn vain<L>(state: &State<P>, pattern: &Pattern, patience: &Patience<'_>) -> Result<Option<Arc<[u32]>>, Found<L>> {
+    fn vain<L>(
+        &self,
+        state: &State<P>,
+        pattern: &Pattern,
+        patience: &Patience<'_>,
+    ) -> Result<Option<Arc<[u32]>>, Found<L>> {
         if state.has_ended {
             return Err(Found::Refused(Error::Ended));
         }
@@ -435,7 +440,7 @@ impl<P: Parcel> Mailbox<P> {
             Patience::Try => None,
             Patience::Wait(group) => *group,
         };
-        match (state.hopeless(pattern, group), patience) {
+        match (self.hopeless(pattern, group), patience) {
             (Some(error), _) => Err(Found::Refused(error)),
             (None, Patience::Try) => Err(Found::Nothing),
             (None, Patience::Wait(_)) => Ok(group.cloned()),
@@ -472,31 +477,22 @@ impl<P: Parcel> Mailbox<P> {
         has_receipt || state.load(key).waiting.binary_search_by_key(&number, |(other, _)| *other).is_ok()
     }
 
-    /// Another rank has ended: who waits for it alone is told.
-    pub(crate) fn peer_is_gone(&self, rank: usize, how: &Arc<str>) {
+    /// Another rank has ended, which can be seen among `ends`: who waits for it alone is told.
+    pub(crate) fn peer_is_gone(&self) {
         let mut told = Vec::new();
-        let mut guard = lock(&self.state);
-        let state = &mut *guard;
-        let gone = &mut state.peers[rank].gone;
-        if gone.is_some() {
-            return;
-        }
-        *gone = Some(how.clone());
-        let posted = mem::replace(&mut state.posted, List::new(Holds::Patterns));
-        let mut posted = posted;
-        let vain = posted.remove_all(|pattern, posted| state.hopeless(pattern, posted.group.as_ref()).is_some());
-        state.posted = posted;
+        let mut state = lock(&self.state);
+        let vain = state.posted.remove_all(|pattern, posted| self.hopeless(pattern, posted.group.as_ref()).is_some());
         for Entry { pattern, value, .. } in vain {
-            let error = state.hopeless(&pattern, value.group.as_ref()).expect("it was found to be");
+            let error = self.hopeless(&pattern, value.group.as_ref()).expect("it was found to be");
             told.push(Tell::Refuse(value.reply, error));
         }
         for looker in mem::take(&mut state.lookers) {
-            match state.hopeless(&looker.pattern, looker.group.as_ref()) {
+            match self.hopeless(&looker.pattern, looker.group.as_ref()) {
                 Some(error) => told.push(Tell::Probe(looker.reply, Err(error))),
                 None => state.lookers.push(looker),
             }
         }
-        drop(guard);
+        drop(state);
         self.tell(told);
     }
 

@@ -6,11 +6,12 @@ use std::{fmt, time::Duration};
 use narrows::oneshot;
 
 use crate::{
+    ends::Ends,
     error::Error,
     mailbox::{Mailbox, Mode, Pending},
     matching::Pattern,
     parcel::Parcel,
-    sync::{Arc, Mutex, lock},
+    sync::Arc,
     watch::{Blocked, Watch},
 };
 
@@ -27,8 +28,7 @@ pub(crate) enum Recalled<P> {
 #[derive(Debug)]
 pub(crate) struct Table<P> {
     mailboxes: Vec<Mailbox<P>>,
-    /// How each rank ended.
-    ends: Mutex<Vec<Option<Arc<str>>>>,
+    ends: Arc<Ends>,
     watch: Watch,
 }
 
@@ -58,8 +58,9 @@ pub(crate) enum Office<P> {
 
 impl<P: Parcel> Office<P> {
     pub(crate) fn of_threads(size: usize, watch: Watch) -> Office<P> {
-        let mailboxes = (0..size).map(|_| Mailbox::new(size, None)).collect();
-        Office::Here(Table { mailboxes, ends: Mutex::new(vec![None; size]), watch })
+        let ends = Arc::new(Ends::new(size));
+        let mailboxes = (0..size).map(|rank| Mailbox::new(rank, ends.clone(), None)).collect();
+        Office::Here(Table { mailboxes, ends, watch })
     }
 
     /// The mailbox of a rank of this process.
@@ -83,7 +84,7 @@ impl<P: Parcel> Office<P> {
     ) -> Result<Option<Pending<P>>, (P, Error)> {
         match self {
             Office::Here(table) => {
-                table.mailboxes[to].accept(key, parcel, mode).map_err(|parcel| (parcel, table.gone(to)))
+                table.mailboxes[to].accept(key, parcel, mode).map_err(|parcel| (parcel, table.ends.gone(to)))
             }
             Office::Afar(afar) => afar.deliver(to, key, parcel, mode),
         }
@@ -110,7 +111,7 @@ impl<P: Parcel> Office<P> {
     /// The error for who needs a rank that has ended.
     pub(crate) fn gone(&self, rank: usize) -> Error {
         match self {
-            Office::Here(table) => table.gone(rank),
+            Office::Here(table) => table.ends.gone(rank),
             Office::Afar(afar) => afar.gone(rank),
         }
     }
@@ -157,24 +158,16 @@ impl<P: Parcel> Office<P> {
 }
 
 impl<P: Parcel> Table<P> {
-    fn gone(&self, rank: usize) -> Error {
-        let how = lock(&self.ends)[rank].clone();
-        Error::Gone { rank, how: how.map_or_else(|| "ended".to_owned(), |how| how.to_string()) }
-    }
-
     fn end(&self, rank: usize, how: &str) {
         let how: Arc<str> = how.into();
-        {
-            let mut ends = lock(&self.ends);
-            if ends[rank].is_some() {
-                return;
-            }
-            ends[rank] = Some(how.clone());
+        if !self.ends.set(rank, &how) {
+            return;
         }
         // What it has sent lies with the others already, so nobody is told of its end before its messages.
         self.mailboxes[rank].end();
-        let others = self.mailboxes.iter().enumerate().filter(|(other, _)| *other != rank);
-        others.for_each(|(_, mailbox)| mailbox.peer_is_gone(rank, &how));
+        // In one of a rank that has ended nobody waits.
+        let others = self.mailboxes.iter().enumerate().filter(|(other, _)| !self.ends.has_ended(*other));
+        others.for_each(|(_, mailbox)| mailbox.peer_is_gone());
         self.watch.ended(rank, &how);
     }
 }

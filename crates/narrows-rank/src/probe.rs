@@ -22,7 +22,7 @@ impl<W: Carrier> Rank<W> {
     /// As [`recv`](Rank::recv), but for its type.
     pub fn probe(&self, from: impl Into<Source>, tag: impl Into<Tags>) -> Result<Status, Error> {
         let pattern = self.pattern(from.into(), tag.into())?;
-        let patience = Patience::Wait(Some(&self.group.others));
+        let patience = Patience::Wait(Some(&self.group.members));
         match self.core.mailbox().probe(pattern, &patience) {
             Found::Here(key) => Ok(self.group.status(&key)),
             Found::Refused(error) => Err(self.group.localize(error)),
@@ -82,7 +82,7 @@ impl<W: Carrier> Rank<W> {
     /// As [`probe`](Rank::probe).
     pub fn mprobe(&self, from: impl Into<Source>, tag: impl Into<Tags>) -> Result<Matched<W>, Error> {
         let pattern = self.pattern(from.into(), tag.into())?;
-        let patience = Patience::Wait(Some(&self.group.others));
+        let patience = Patience::Wait(Some(&self.group.members));
         let letter = match self.core.mailbox().receive(pattern, None, &patience) {
             Found::Here(letter) => letter,
             Found::Refused(error) => return Err(self.group.localize(error)),

@@ -56,8 +56,6 @@ pub(crate) struct Group {
     pub(crate) context: u32,
     /// By their numbers in the world.
     pub(crate) members: Arc<[u32]>,
-    /// Without this one.
-    pub(crate) others: Arc<[u32]>,
     pub(crate) index: usize,
     /// How many collectives this rank has begun in it.
     pub(crate) collectives: AtomicU64,
@@ -65,12 +63,14 @@ pub(crate) struct Group {
 
 impl Group {
     pub(crate) fn new(context: u32, members: Arc<[u32]>, index: usize) -> Group {
-        let me = members[index];
-        let others = members.iter().copied().filter(|member| *member != me).collect();
-        Group { context, members, others, index, collectives: AtomicU64::new(0) }
+        Group { context, members, index, collectives: AtomicU64::new(0) }
     }
 
     fn number(&self, world: usize) -> usize {
+        // In a group of all in their order each has its own number.
+        if self.members.get(world).is_some_and(|member| *member as usize == world) {
+            return world;
+        }
         self.members.iter().position(|member| *member as usize == world).unwrap_or(world)
     }
 

@@ -127,7 +127,7 @@ pub struct Receiving<T, W: Carries<T>>(State<W>, PhantomData<fn() -> T>);
 impl<T, W: Carries<T>> Receiving<T, W> {
     /// `is_all_it_does`: the rank does nothing else meanwhile, so that it is of no use to wait for itself.
     pub(crate) fn start(rank: &Rank<W>, pattern: Pattern, is_all_it_does: bool) -> Receiving<T, W> {
-        let group = is_all_it_does.then_some(&rank.group.others);
+        let group = is_all_it_does.then_some(&rank.group.members);
         let state = match rank.core.mailbox().receive(pattern, Some(W::wanted()), &Patience::Wait(group)) {
             Found::Here(letter) => State::Done(rank.matched(letter)),
             Found::Refused(error) => State::Failed(rank.group.localize(error)),

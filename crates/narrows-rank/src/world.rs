@@ -53,7 +53,7 @@ impl World {
     }
 }
 
-fn ranks(n: usize, patience: Option<Duration>) -> Vec<Rank> {
+pub(crate) fn ranks(n: usize, patience: Option<Duration>) -> Vec<Rank> {
     let office = Arc::new(Office::of_threads(n, Watch::new(n, patience)));
     let members: Arc<[u32]> = (0..n).map(|rank| u32::try_from(rank).expect("so many ranks do not fit")).collect();
     (0..n).map(|rank| Rank::new(rank, office.clone(), members.clone())).collect()
@@ -116,12 +116,11 @@ impl Threads {
             let join = |thread: Result<ScopedJoinHandle<'_, Option<R>>, ()>| thread.ok()?.join().ok().flatten();
             threads.into_iter().map(join).collect()
         });
-        conclude(results, failures)
+        conclude(results, unlocked(failures))
     }
 }
 
-pub(crate) fn conclude<R>(results: Vec<Option<R>>, failures: Mutex<Vec<Failure>>) -> Result<Vec<R>, RunError> {
-    let failures = unlocked(failures);
+pub(crate) fn conclude<R>(results: Vec<Option<R>>, failures: Vec<Failure>) -> Result<Vec<R>, RunError> {
     if failures.is_empty() {
         Ok(results.into_iter().map(|result| result.expect("who has not failed has a result")).collect())
     } else {
@@ -136,7 +135,15 @@ pub(crate) fn run_one<R, W: Carrier>(
     failures: &Mutex<Vec<Failure>>,
 ) -> Option<R> {
     rank.core.office.settle(rank.rank());
-    let outcome = catch_unwind(AssertUnwindSafe(|| program(rank)));
+    conclude_one(rank, catch_unwind(AssertUnwindSafe(|| program(rank))), failures)
+}
+
+/// The end of a rank, with what its program returned or panicked with.
+pub(crate) fn conclude_one<R, W: Carrier>(
+    rank: &Rank<W>,
+    outcome: Result<Result<R, Error>, Box<dyn Any + Send>>,
+    failures: &Mutex<Vec<Failure>>,
+) -> Option<R> {
     let (result, cause, how) = match outcome {
         Ok(Ok(result)) => (Some(result), None, "has returned".to_owned()),
         Ok(Err(error)) => {

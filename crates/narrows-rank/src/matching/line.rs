@@ -58,6 +58,10 @@ impl<V> Line<V> {
         Entry { number, pattern, value }
     }
 
+    pub(super) fn any(&self, is_wanted: impl Fn(&Pattern, &V) -> bool) -> bool {
+        self.patterns.iter().zip(&self.rest).any(|(pattern, (_, value))| is_wanted(pattern, value))
+    }
+
     pub(super) fn into_entries(self) -> Vec<Entry<V>> {
         let both = self.patterns.into_iter().zip(self.rest);
         both.map(|(pattern, (number, value))| Entry { number, pattern, value }).collect()

@@ -12,6 +12,7 @@
 //! Invariant: numbers rise along a list, and whichever form it has, the answer is the entry of the lowest number that fits.
 
 mod line;
+pub(crate) mod mix;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -215,7 +216,14 @@ impl<V> List<V> {
     }
 
     /// Takes out all entries of which `is_wanted` says so, in order.
-    pub(crate) fn remove_all(&mut self, mut is_wanted: impl FnMut(&Pattern, &V) -> bool) -> Vec<Entry<V>> {
+    pub(crate) fn remove_all(&mut self, is_wanted: impl Fn(&Pattern, &V) -> bool) -> Vec<Entry<V>> {
+        let has_some = match &self.form {
+            Form::Line(line) => line.any(&is_wanted),
+            Form::Table(table) => table.any(&is_wanted),
+        };
+        if !has_some {
+            return Vec::new();
+        }
         let all = match std::mem::replace(&mut self.form, Form::Line(Line::new())) {
             Form::Line(line) => line.into_entries(),
             Form::Table(table) => table.into_entries(),

@@ -6,12 +6,7 @@
 //!
 //! Invariant: chains are in order of numbers, and an empty chain is in no map.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-};
-
-use super::{Entry, Holds, KINDS, Kind, Pattern};
+use super::{Entry, Holds, KINDS, Kind, Pattern, mix::MixMap};
 
 /// No slot.
 const NONE: u32 = u32::MAX;
@@ -40,7 +35,7 @@ struct Chain {
     last: u32,
 }
 
-type Chains = HashMap<(u64, u64), Chain, BuildHasherDefault<Mix>>;
+type Chains = MixMap<(u64, u64), Chain>;
 
 #[derive(Debug)]
 pub(super) struct Table<V> {
@@ -208,6 +203,10 @@ impl<V> Table<V> {
         Entry { number: slot.number, pattern: slot.pattern, value }
     }
 
+    pub(super) fn any(&self, is_wanted: impl Fn(&Pattern, &V) -> bool) -> bool {
+        self.slots.iter().any(|slot| slot.value.as_ref().is_some_and(|value| is_wanted(&slot.pattern, value)))
+    }
+
     pub(super) fn into_entries(mut self) -> Vec<Entry<V>> {
         let order = self.in_order();
         let take = |at: u32| {
@@ -216,27 +215,5 @@ impl<V> Table<V> {
             Some(Entry { number: slot.number, pattern: slot.pattern, value })
         };
         order.into_iter().filter_map(take).collect()
-    }
-}
-
-/// Two multiplications. std's hash is made against keys that an enemy chooses; ranks are one program.
-#[derive(Debug, Default)]
-struct Mix(u64);
-
-impl Hasher for Mix {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        // An odd number without pattern: 2^64 divided by the golden ratio.
-        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-
-    fn finish(&self) -> u64 {
-        // The low bits of a product know nothing of the high ones; the map uses both.
-        self.0 ^ self.0 >> 32
     }
 }

@@ -11,6 +11,7 @@ use narrows::oneshot;
 
 use super::{Packed, frame::Frame};
 use crate::{
+    ends::Ends,
     error::Error,
     mailbox::{Answer, BOUND, LOW, Mailbox, Mode, Pending, class},
     matching::Pattern,
@@ -43,7 +44,6 @@ struct Sent {
     /// Messages that are not known to be taken, by class.
     unasked: [usize; 2],
     waiters: BTreeMap<u64, Waiter>,
-    gone: Option<Arc<str>>,
 }
 
 /// Small frames about messages, which both the rank and its pump send.
@@ -99,6 +99,7 @@ impl Notes {
 pub(crate) struct Post {
     me: usize,
     notes: Arc<Notes>,
+    ends: Arc<Ends>,
     mailbox: Mailbox<Packed>,
     sent: Vec<Mutex<Sent>>,
     next_ticket: AtomicU64,
@@ -110,9 +111,10 @@ impl Post {
         let taken = (0..size).map(|_| [AtomicU64::new(0), AtomicU64::new(0)]).collect();
         let notes = Arc::new(Notes { transport, taken, late: Mutex::new(VecDeque::new()) });
         let heard = notes.clone();
-        let mailbox = Mailbox::new(size, Some(Box::new(move |key, ticket| heard.taken(me, key, ticket))));
+        let ends = Arc::new(Ends::new(size));
+        let mailbox = Mailbox::new(me, ends.clone(), Some(Box::new(move |key, ticket| heard.taken(me, key, ticket))));
         let sent = (0..size).map(|_| Mutex::new(Sent::default())).collect();
-        Post { me, notes, mailbox, sent, next_ticket: AtomicU64::new(1) }
+        Post { me, notes, ends, mailbox, sent, next_ticket: AtomicU64::new(1) }
     }
 
     fn size(&self) -> usize {
@@ -190,16 +192,10 @@ impl Post {
     }
 
     fn peer_is_gone(&self, rank: usize, how: &str) {
-        let how: Arc<str> = how.into();
-        {
-            let mut sent = lock(&self.sent[rank]);
-            if sent.gone.is_some() {
-                return;
-            }
-            sent.gone = Some(how.clone());
+        if self.ends.set(rank, &how.into()) {
+            self.give_back(rank);
+            self.mailbox.peer_is_gone();
         }
-        self.give_back(rank);
-        self.mailbox.peer_is_gone(rank, &how);
     }
 
     fn give_back(&self, rank: usize) {
@@ -227,7 +223,7 @@ impl Afar<Packed> for Arc<Post> {
         }
         let (ticket, pending) = {
             let mut sent = lock(&self.sent[to]);
-            if sent.gone.is_some() {
+            if self.ends.has_ended(to) {
                 drop(sent);
                 return Err((parcel, self.gone(to)));
             }
@@ -287,22 +283,17 @@ impl Afar<Packed> for Arc<Post> {
     }
 
     fn gone(&self, rank: usize) -> Error {
-        let how = lock(&self.sent[rank]).gone.clone();
-        Error::Gone { rank, how: how.map_or_else(|| "ended".to_owned(), |how| how.to_string()) }
+        self.ends.gone(rank)
     }
 
     /// This rank has ended: all are told, after what it has sent.
     fn end(&self, how: &str) {
-        {
-            let mut own = lock(&self.sent[self.me]);
-            if own.gone.is_some() {
-                return;
-            }
-            own.gone = Some(how.into());
+        if !self.ends.set(self.me, &how.into()) {
+            return;
         }
         self.mailbox.end();
         for to in (0..self.size()).filter(|to| *to != self.me) {
-            if lock(&self.sent[to]).gone.is_none() {
+            if !self.ends.has_ended(to) {
                 // Who is gone by now does not need to be told.
                 drop(self.notes.transport.send(to, &Frame::Bye { how: how.to_owned() }.into_bytes()));
             }

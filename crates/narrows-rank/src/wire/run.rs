@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     office::{Afar, Office},
     rank::Rank,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, unlocked},
     transport::Transport,
     world::{Cause, Failure, RunError, World, conclude, run_one},
 };
@@ -50,7 +50,7 @@ impl Process {
         let result = run_one(&rank, &program, &failures);
         // It ends once the transport was closed, which the end of the rank did; and it panics never.
         drop(pump.join());
-        conclude(vec![result], failures).map(|mut results| results.pop().expect("there is one rank here"))
+        conclude(vec![result], unlocked(failures)).map(|mut results| results.pop().expect("there is one rank here"))
     }
 }
 

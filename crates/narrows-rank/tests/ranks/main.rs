@@ -15,6 +15,8 @@ mod order;
 mod polling;
 #[cfg(narrows_check)]
 mod schedules;
+#[cfg(all(feature = "task", not(narrows_check)))]
+mod tasks;
 #[cfg(narrows_check)]
 #[path = "../../../narrows/tests/model/try_schedules.rs"]
 mod try_schedules;
