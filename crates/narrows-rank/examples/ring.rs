@@ -9,7 +9,7 @@ use narrows_rank::{Any, Rank, RunError, Tag, World};
 const TOKEN: u32 = 1;
 
 fn main() -> Result<(), RunError> {
-    let rounds = 10_000;
+    let rounds = if cfg!(debug_assertions) { 200 } else { 10_000 };
     let took = World::threads(4).run(|me| {
         let next = (me.rank() + 1) % me.size();
         let before = (me.rank() + me.size() - 1) % me.size();
@@ -43,9 +43,10 @@ fn main() -> Result<(), RunError> {
             assert!(sums.iter().all(|sum| *sum == 4));
         }
         took.sort_unstable();
-        Ok(took[calls / 2])
+        Ok((took[0], took[calls / 2]))
     })?;
-    println!("all-reduce of 1 MiB on 4: {} us", took[0].as_micros());
+    let (least, median) = took[0];
+    println!("all-reduce of 1 MiB on 4: {} us, at best {} us", median.as_micros(), least.as_micros());
 
     // Without knowing who will send, or what: look first.
     World::threads(3).run(greet)?;
