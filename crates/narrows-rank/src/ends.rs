@@ -22,8 +22,13 @@ impl Ends {
         self.0[rank].get().is_some()
     }
 
+    /// How it ended, in words.
+    pub(crate) fn how(&self, rank: usize) -> &str {
+        self.0[rank].get().map_or("has ended", |how| how)
+    }
+
     /// The error for who needs a rank that has ended.
     pub(crate) fn gone(&self, rank: usize) -> Error {
-        Error::Gone { rank, how: self.0[rank].get().map_or("has ended", |how| how).to_owned() }
+        Error::Gone { rank, how: self.how(rank).to_owned() }
     }
 }

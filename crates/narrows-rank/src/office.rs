@@ -12,7 +12,7 @@ use crate::{
     matching::Pattern,
     parcel::Parcel,
     sync::Arc,
-    watch::{Blocked, Watch},
+    watch::{Alarm, Blocked, Watch},
 };
 
 /// What became of a message that its sender wants back.
@@ -45,7 +45,7 @@ pub(crate) trait Afar<P>: fmt::Debug + Send + Sync {
     /// For how long to wait before one looks whether all do.
     fn patience(&self) -> Option<Duration>;
     fn settle(&self);
-    fn enter(&self, blocked: Blocked) -> Option<oneshot::Receiver<Arc<str>>>;
+    fn enter(&self, blocked: Blocked) -> Option<oneshot::Receiver<Alarm>>;
     fn leave(&self);
 }
 
@@ -141,7 +141,7 @@ impl<P: Parcel> Office<P> {
     }
 
     /// A wait of this thread has taken a while. What is returned hears of a deadlock.
-    pub(crate) fn enter(&self, rank: usize, blocked: Blocked) -> Option<oneshot::Receiver<Arc<str>>> {
+    pub(crate) fn enter(&self, rank: usize, blocked: Blocked) -> Option<oneshot::Receiver<Alarm>> {
         match self {
             Office::Here(table) => table.watch.enter(rank, blocked),
             Office::Afar(afar) => afar.enter(blocked),

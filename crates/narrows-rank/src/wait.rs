@@ -1,10 +1,15 @@
 //! How a thread waits for an answer: through narrows' own waiting, and after a while where a deadlock is heard of.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use narrows::{RecvTimeoutError, oneshot, select};
 
-use crate::{parcel::Carrier, rank::Core, sync::Arc, watch::Blocked};
+use crate::{
+    parcel::Carrier,
+    rank::Core,
+    sync::Arc,
+    watch::{Alarm, Blocked},
+};
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -29,25 +34,31 @@ pub(crate) fn wait<W: Carrier, A>(
     core: &Core<W>,
     reply: &oneshot::Receiver<A>,
     deadline: Option<Instant>,
-    blocked: impl FnOnce() -> Blocked,
+    blocked: impl Fn() -> Blocked,
 ) -> Result<A, Unanswered> {
     if let Some(deadline) = deadline {
         return Ok(reply.recv_deadline(deadline)?);
     }
     let Some(patience) = core.office.patience() else {
-        return Ok(reply.recv_timeout(std::time::Duration::MAX)?);
+        return Ok(reply.recv_timeout(Duration::MAX)?);
     };
     match reply.recv_timeout(patience) {
         Err(RecvTimeoutError::Timeout) => {}
         answer => return Ok(answer?),
     }
-    let Some(alarm) = core.office.enter(core.rank, blocked()) else {
-        return Ok(reply.recv_timeout(std::time::Duration::MAX)?);
-    };
-    let answer = select! {
-        recv(reply) -> answer => answer.map_err(|_| Unanswered::Lost),
-        recv(alarm) -> report => Err(report.map_or(Unanswered::Lost, Unanswered::Deadlock)),
-    };
-    core.office.leave(core.rank);
-    answer
+    loop {
+        let Some(alarm) = core.office.enter(core.rank, blocked()) else {
+            return Ok(reply.recv_timeout(Duration::MAX)?);
+        };
+        let answer = select! {
+            recv(reply) -> answer => answer.map_err(|_| Unanswered::Lost),
+            recv(alarm) -> alarm => match alarm {
+                Ok(Alarm::LookAgain) => continue,
+                Ok(Alarm::Deadlock(report)) => Err(Unanswered::Deadlock(report)),
+                Err(_) => Err(Unanswered::Lost),
+            },
+        };
+        core.office.leave(core.rank);
+        return answer;
+    }
 }

@@ -12,6 +12,9 @@ use narrows::oneshot;
 
 use crate::sync::{Arc, Mutex, ThreadId, current, lock};
 
+/// How long a rank waits before it looks whether all do.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
+
 /// A wait that has taken a while.
 pub(crate) struct Blocked {
     /// "waits for a message from rank 1, tag 7".
@@ -20,9 +23,19 @@ pub(crate) struct Blocked {
     pub(crate) is_pending: Box<dyn Fn() -> bool + Send>,
 }
 
+/// What reaches one who has entered.
+#[derive(Debug)]
+pub(crate) enum Alarm {
+    /// Everybody waits, and for what.
+    Deadlock(Arc<str>),
+    /// Something has changed: to enter anew.
+    #[cfg_attr(not(feature = "process"), expect(dead_code, reason = "there are no processes"))]
+    LookAgain,
+}
+
 enum Seat {
     Runs,
-    Waits { blocked: Blocked, alarm: oneshot::Sender<Arc<str>> },
+    Waits { blocked: Blocked, alarm: oneshot::Sender<Alarm> },
     Ended(Arc<str>),
 }
 
@@ -56,7 +69,7 @@ impl Watch {
 
     /// Enters a wait of this thread. What is returned hears of a deadlock; none, if the rank has other threads, which may
     /// do what this one waits for.
-    pub(crate) fn enter(&self, rank: usize, blocked: Blocked) -> Option<oneshot::Receiver<Arc<str>>> {
+    pub(crate) fn enter(&self, rank: usize, blocked: Blocked) -> Option<oneshot::Receiver<Alarm>> {
         let mut ranks = lock(&self.ranks);
         let entry = &mut ranks[rank];
         if entry.home != Some(current().id()) {
@@ -88,7 +101,7 @@ impl Watch {
 
     /// While all seats are looked at nobody leaves one. A wait that is found unfulfilled was so when the first was looked at:
     /// then everybody waited, and from there nothing can happen.
-    fn look(ranks: &mut [Rank]) -> Vec<(oneshot::Sender<Arc<str>>, Arc<str>)> {
+    fn look(ranks: &mut [Rank]) -> Vec<(oneshot::Sender<Alarm>, Arc<str>)> {
         let is_stuck = |rank: &Rank| match &rank.seat {
             Seat::Runs => false,
             Seat::Waits { blocked, .. } => (blocked.is_pending)(),
@@ -121,10 +134,10 @@ impl Watch {
     }
 }
 
-fn tell(told: Vec<(oneshot::Sender<Arc<str>>, Arc<str>)>) {
+fn tell(told: Vec<(oneshot::Sender<Alarm>, Arc<str>)>) {
     for (alarm, report) in told {
         // Whoever does not hear it has left meanwhile, for which it was fulfilled or out of time.
-        drop(alarm.send(report));
+        drop(alarm.send(Alarm::Deadlock(report)));
     }
 }
 

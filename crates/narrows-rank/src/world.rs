@@ -13,11 +13,8 @@ use crate::{
     parcel::Carrier,
     rank::Rank,
     sync::{self, Arc, Mutex, ScopedJoinHandle, lock, scope, unlocked},
-    watch::Watch,
+    watch::{PATIENCE, Watch},
 };
-
-/// How long a rank waits before it looks whether all do.
-const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Ranks that can reach each other. This is where they come from.
 #[derive(Debug)]

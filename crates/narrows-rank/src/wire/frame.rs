@@ -8,7 +8,10 @@
 
 use std::borrow::Cow;
 
-use super::Packed;
+use super::{
+    Packed,
+    quiet::{Between, Word},
+};
 
 const TRAILER: usize = 4 + 4 + 8 + 8 + 1;
 
@@ -18,6 +21,10 @@ const TAKEN: u8 = 3;
 const RECALL: u8 = 4;
 const RECALLED: u8 = 5;
 const BYE: u8 = 6;
+const WAITS: u8 = 7;
+
+/// What a rank that waits says of each other: two counts, and whether that one has ended.
+const BETWEEN: usize = 8 + 8 + 1;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Frame {
@@ -48,6 +55,8 @@ pub(super) enum Frame {
     Bye {
         how: String,
     },
+    /// The rank waits.
+    Waits(Word),
 }
 
 impl Frame {
@@ -62,6 +71,16 @@ impl Frame {
             Frame::Recall { ticket } => plain(RECALL, 0, ticket),
             Frame::Recalled { ticket } => plain(RECALLED, 0, ticket),
             Frame::Bye { how } => encode(how.into_bytes(), "", BYE, 0, 0, 0),
+            Frame::Waits(Word { with, what }) => {
+                let mut bytes = Vec::with_capacity(with.len() * BETWEEN + what.len() + TRAILER);
+                for between in &with {
+                    bytes.extend_from_slice(&between.sent.to_le_bytes());
+                    bytes.extend_from_slice(&between.had.to_le_bytes());
+                    bytes.push(u8::from(between.knows_end));
+                }
+                bytes.extend_from_slice(what.as_bytes());
+                encode(bytes, "", WAITS, 0, with.len() as u64, 0)
+            }
         }
     }
 
@@ -87,9 +106,22 @@ impl Frame {
             RECALL => Frame::Recall { ticket },
             RECALLED => Frame::Recalled { ticket },
             BYE => Frame::Bye { how: String::from_utf8(bytes).ok()? },
+            WAITS => Frame::Waits(word(&bytes, usize::try_from(tag).ok()?)?),
             _ => return None,
         })
     }
+}
+
+fn word(bytes: &[u8], ranks: usize) -> Option<Word> {
+    let (with, what) = bytes.split_at_checked(ranks.checked_mul(BETWEEN)?)?;
+    let between = |bytes: &[u8]| {
+        let (sent, rest) = bytes.split_first_chunk()?;
+        let (had, rest) = rest.split_first_chunk()?;
+        let (sent, had) = (u64::from_le_bytes(*sent), u64::from_le_bytes(*had));
+        Some(Between { sent, had, knows_end: rest == [1] })
+    };
+    let with = with.chunks(BETWEEN).map(between).collect::<Option<_>>()?;
+    Some(Word { with, what: std::str::from_utf8(what).ok()?.to_owned() })
 }
 
 fn encode(mut bytes: Vec<u8>, name: &str, kind: u8, context: u32, tag: u64, ticket: u64) -> Vec<u8> {
@@ -105,7 +137,7 @@ fn encode(mut bytes: Vec<u8>, name: &str, kind: u8, context: u32, tag: u64, tick
 
 #[cfg(test)]
 mod tests {
-    use super::{Cow, Frame, Packed, TRAILER};
+    use super::{Between, Cow, Frame, Packed, TRAILER, Word};
 
     fn one_of_each() -> Vec<Frame> {
         let message = |ticket, bytes: &[u8]| {
@@ -120,6 +152,10 @@ mod tests {
             Frame::Recall { ticket: 6 },
             Frame::Recalled { ticket: 7 },
             Frame::Bye { how: "has returned".to_owned() },
+            Frame::Waits(Word {
+                with: vec![Between { sent: 1, had: 2, knows_end: false }, Between { sent: 3, had: 4, knows_end: true }],
+                what: "for it".to_owned(),
+            }),
         ]
     }
 

@@ -10,6 +10,7 @@
 
 mod frame;
 mod office;
+mod quiet;
 mod run;
 
 use std::{any::type_name, borrow::Cow};

@@ -9,7 +9,7 @@ use std::{
 
 use narrows::oneshot;
 
-use super::{Packed, frame::Frame};
+use super::{Packed, frame::Frame, quiet::Quiet};
 use crate::{
     ends::Ends,
     error::Error,
@@ -18,7 +18,7 @@ use crate::{
     office::Afar,
     sync::{Arc, AtomicU64, Mutex, Ordering, lock},
     transport::{Incoming, LinkError, Transport},
-    watch::Blocked,
+    watch::{Alarm, Blocked, PATIENCE},
 };
 
 /// So many messages are taken before their sender is told: few enough that one who waits for half of the bound hears of it.
@@ -53,11 +53,13 @@ struct Notes {
     taken: Vec<[AtomicU64; 2]>,
     /// What the pump has to send and found no room for.
     late: Mutex<VecDeque<(usize, Vec<u8>)>>,
+    quiet: Quiet,
 }
 
 impl Notes {
     /// The pump must not wait for room: who it waits for may be waiting for its own pump's peer. The others may.
     fn send(&self, to: usize, frame: Frame) {
+        self.quiet.sends(to);
         let bytes = frame.into_bytes();
         if !IS_PUMP.get() {
             // To whoever is gone there is nothing to say, and a transport that failed says so to who receives.
@@ -109,9 +111,10 @@ impl Post {
     pub(crate) fn new(transport: Arc<dyn Transport>) -> Post {
         let (me, size) = (transport.rank(), transport.size());
         let taken = (0..size).map(|_| [AtomicU64::new(0), AtomicU64::new(0)]).collect();
-        let notes = Arc::new(Notes { transport, taken, late: Mutex::new(VecDeque::new()) });
-        let heard = notes.clone();
         let ends = Arc::new(Ends::new(size));
+        let quiet = Quiet::new(me, size, ends.clone());
+        let notes = Arc::new(Notes { transport, taken, late: Mutex::new(VecDeque::new()), quiet });
+        let heard = notes.clone();
         let mailbox = Mailbox::new(me, ends.clone(), Some(Box::new(move |key, ticket| heard.taken(me, key, ticket))));
         let sent = (0..size).map(|_| Mutex::new(Sent::default())).collect();
         Post { me, notes, ends, mailbox, sent, next_ticket: AtomicU64::new(1) }
@@ -128,7 +131,13 @@ impl Post {
             let patience = self.notes.flush();
             match self.notes.transport.recv(patience) {
                 Incoming::Frame { from, bytes } => match Frame::from_bytes(bytes) {
-                    Some(frame) if from < self.size() && from != self.me => self.handle(from, frame),
+                    Some(Frame::Waits(word)) if self.is_other(from) && word.with.len() == self.size() => {
+                        self.notes.quiet.heard(from, word);
+                    }
+                    Some(frame) if self.is_other(from) => {
+                        self.handle(from, frame);
+                        self.notes.quiet.has_had(from);
+                    }
                     _ if from < self.size() => self.peer_is_gone(from, "sent what is no frame"),
                     _ => {}
                 },
@@ -141,6 +150,10 @@ impl Post {
         for to in 0..self.size() {
             self.give_back(to);
         }
+    }
+
+    fn is_other(&self, rank: usize) -> bool {
+        rank < self.size() && rank != self.me
     }
 
     fn handle(&self, from: usize, frame: Frame) {
@@ -170,6 +183,8 @@ impl Post {
                 drop(waiter.map(|waiter| waiter.reply.send(Err(waiter.parcel))));
             }
             Frame::Bye { how } => self.peer_is_gone(from, &how),
+            // Of another number of ranks: it is of no use.
+            Frame::Waits(_) => {}
         }
     }
 
@@ -195,6 +210,7 @@ impl Post {
         if self.ends.set(rank, &how.into()) {
             self.give_back(rank);
             self.mailbox.peer_is_gone();
+            self.notes.quiet.look_again();
         }
     }
 
@@ -248,9 +264,11 @@ impl Afar<Packed> for Arc<Post> {
         };
         let tag = key.tag().expect("a message has a tag");
         let bytes = Frame::Message { context: key.context(), tag, ticket, parcel }.into_bytes();
+        self.notes.quiet.sends(to);
         match self.notes.transport.send(to, &bytes) {
             Ok(()) => Ok(pending),
             Err(error) => {
+                self.notes.quiet.has_not_sent(to);
                 let mut sent = lock(&self.sent[to]);
                 let unasked = &mut sent.unasked[class(&key)];
                 *unasked = unasked.saturating_sub(1);
@@ -302,16 +320,28 @@ impl Afar<Packed> for Arc<Post> {
     }
 
     fn patience(&self) -> Option<Duration> {
-        None
+        Some(PATIENCE)
     }
 
-    fn settle(&self) {}
-
-    fn enter(&self, _: Blocked) -> Option<oneshot::Receiver<Arc<str>>> {
-        None
+    fn settle(&self) {
+        self.notes.quiet.settle();
     }
 
-    fn leave(&self) {}
+    fn enter(&self, blocked: Blocked) -> Option<oneshot::Receiver<Alarm>> {
+        let (alarm, word) = self.notes.quiet.enter(blocked)?;
+        if let Some(word) = word {
+            let bytes = Frame::Waits(word).into_bytes();
+            for to in (0..self.size()).filter(|to| *to != self.me && !self.ends.has_ended(*to)) {
+                // Who is gone by now does not need to hear it.
+                drop(self.notes.transport.send(to, &bytes));
+            }
+        }
+        Some(alarm)
+    }
+
+    fn leave(&self) {
+        self.notes.quiet.leave();
+    }
 }
 
 impl fmt::Debug for Post {

@@ -221,3 +221,42 @@ fn what_is_no_frame_is_the_end_of_its_sender() {
     });
     assert_eq!(result.unwrap_err().to_string(), "rank 0 failed: rank 1 is gone: it sent what is no frame");
 }
+
+#[test]
+fn processes_that_all_wait_hear_who_waits_for_what() {
+    let results = world(links(4, 1), |me| match me.rank() {
+        0 => me.recv::<u8>(1, Tag(7)).map(|_| ()),
+        1 => me.barrier(),
+        2 => Ok(me.ssend(0, 3, 1_u8)?),
+        _ => Ok(()),
+    });
+    let texts: Vec<String> = results.into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
+    assert_eq!(texts.len(), 3, "{texts:?}");
+    let report = texts.iter().find(|text| text.contains("deadlock")).expect("at least one is told");
+    for line in [
+        "rank 0 waits for a message from rank 1 with tag 7",
+        "rank 1 waits in barrier for rank",
+        "rank 2 waits until rank 0 takes its message with tag 3",
+        "rank 3 has returned",
+    ] {
+        assert!(report.contains(line), "{report}");
+    }
+}
+
+/// Ranks that wait long for one that computes are not said to be stuck, though they all say that they wait.
+#[test]
+fn who_waits_for_one_that_is_busy_is_not_stuck() {
+    let sums = all(3, 1, |me| {
+        if me.rank() == 0 {
+            // Until the others have waited for long enough to tell: each of their words is a frame, none of which is a message.
+            assert!(matches!(me.recv_timeout::<()>(Any, Any, Duration::from_millis(250)), Err(Error::Timeout)));
+            me.send(1, 0, 5_u32)?;
+        }
+        if me.rank() == 1 {
+            let (five, _) = me.recv::<u32>(0, Any)?;
+            me.send(2, 0, five + 1)?;
+        }
+        if me.rank() == 2 { Ok(me.recv::<u32>(Any, Any)?.0) } else { Ok(0) }
+    });
+    assert_eq!(sums, [0, 0, 6]);
+}
