@@ -61,13 +61,15 @@ impl Tests {
 }
 
 /// Programs beside the first of a layer, and whether CI has time for them. A crate with models adds a line.
-const FURTHER: [(Harness, Depth, &str, &str); 6] = [
+const FURTHER: [(Harness, Depth, &str, &str); 8] = [
     // Models between processes build nothing but themselves.
     (Harness::Loom, Depth::Ci, "narrows-shm", "model"),
     (Harness::Loom, Depth::Deep, "narrows-flow", "lib"),
     (Harness::Shuttle, Depth::Ci, "narrows-shm", "model"),
     (Harness::Shuttle, Depth::Ci, "narrows-flow", "csp"),
     (Harness::Shuttle, Depth::Ci, "narrows-task", "check"),
+    (Harness::Shuttle, Depth::Ci, "narrows-actor", "check"),
+    (Harness::Shuttle, Depth::Ci, "narrows-rank", "ranks"),
     (Harness::Miri, Depth::Deep, "narrows-shm", "model"),
 ];
 
