@@ -12,7 +12,7 @@ const SHORT: Duration = Duration::from_millis(1);
 
 #[test]
 fn ranks_that_exchange_are_never_stuck_and_never_said_to_be() {
-    try_schedules("rank_exchange", 10, || {
+    try_schedules("rank_exchange", 40, || {
         World::threads(3)
             .run(|me| {
                 let (next, before) = ((me.rank() + 1) % 3, (me.rank() + 2) % 3);
@@ -34,7 +34,7 @@ fn ranks_that_exchange_are_never_stuck_and_never_said_to_be() {
 
 #[test]
 fn a_receive_out_of_time_loses_nothing() {
-    try_schedules("rank_timeout", 10, || {
+    try_schedules("rank_timeout", 20, || {
         World::threads(2)
             .run(|me| {
                 if me.rank() == 0 {
@@ -68,7 +68,7 @@ fn a_receive_out_of_time_loses_nothing() {
 
 #[test]
 fn a_deadlock_is_always_heard_of() {
-    try_schedules("rank_deadlock", 20, || {
+    try_schedules("rank_deadlock", 40, || {
         let error = World::threads(3)
             .run(|me| match me.rank() {
                 0 => me.recv::<()>(1, Any).map(|_| ()),
@@ -88,7 +88,7 @@ fn a_deadlock_is_always_heard_of() {
 
 #[test]
 fn an_end_reaches_everybody_and_every_message_is_somewhere() {
-    try_schedules("rank_end", 10, || {
+    try_schedules("rank_end", 20, || {
         let got = World::threads(3)
             .run(|me| match me.rank() {
                 // Takes one of two, and ends.
@@ -111,7 +111,7 @@ fn an_end_reaches_everybody_and_every_message_is_somewhere() {
 
 #[test]
 fn what_is_put_back_is_received_in_its_order() {
-    try_schedules("rank_put_back", 10, || {
+    try_schedules("rank_put_back", 40, || {
         World::threads(2)
             .run(|me| {
                 if me.rank() == 0 {
