@@ -34,9 +34,11 @@ The end:
   error says which one and how. The others are told: whoever waits for
   a message of that rank, or sends to it, gets an error at once. They
   have --grace to end by themselves; then they get TERM, and KILL two
-  seconds later. INT, TERM and HUP are passed on to
-  all ranks, which have as long; a second signal shortens it. USR1 and
-  USR2 are passed on, too, and Ctrl-Z stops all ranks.
+  seconds later.
+
+  INT, TERM and HUP are passed on to all ranks, which have as long to
+  end; a second signal shortens it. USR1 and USR2 are passed on, too, and
+  Ctrl-Z stops all ranks.
 
   A rank ends with all that it started in its process group, and all of
   them end when narrows run is killed.

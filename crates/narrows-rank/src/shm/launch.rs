@@ -35,22 +35,23 @@ type Late = (usize, Vec<u8>);
 /// `narrows run` is made of this. A program may as well start its own ranks:
 ///
 /// ```no_run
-/// use std::process::Command;
+/// use std::{process::Command, thread};
 ///
 /// use narrows_rank::shm::Launcher;
 ///
 /// let launcher = Launcher::new(4)?;
-/// let ranks = (0..4).map(|rank| {
-///     let mut command = Command::new("./ring");
-///     launcher.hand_to(&mut command, rank)?;
-///     command.spawn()
+/// thread::scope(|scope| {
+///     for rank in 0..4 {
+///         let launcher = &launcher;
+///         // Each has a thread that waits for it: what becomes of one is told to the others at once.
+///         scope.spawn(move || {
+///             let mut command = Command::new("./ring");
+///             let status = launcher.hand_to(&mut command, rank).and_then(|()| command.status());
+///             launcher.ended(rank, &format!("has ended: {status:?}"));
+///         });
+///     }
 /// });
-/// for (rank, child) in ranks.collect::<Result<Vec<_>, _>>()?.into_iter().enumerate() {
-///     // One after the other is enough here: each hears of the others' ends only when they are told.
-///     let status = { child }.wait()?;
-///     launcher.ended(rank, &format!("has ended with {status}"));
-/// }
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), narrows_shm::OpenError>(())
 /// ```
 #[derive(Debug)]
 pub struct Launcher {
@@ -62,6 +63,7 @@ pub struct Launcher {
 #[derive(Debug)]
 struct Shared {
     mailboxes: Vec<Mailbox>,
+    senders: Vec<narrows_shm::Sender<Vec<u8>, Bytes>>,
     is_gone: Vec<AtomicBool>,
     /// What a mailbox had no room for.
     late: Sender<Late>,
@@ -80,10 +82,11 @@ impl Launcher {
         let inbox = how.capacity(participants).max_len(8).anonymous()?;
         let how = options().bytes().participants(participants);
         let how = how.capacity(CAPACITY).max_len(LONGEST).memory(MEMORY);
-        let mailboxes = (0..ranks).map(|_| how.anonymous()).collect::<Result<_, _>>()?;
+        let mailboxes = (0..ranks).map(|_| how.anonymous()).collect::<Result<Vec<Mailbox>, _>>()?;
+        let senders = mailboxes.iter().map(Channel::sender).collect();
         let (late, waiting) = unbounded();
         let is_gone = (0..ranks).map(|_| AtomicBool::new(false)).collect();
-        let shared = Arc::new(Shared { mailboxes, is_gone, late });
+        let shared = Arc::new(Shared { mailboxes, senders, is_gone, late });
         let heard = inbox.receiver();
         let of_thread = Arc::clone(&shared);
         let thread = thread::Builder::new().name("ranks".into()).spawn(move || of_thread.attend(&heard, &waiting))?;
@@ -94,8 +97,12 @@ impl Launcher {
     ///
     /// # Errors
     /// There are no files left.
+    ///
+    /// # Panics
+    /// If there is no such rank.
     pub fn hand_to(&self, command: &mut Command, rank: usize) -> io::Result<()> {
         let mailboxes = &self.shared.mailboxes;
+        assert!(rank < mailboxes.len(), "there is no rank {rank}: there are {}, counted from 0", mailboxes.len());
         command.env(RANK, rank.to_string()).env(RANKS, mailboxes.len().to_string());
         self.inbox.pass_to_child(command, INBOX)?;
         let mut mailboxes = mailboxes.iter().enumerate();
@@ -104,6 +111,9 @@ impl Launcher {
 
     /// The process of a rank has ended, as `how` says ("was killed by signal 9"): whoever waits for that rank is told, and so is
     /// who sends to it. Does not wait.
+    ///
+    /// # Panics
+    /// If there is no such rank.
     pub fn ended(&self, rank: usize, how: &str) {
         self.shared.end(rank, how);
     }
@@ -136,9 +146,10 @@ impl Shared {
         }
         let mut message = Vec::new();
         let message = wire::write(&mut message, how.as_bytes(), Kind::Gone, rank);
-        for to in 0..self.mailboxes.len() {
+        for (to, sender) in self.senders.iter().enumerate() {
+            // Relaxed: whoever goes at the same moment is told in vain.
             if !self.is_gone[to].load(Ordering::Relaxed)
-                && let Err(TrySendError::Full(message)) = self.mailboxes[to].sender().try_send(message.to_vec())
+                && let Err(TrySendError::Full(message)) = sender.try_send(message.to_vec())
             {
                 // Who does not hear it any more is about to end, as are the ranks.
                 let _ = self.late.send((to, message));
@@ -148,7 +159,6 @@ impl Shared {
 
     /// Hears of ranks that have closed their transport, and brings what comes late as soon as there is room for it.
     fn attend(&self, inbox: &narrows_shm::Receiver<Vec<u8>, Bytes>, late: &Receiver<Late>) {
-        let senders: Vec<_> = self.mailboxes.iter().map(Channel::sender).collect();
         let mut waiting: Vec<SendArm<'_>> = Vec::new();
         loop {
             let mut select = Select::new();
@@ -163,14 +173,14 @@ impl Shared {
             if index == closed {
                 let Ok(mut message) = inbox.complete(chosen) else { return };
                 match wire::read(&mut message) {
-                    Some((Kind::Closed, rank)) if rank < senders.len() => self.end(rank, "has ended"),
+                    Some((Kind::Closed, rank)) if rank < self.senders.len() => self.end(rank, "has ended"),
                     // Nobody but a rank can write there, and it writes nothing else.
                     _ => {}
                 }
             } else if index == added {
                 let Ok((to, message)) = chosen.recv(late) else { return };
                 // Bytes need no serializing, which could fail.
-                waiting.extend(senders[to].arm(&message).ok());
+                waiting.extend(self.senders[to].arm(&message).ok());
             } else {
                 // Who is gone need not be told.
                 let _ = waiting[index - first].complete(chosen);

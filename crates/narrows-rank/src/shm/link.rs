@@ -92,6 +92,12 @@ impl Link {
         }
     }
 
+    fn check_open(&self) -> Result<(), LinkError> {
+        // Relaxed: who sends while another thread closes may still send.
+        let is_closed = self.is_closed.load(Ordering::Relaxed);
+        if is_closed { Err(LinkError::Failed("this rank has ended".into())) } else { Ok(()) }
+    }
+
     /// The next message of the mailbox, until the deadline.
     fn next(&self, deadline: Option<Instant>) -> Result<Vec<u8>, RecvTimeoutError> {
         match deadline {
@@ -108,6 +114,8 @@ impl Hearing {
         let (kind, from) = wire::read(&mut message).ok_or(NO_MESSAGE)?;
         let part = self.parts.get_mut(from).ok_or(NO_MESSAGE)?;
         match kind {
+            // It has another thread that had not heard of its end.
+            Kind::Piece | Kind::Last if self.is_gone[from] => {}
             Kind::Piece => part.extend_from_slice(&message),
             Kind::Last if part.is_empty() => return Ok(Some(Incoming::Frame { from, bytes: message })),
             Kind::Last => {
@@ -154,6 +162,7 @@ impl Transport for Link {
     }
 
     fn send(&self, to: usize, frame: &[u8]) -> Result<(), LinkError> {
+        self.check_open()?;
         let way = &self.ways[to];
         let mut message = lock(&way.message);
         for (kind, piece) in wire::pieces(frame) {
@@ -167,6 +176,7 @@ impl Transport for Link {
     }
 
     fn try_send(&self, to: usize, frame: &[u8]) -> Result<bool, LinkError> {
+        self.check_open()?;
         if frame.len() > PIECE {
             // The first piece could go and the others not.
             return Err(LinkError::TooLong { longest: PIECE });

@@ -25,8 +25,30 @@ use std::{error, fmt};
 
 use narrows_shm::OpenError;
 
+use crate::{Process, World};
+
 pub use launch::Launcher;
 pub use link::Link;
+
+impl World {
+    /// This process's rank in the world that `narrows run` has started.
+    ///
+    /// ```no_run
+    /// use narrows_rank::World;
+    ///
+    /// // narrows run -n 4 PROGRAM
+    /// let sum = World::processes()?.run(|me| me.all_reduce(me.rank(), |a, b| a + b))?;
+    /// assert_eq!(sum, 6);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If this process was not started as a rank, or has taken part before. [`StartError::NotARank`] may be a reason to run the
+    /// same program on [threads](World::threads).
+    pub fn processes() -> Result<Process, StartError> {
+        Link::from_env().map(World::over)
+    }
+}
 
 /// Which rank a process is.
 const RANK: &str = "NARROWS_RANK";
@@ -45,8 +67,7 @@ pub enum StartError {
     NotARank,
     /// A variable of the environment says what it cannot.
     Variable(&'static str, String),
-    /// What it shares with the others cannot be opened: it was opened before, or the process was started by a rank and not
-    /// by who starts ranks.
+    /// What it shares with the others cannot be opened: it was opened before, or was not left open on the way to this process.
     Channel(OpenError),
 }
 
@@ -62,7 +83,7 @@ impl fmt::Display for StartError {
             ),
             StartError::Channel(error) => write!(
                 f,
-                "this process cannot take part as a rank, which it can do once, if `narrows run` itself has started it: {error}"
+                "this process cannot take part as a rank, which it can once, if what `narrows run` leaves open for it came here: {error}"
             ),
         }
     }

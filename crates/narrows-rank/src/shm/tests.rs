@@ -98,6 +98,7 @@ fn who_closes_hears_nothing_more_and_the_others_hear_of_it() {
     assert_frame(&links[1], 0, b"last words");
     assert_eq!(links[1].recv(None), Incoming::Gone { rank: 0, how: "has ended".into() });
     assert_eq!(links[1].send(0, b"nobody reads it"), Err(LinkError::Gone));
+    assert!(matches!(links[0].send(1, b"too late"), Err(LinkError::Failed(_))));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! `narrows run`: ranks are started with what they need, what they write comes out in whole lines, and all of them end.
 
+#[path = "../harness/mod.rs"]
 mod harness;
+mod ranks;
 
 use std::fs;
 use std::io::Write;
