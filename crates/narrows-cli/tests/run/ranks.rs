@@ -46,6 +46,9 @@ fn as_a_rank() {
         "early" => early,
         "again" => again,
         "busy" => busy,
+        "circle" => circle,
+        "queue" => queue,
+        "slow" => slow,
         _ => panic!("there is no such part: {part}"),
     };
     let world = World::processes().unwrap_or_else(|error| {
@@ -67,8 +70,10 @@ fn waits(me: &Rank<Wire>) -> Result<String, Error> {
     me.barrier()?;
     eprintln!("up {} {}", me.rank(), std::process::id());
     match me.rank() {
-        // It sends nothing and receives nothing from anybody who lives.
-        2 => me.recv::<()>(2, Tag(9)).map(|_| String::new()),
+        // It waits, but for no message: so that is no deadlock.
+        2 => loop {
+            thread::park();
+        },
         0 => me.recv::<u32>(2, Tag(1)).map(|_| String::new()),
         1 => me.ssend(2, 1, vec![0_u8; 3 << 20]).map(|()| String::new()).map_err(Error::from),
         _ => me.barrier().map(|()| String::new()),
@@ -115,6 +120,53 @@ fn busy(me: &Rank<Wire>) -> Result<String, Error> {
     Ok(String::new())
 }
 
+/// All but the last, which ends, wait for each other, in two ways.
+fn circle(me: &Rank<Wire>) -> Result<String, Error> {
+    let after = (me.rank() + 1) % (me.size() - 1);
+    match me.rank() {
+        3 => Ok("ended".into()),
+        0 => me.ssend(after, 7, 0_u8).map(|()| String::new()).map_err(Error::from),
+        _ => me.recv::<u8>(after, Tag(8)).map(|_| String::new()),
+    }
+}
+
+/// All wait for the one before, who waits, but rank 0, which does not wait.
+fn queue(me: &Rank<Wire>) -> Result<String, Error> {
+    if me.rank() > 0 {
+        let (word, _) = me.recv::<String>(me.rank() - 1, Tag(1))?;
+        if me.rank() + 1 < me.size() {
+            me.send(me.rank() + 1, 1, word.clone())?;
+        }
+        return Ok(word);
+    }
+    // Twice as long as ranks wait before they say so.
+    let (begun, pause) = (Instant::now(), Duration::from_millis(200));
+    while begun.elapsed() < pause {
+        thread::park_timeout(pause);
+    }
+    me.send(1, 1, "come".to_owned())?;
+    Ok("sent".to_owned())
+}
+
+/// Each holds a token until the others have waited for long enough to say so.
+fn slow(me: &Rank<Wire>) -> Result<String, Error> {
+    let (after, before) = ((me.rank() + 1) % me.size(), (me.rank() + me.size() - 1) % me.size());
+    for _ in 0..deep(2, 100) {
+        if me.rank() > 0 {
+            me.recv::<()>(before, Tag(1))?;
+        }
+        let (begun, pause) = (Instant::now(), Duration::from_millis(102));
+        while begun.elapsed() < pause {
+            thread::park_timeout(pause);
+        }
+        me.send(after, 1, ())?;
+        if me.rank() == 0 {
+            me.recv::<()>(before, Tag(1))?;
+        }
+    }
+    Ok("round".to_owned())
+}
+
 fn again(_: &Rank<Wire>) -> Result<String, Error> {
     World::processes().err().map(|error| error.to_string()).ok_or(Error::failed("it was possible twice"))
 }
@@ -142,11 +194,10 @@ fn whoever_waits_for_a_rank_that_is_killed_hears_of_it_at_once() {
     running.await_stderr("error: rank 2 was ended by signal 9 (SIGKILL); ending the others");
     let run = running.finish();
     run.assert_code(128 + 9);
-    let gone = |rank| format!("rank {rank} failed: rank 2 is gone: it was ended by signal 9 (SIGKILL)");
-    // Rank 3 is in a barrier: it may wait for rank 2 itself, or for one that has failed for want of it.
-    for rank in [0, 1] {
-        run.assert_stderr(&gone(rank));
-    }
+    run.assert_stderr("rank 0 failed: rank 2 is gone: it was ended by signal 9 (SIGKILL)");
+    // Whoever is just sending is refused, perhaps before it hears why.
+    run.assert_stderr("rank 1 failed: rank 2 is gone: it ");
+    // In a barrier it may wait for rank 2 itself, or for one that has failed for want of it.
     run.assert_stderr("rank 3 failed: rank ");
     assert!(begun.elapsed() < DEADLINE / 6, "sooner than the grace of 10 s: {:?}", begun.elapsed());
     assert!(!run.stderr.contains("note: ending"), "{}", run.stderr);
@@ -170,6 +221,26 @@ fn whatever_ranks_are_doing_when_one_is_killed_the_others_end_by_themselves() {
         assert!(begun.elapsed() < DEADLINE / 6, "sooner than the grace of 10 s: {:?}", begun.elapsed());
         assert!(!run.stderr.contains("note: ending") && !run.stderr.contains("panicked"), "{}", run.stderr);
     }
+}
+
+#[test]
+fn ranks_that_all_wait_for_each_other_are_told_who_waits_for_what() {
+    let run = ranks("4", "circle").run(b"");
+    run.assert_code(1);
+    let report = "deadlock, every rank waits: rank 0 waits until rank 1 takes its message with tag 7; \
+        rank 1 waits for a message from rank 2 with tag 8; rank 2 waits for a message from rank 0 with tag 8; rank 3 has returned";
+    // The first of them ends by that, which another may hear before it is told itself.
+    let told = |rank: usize| {
+        run.stderr.lines().any(|line| line.starts_with(&format!("rank {rank} failed: ")) && line.ends_with(report))
+    };
+    assert!((0..3).all(told), "{}", run.stderr);
+    run.assert_stderr(&format!(" failed: {report}\n"));
+}
+
+#[test]
+fn ranks_that_wait_for_one_that_takes_its_time_are_left_alone() {
+    assert_eq!(said(ranks("3", "queue").run(b"").assert_code(0)), ["come", "come", "sent"]);
+    assert_eq!(said(ranks("3", "slow").run(b"").assert_code(0)), ["round"; 3]);
 }
 
 #[test]

@@ -145,7 +145,7 @@ impl Shared {
             return;
         }
         let mut message = Vec::new();
-        let message = wire::write(&mut message, how.as_bytes(), Kind::Gone, rank);
+        let message = wire::write(&mut message, wire::cut(how), Kind::Gone, rank);
         for (to, sender) in self.senders.iter().enumerate() {
             // Relaxed: whoever goes at the same moment is told in vain.
             if !self.is_gone[to].load(Ordering::Relaxed)

@@ -39,6 +39,12 @@ pub(super) fn read(message: &mut Vec<u8>) -> Option<(Kind, usize)> {
     Some((kind, rank))
 }
 
+/// As much of a text as fits into a message.
+pub(super) fn cut(text: &str) -> &[u8] {
+    let end = (0..=PIECE.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text.as_bytes()[..end.unwrap_or(0)]
+}
+
 /// The pieces of a frame; of an empty one there is one.
 pub(super) fn pieces(frame: &[u8]) -> impl Iterator<Item = (Kind, &[u8])> {
     let last = frame.len().saturating_sub(1) / PIECE;
@@ -61,6 +67,13 @@ mod tests {
         for wrong in [&b""[..], b"\x02\0\0\0", b"content\x05\0\0\0\0", b"\0\0\0\0\0"] {
             assert_eq!(read(&mut wrong.to_vec()), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!((cut("abc"), cut("")), (&b"abc"[..], &b""[..]));
+        let long = "a".repeat(PIECE - 1) + "\u{20ac}";
+        assert_eq!(cut(&long).len(), PIECE - 1);
     }
 
     #[test]
