@@ -48,6 +48,14 @@ use narrows::check::{block_on as run, thread::thread_local};
 
 #[cfg(not(narrows_check))]
 fn run<F: Future>(future: F) -> F::Output {
+    /// To give way would only bring it here again: what is left of the task's budget waits.
+    struct Unlimited(Option<u32>);
+    impl Drop for Unlimited {
+        fn drop(&mut self) {
+            narrows::park::set_budget(self.0);
+        }
+    }
+    let _unlimited = Unlimited(narrows::park::set_budget(None));
     let mut future = pin!(future);
     let alarm = Arc::new(Alarm { thread: thread::current(), is_set: AtomicBool::new(false) });
     let waker = Waker::from(alarm.clone());

@@ -19,7 +19,12 @@ use crate::{
 thread_local! {
     static BEFORE_SLEEP: Cell<Option<fn()>> = const { Cell::new(None) };
     static BUDGET: Cell<Option<u32>> = const { Cell::new(None) };
+    static REFUSALS: Cell<u32> = const { Cell::new(0) };
 }
+
+/// Whoever polls on after so many refusals does not mean to return to its scheduler before it is done: it is a `block_on` inside
+/// the task, which would go round for ever. It gets as many operations anew.
+const MOST_REFUSALS: u32 = 128;
 
 /// Sets what runs on this thread each time before a channel operation puts it to sleep, and returns what was set.
 ///
@@ -51,6 +56,7 @@ pub fn before_sleep() {
 /// **Unstable**: made for schedulers of light tasks, which set it before each poll, so that a task whose channels are always
 /// ready does not keep its thread for ever.
 pub fn set_budget(operations: Option<u32>) -> Option<u32> {
+    REFUSALS.set(0);
     BUDGET.with(|left| left.replace(operations))
 }
 
@@ -64,9 +70,15 @@ fn has_scheduler() -> bool {
 pub(crate) fn is_spent(cx: &Context<'_>) -> bool {
     BUDGET.with(|budget| match budget.get() {
         None => false,
-        Some(0) => {
+        Some(0) if REFUSALS.get() < MOST_REFUSALS => {
+            REFUSALS.set(REFUSALS.get() + 1);
             cx.waker().wake_by_ref();
             true
+        }
+        Some(0) => {
+            REFUSALS.set(0);
+            budget.set(Some(MOST_REFUSALS - 1));
+            false
         }
         Some(left) => {
             budget.set(Some(left - 1));
