@@ -9,9 +9,9 @@ use crate::{
     thread,
 };
 
-/// The runtime of this task; or the one that `block_on` runs for here; or the one of all.
+/// The runtime that `block_on` runs for here; or the one of this task; or the one of all.
 fn here<R>(f: impl FnOnce(&Arc<Shared>) -> R) -> R {
-    match thread::current().or_else(block::entered) {
+    match block::entered().or_else(thread::current) {
         Some(shared) => f(&shared),
         None => f(runtime::global().shared()),
     }
