@@ -45,6 +45,8 @@ pub(crate) fn current_task() -> Option<(Arc<Shared>, usize)> {
 /// A thread that blocks keeps nobody from going on.
 pub(crate) fn hand_over() {}
 
+pub(crate) fn task_ended(_: usize) {}
+
 /// No worker has anything to do.
 pub(crate) fn live(_: &Arc<Shared>, _: Order) {}
 

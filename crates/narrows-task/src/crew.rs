@@ -12,6 +12,9 @@ use crate::{runtime::Shared, sync::lock};
 /// A thread that nobody needed for so long ends.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// That no thread can be had is said so often.
+const COMPLAINS_EVERY: Duration = Duration::from_secs(1);
+
 /// Drive this worker. `searching`: it was woken, and counts as one that looks around (`idle.rs`).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Order {
@@ -30,11 +33,19 @@ struct Threads {
     spare: Vec<Arc<Spare>>,
     handles: Vec<JoinHandle<()>>,
     alive: usize,
-    /// Workers that nobody drives, because there is nothing to do there. Each may need a thread at any moment.
-    idle_workers: usize,
+    /// Workers that nobody drives, most often because there is nothing to do there. Each may need a thread at any moment.
+    unmanned: usize,
     /// Orders that no thread could be started for.
     waiting: Vec<Order>,
+    complained: Option<Instant>,
     is_over: bool,
+}
+
+impl Threads {
+    fn has_room(&self, limit: usize) -> bool {
+        let busy = self.alive - self.spare.len();
+        busy + self.unmanned < limit
+    }
 }
 
 #[derive(Debug)]
@@ -47,47 +58,61 @@ pub(crate) struct Crew {
 
 impl Crew {
     pub(crate) fn new(name: String, workers: usize, limit: usize) -> Crew {
-        let threads = Threads { idle_workers: workers, ..Threads::default() };
+        let threads = Threads { unmanned: workers, ..Threads::default() };
         Crew { threads: Mutex::new(threads), one_ended: Condvar::new(), name, limit: limit.max(workers) }
     }
 
-    /// Whether one more worker can change hands: there is, or may be, a thread for it.
+    /// Whether one more worker can change hands, as it seems.
     pub(crate) fn has_room(&self) -> bool {
-        let threads = lock(&self.threads);
-        !threads.spare.is_empty() || threads.alive + threads.idle_workers < self.limit
+        lock(&self.threads).has_room(self.limit)
     }
 
-    pub(crate) fn count_idle_worker(&self) {
-        lock(&self.threads).idle_workers += 1;
+    /// Counts one more worker as unmanned, if there is, or may be, a thread for it.
+    pub(crate) fn reserve(&self) -> bool {
+        let mut threads = lock(&self.threads);
+        let has_room = threads.has_room(self.limit);
+        threads.unmanned += usize::from(has_room);
+        has_room
     }
 
-    pub(crate) fn uncount_idle_worker(&self) {
-        lock(&self.threads).idle_workers -= 1;
+    /// One that was counted so has a thread after all.
+    pub(crate) fn release(&self) {
+        lock(&self.threads).unmanned -= 1;
     }
 
-    /// Finds a thread for that worker.
-    pub(crate) fn send(&self, shared: &Arc<Shared>, order: Order) {
+    /// Finds a thread for that worker, which is counted as unmanned. False: there is none, and the monitor tries again.
+    pub(crate) fn send(&self, shared: &Arc<Shared>, order: Order) -> bool {
         let mut threads = lock(&self.threads);
         if threads.is_over {
-            return;
+            return true;
         }
         if let Some(spare) = threads.spare.pop() {
+            threads.unmanned -= 1;
             drop(threads);
             *lock(&spare.order) = Some(order);
             spare.thread.unpark();
-            return;
+            return true;
         }
         threads.handles.retain(|handle| !handle.is_finished());
         match self.start(shared, order) {
             Ok(handle) => {
                 threads.handles.push(handle);
                 threads.alive += 1;
+                threads.unmanned -= 1;
+                true
             }
-            // The monitor tries again.
             Err(error) => {
-                threads.waiting.push(order);
+                // It does not search before it has a thread.
+                threads.waiting.push(Order { searching: false, ..order });
+                let is_news = threads.complained.is_none_or(|at| at.elapsed() >= COMPLAINS_EVERY);
+                if is_news {
+                    threads.complained = Some(Instant::now());
+                }
                 drop(threads);
-                complain(&error);
+                if is_news {
+                    eprintln!("narrows-task: a thread is wanted and the system has none ({error}); trying again");
+                }
+                false
             }
         }
     }
@@ -127,6 +152,7 @@ impl Crew {
                 return None;
             }
             if let Some(order) = threads.waiting.pop() {
+                threads.unmanned -= 1;
                 return Some(order);
             }
             threads.spare.push(spare.clone());
@@ -181,13 +207,11 @@ impl Crew {
         // They have nothing more to do than to end.
         let handles = if except == 0 { std::mem::take(&mut threads.handles) } else { Vec::new() };
         drop(threads);
-        for handle in handles {
+        // One of them may be here itself: what a thread keeps to its end may hold the runtime.
+        let own = thread::current().id();
+        for handle in handles.into_iter().filter(|handle| handle.thread().id() != own) {
             // A thread that panicked has said so.
             let _ = handle.join();
         }
     }
-}
-
-fn complain(error: &io::Error) {
-    eprintln!("narrows-task: a thread is wanted and the system has none ({error}); trying again");
 }

@@ -44,6 +44,8 @@ impl Monitor {
     }
 
     pub(crate) fn unpark(&self) {
+        // SeqCst: pairs with the one in `watch`; who has not said yet which thread it is sees that all is over.
+        fence(Ordering::SeqCst);
         if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
@@ -120,9 +122,9 @@ fn look_at(shared: &Arc<Shared>, number: usize, seen: &mut Seen, complained: &mu
     if !is_stuck {
         return;
     }
-    if shared.crew.has_room() {
-        // It may have ended just now: then nothing is to be done.
-        shared.hand_over(number, poll);
+    let has_room = shared.crew.has_room();
+    // It may have ended just now: then nothing is to be done.
+    if shared.hand_over(number, poll) || has_room {
         seen.poll = None;
     } else if complained.is_none_or(|at| at.elapsed() >= COMPLAINS_EVERY) {
         *complained = Some(Instant::now());

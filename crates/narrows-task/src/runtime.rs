@@ -6,7 +6,7 @@ use std::{
     ptr::NonNull,
     sync::{
         Arc, Condvar, Mutex, OnceLock, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering, fence},
     },
     thread,
     time::{Duration, Instant},
@@ -69,7 +69,7 @@ impl Shared {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        // SeqCst: pairs with the store in `end`; either we see it, or what was queued before is found by it.
+        // SeqCst: pairs with the store in `shutdown`; either we see it, or what was queued before is found by it.
         self.is_over.load(Ordering::SeqCst)
     }
 
@@ -111,6 +111,12 @@ impl Shared {
     pub(crate) fn inject(&self, items: impl IntoIterator<Item = NonNull<()>>) {
         self.injector.push(items);
         self.call_one();
+        self.clear_if_over();
+    }
+
+    /// After something was queued: at the end nobody comes any more.
+    #[inline]
+    pub(crate) fn clear_if_over(&self) {
         if self.is_over() {
             self.clear();
         }
@@ -119,7 +125,10 @@ impl Shared {
     /// Queues a task at a worker, or, if that has no room, this and half of what is there for all.
     pub(crate) fn queue(&self, worker: &Worker, item: NonNull<()>) {
         match worker.ring.push(item) {
-            Ok(()) => self.call_one(),
+            Ok(()) => {
+                self.call_one();
+                self.clear_if_over();
+            }
             Err(item) => {
                 let half = (0..ring::CAPACITY / 2).map_while(|_| worker.ring.pop());
                 self.inject(half.collect::<Vec<_>>().into_iter().chain([item]));
@@ -130,47 +139,66 @@ impl Shared {
     /// Wakes a worker for what was added, if none looks around anyway.
     #[inline]
     pub(crate) fn call_one(&self) {
-        if let Some(worker) = self.idle.to_wake() {
-            self.wake(worker);
+        while let Some(worker) = self.idle.to_wake() {
+            if self.wake(worker) {
+                return;
+            }
         }
     }
 
-    /// A worker that was taken from the list of those asleep gets up.
-    fn wake(&self, worker: usize) {
+    /// A worker that was taken from the list of those asleep gets up. False: there is no thread for it.
+    fn wake(&self, worker: usize) -> bool {
         let sleeper = lock(&self.workers[worker].sleeper).take();
-        if let Some(thread) = sleeper {
-            // Release: pairs with the Acquire in `sleep`.
-            self.workers[worker].is_called.store(true, Ordering::Release);
-            thread.unpark();
-        } else {
-            self.crew.uncount_idle_worker();
-            self.send(Order { worker, searching: true });
-        }
+        let Some(thread) = sleeper else {
+            return self.send(Order { worker, searching: true });
+        };
+        // Release: pairs with the Acquire in `sleep`.
+        self.workers[worker].is_called.store(true, Ordering::Release);
+        thread.unpark();
+        true
     }
 
-    fn send(&self, order: Order) {
-        if let Some(own) = self.own.upgrade() {
-            self.crew.send(&own, order);
+    /// False: there is no thread for it now. Others are to be called then, for nothing waits for this worker alone any more.
+    fn send(&self, order: Order) -> bool {
+        let sent = self.own.upgrade().is_none_or(|own| self.crew.send(&own, order));
+        if !sent {
+            self.injector.push(self.workers[order.worker].take_front());
+            if order.searching {
+                self.idle.found();
+            }
+        }
+        sent
+    }
+
+    fn send_or_call(&self, order: Order) {
+        if !self.send(order) {
+            self.call_one();
         }
     }
 
     /// Takes a worker from a poll that keeps it, and finds another thread if there is work. False: that poll has ended, or there
     /// are as many threads as there may be.
     pub(crate) fn hand_over(&self, worker: usize, poll: Poll) -> bool {
-        if !self.crew.has_room() || !self.workers[worker].duty.take(poll) {
+        if !self.crew.reserve() {
+            // The task in front is this worker's alone. Another may be idle.
+            if let Some(item) = self.workers[worker].take_front() {
+                self.inject([item]);
+            }
+            return false;
+        }
+        if !self.workers[worker].duty.take(poll) {
+            self.crew.release();
             return false;
         }
         self.tallies.handed_over.fetch_add(1, Ordering::Relaxed);
         if self.has_work(worker) {
-            self.send(Order { worker, searching: false });
+            self.send_or_call(Order { worker, searching: false });
             return true;
         }
         // Whoever has a task for it finds it a thread then.
-        self.crew.count_idle_worker();
         self.idle.lie_down(worker, false);
         if self.has_work(worker) && self.idle.get_up(worker) {
-            self.crew.uncount_idle_worker();
-            self.send(Order { worker, searching: true });
+            self.send_or_call(Order { worker, searching: true });
         }
         true
     }
@@ -181,7 +209,7 @@ impl Shared {
         let is_free = sleeper.is_none() && self.idle.get_up(worker);
         drop(sleeper);
         if is_free {
-            self.crew.uncount_idle_worker();
+            self.crew.release();
         }
         is_free
     }
@@ -205,7 +233,10 @@ impl Shared {
     }
 
     /// Polls what is queued once more: all tasks are cancelled by now, so each ends.
+    #[cold]
     fn clear(&self) {
+        // SeqCst: pairs with the one in `to_wake`, between what was queued and the look at `is_over`.
+        fence(Ordering::SeqCst);
         let mut items = Vec::new();
         while let Some(item) = self.injector.pop(1, 1, |_| ()) {
             items.push(item);
@@ -474,19 +505,17 @@ impl Shared {
         let before = self.stats();
         // SeqCst: pairs with the look in `ended`, and the count that `wait_for_tasks` takes with the one there.
         self.is_closing.store(true, Ordering::SeqCst);
-        // What calls this from a task of ours cannot wait for itself.
-        let own = usize::from(crate::thread::is_of(self));
-        if own > 0 {
-            crate::thread::hand_over();
-        }
-        self.wait_for_tasks(own, check::now() + grace);
+        // A task of ours that calls this cannot wait for itself, nor can its thread.
+        let own = self.current_task();
+        let (own_tasks, own_threads) = (usize::from(own.is_some()), usize::from(crate::thread::is_of(self)));
+        crate::thread::hand_over();
+        // None: longer than time lasts.
+        self.wait_for_tasks(own_tasks, check::now().checked_add(grace));
         self.cancels_all.store(true, Ordering::Relaxed);
-        let end = check::now() + LAST_GRACE;
-        if self.registry.len() > own {
+        if self.registry.len() > own_tasks {
             self.registry.wake_all();
-            self.wait_for_tasks(own, end);
+            self.wait_for_tasks(own_tasks, Some(check::now() + LAST_GRACE));
         }
-        let stuck = self.stuck(own);
         // SeqCst: pairs with `is_over`.
         self.is_over.store(true, Ordering::SeqCst);
         self.crew.close();
@@ -496,8 +525,11 @@ impl Shared {
             }
         }
         self.monitor.unpark();
-        self.crew.wait(own + stuck.len(), end);
+        // What nobody came to in time ends here.
         self.clear();
+        self.crew.wait(own_threads + self.stuck(own).len(), Instant::now() + LAST_GRACE);
+        self.clear();
+        let stuck = self.stuck(own);
         let after = self.stats();
         Report {
             finished: (after.finished + after.panicked) - (before.finished + before.panicked),
@@ -506,10 +538,18 @@ impl Shared {
         }
     }
 
+    /// The task that calls, if it is one of ours.
+    fn current_task(&self) -> Option<usize> {
+        let (shared, task) = crate::thread::current_task()?;
+        std::ptr::eq(&raw const *shared, self).then_some(task)
+    }
+
     /// Those that nobody can end: they are being polled and go on.
-    fn stuck(&self, own: usize) -> Vec<String> {
-        let left = self.registry.len().saturating_sub(own);
-        let mut names: Vec<String> = lock(&self.names).values().map(ToString::to_string).collect();
+    fn stuck(&self, own: Option<usize>) -> Vec<String> {
+        let left = self.registry.len().saturating_sub(usize::from(own.is_some()));
+        let names = lock(&self.names);
+        let others = names.iter().filter(|(task, _)| own != Some(**task));
+        let mut names: Vec<String> = others.map(|(_, name)| name.as_ref().to_owned()).collect();
         names.sort_unstable();
         names.truncate(left);
         names.resize(left, "task".to_owned());
@@ -517,22 +557,22 @@ impl Shared {
     }
 
     #[cfg(narrows_check)]
-    fn wait_for_tasks(&self, except: usize, deadline: Instant) {
+    fn wait_for_tasks(&self, except: usize, deadline: Option<Instant>) {
         // Not one step of the schedule where nobody is waited for: a runtime of the last schedule may be dropped in the next.
         if self.registry.len() <= except {
             return;
         }
-        let due = narrows::at(deadline);
+        let due = deadline.map_or_else(narrows::never, narrows::at);
         while self.registry.len() > except && due.try_recv().is_err() {
             check::thread::yield_now();
         }
     }
 
     #[cfg(not(narrows_check))]
-    fn wait_for_tasks(&self, except: usize, deadline: Instant) {
+    fn wait_for_tasks(&self, except: usize, deadline: Option<Instant>) {
         let mut held = lock(&self.last_ended.0);
         while self.registry.len() > except {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 return;
             }

@@ -27,7 +27,7 @@ use crate::{registry::Key, runtime::Shared, scope::State, thread};
 pub(crate) type Runnable = async_task::Runnable<Meta>;
 
 #[cfg(not(narrows_check))]
-type Handle<T> = async_task::Task<Result<T, TaskError>, Meta>;
+type Handle<T> = async_task::Task<Answer<T>, Meta>;
 #[cfg(narrows_check)]
 type Handle<T> = thread::Handle<T>;
 
@@ -63,6 +63,7 @@ impl Drop for Ends<'_> {
     fn drop(&mut self) {
         let Meta { shared, key, has_name, scope, .. } = self.0;
         let address = self.0.address();
+        thread::task_ended(address);
         shared.ended(*key, has_name.then_some(address));
         if let Some(scope) = scope {
             scope.ended(*key, address);
@@ -71,7 +72,7 @@ impl Drop for Ends<'_> {
 }
 
 impl<F: Future> Future for Tracked<'_, F> {
-    type Output = Result<F::Output, TaskError>;
+    type Output = Answer<F::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -81,29 +82,64 @@ impl<F: Future> Future for Tracked<'_, F> {
         let is_cancelled = meta.is_cancelled.load(Ordering::Relaxed)
             || shared.cancels_all()
             || meta.scope.as_ref().is_some_and(|scope| scope.drops_all());
-        let polled = panic::catch_unwind(AssertUnwindSafe(|| {
-            if is_cancelled {
-                this.future.set(None);
-                return Poll::Ready(None);
-            }
+        let polled = if is_cancelled {
+            Ok(Poll::Ready(None))
+        } else {
             let future = this.future.as_mut().as_pin_mut().expect("polled until it is done");
-            let polled = future.poll(cx);
-            if polled.is_ready() {
-                this.future.set(None);
+            catch(|| future.poll(cx).map(Some))
+        };
+        if matches!(polled, Ok(Poll::Pending)) {
+            return Poll::Pending;
+        }
+        let gone = catch(|| this.future.set(None));
+        let answer = match (polled, gone) {
+            (Ok(Poll::Ready(Some(value))), Ok(())) => Ok(value),
+            (Ok(_), Ok(())) => Err(TaskError::Cancelled),
+            (Ok(value), Err(why)) => {
+                drop_quietly(value);
+                Err(TaskError::Panicked(Panic::new(why)))
             }
-            polled.map(Some)
-        }));
-        let answer = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(Some(value))) => Ok(value),
-            Ok(Poll::Ready(None)) => Err(TaskError::Cancelled),
-            Err(why) => Err(TaskError::Panicked(Panic::new(why))),
+            (Err(why), gone) => {
+                drop_quietly(gone);
+                Err(TaskError::Panicked(Panic::new(why)))
+            }
         };
         shared.tally(answer.as_ref().err());
         if let (Some(scope), Err(TaskError::Panicked(why))) = (&meta.scope, &answer) {
             scope.failed(crate::name().as_deref(), why.message().unwrap_or("a panic without a text"));
         }
-        Poll::Ready(answer)
+        Poll::Ready(Answer(Some(answer)))
+    }
+}
+
+/// What a task leaves to its handle. If nobody takes it and its drop panics, that goes no further: `async-task` would end the
+/// process.
+struct Answer<T>(Option<Result<T, TaskError>>);
+
+impl<T> Answer<T> {
+    fn take(mut self) -> Result<T, TaskError> {
+        self.0.take().expect("taken once")
+    }
+}
+
+impl<T> Drop for Answer<T> {
+    fn drop(&mut self) {
+        if let Some(answer) = self.0.take() {
+            drop_quietly(answer);
+        }
+    }
+}
+
+fn catch<R>(run: impl FnOnce() -> R) -> std::thread::Result<R> {
+    panic::catch_unwind(AssertUnwindSafe(run))
+}
+
+/// Drops it. The hook has said so if that panics; what was thrown may do so again, and is then left alone.
+fn drop_quietly<T>(value: T) {
+    if let Err(why) = catch(|| drop(value))
+        && let Err(again) = catch(|| drop(why))
+    {
+        std::mem::forget(again);
     }
 }
 
@@ -129,9 +165,8 @@ where
     F::Output: Send + 'static,
 {
     let key = shared.registry().reserve();
-    let meta =
-        Meta { shared: shared.clone(), key, is_cancelled: AtomicBool::new(false), has_name: name.is_some(), scope };
-    let meta = Arc::new(meta);
+    let is_cancelled = AtomicBool::new(shared.is_closing());
+    let meta = Arc::new(Meta { shared: shared.clone(), key, is_cancelled, has_name: name.is_some(), scope });
     if let Some(name) = name {
         shared.set_name(meta.address(), name);
     }
@@ -148,7 +183,8 @@ impl Meta {
     }
 
     pub(crate) fn track<F: Future>(&self, future: F) -> impl Future<Output = Result<F::Output, TaskError>> {
-        Tracked { future: Some(future), meta: Ends(self) }
+        let tracked = Tracked { future: Some(future), meta: Ends(self) };
+        async move { tracked.await.take() }
     }
 
     /// As the registry is to know.
@@ -170,8 +206,8 @@ where
     F::Output: Send + 'static,
 {
     let key = shared.registry().reserve();
-    let meta =
-        Meta { shared: shared.clone(), key, is_cancelled: AtomicBool::new(false), has_name: name.is_some(), scope };
+    let is_cancelled = AtomicBool::new(shared.is_closing());
+    let meta = Meta { shared: shared.clone(), key, is_cancelled, has_name: name.is_some(), scope };
     let track = |meta| Tracked { future: Some(future), meta: Ends(meta) };
     // SAFETY: `spawn_unchecked` asks for four things. The future is Send and so is `schedule`, a plain function. The future
     // and its answer are 'static but for the borrow of the metadata, which async-task frees only after the future and does
@@ -280,7 +316,10 @@ impl<T> Future for Task<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let task = self.task.as_mut().expect("a handle has its task until it is dropped");
         // It has an answer in any case: what is queued is run even at the end, if only to be told.
-        Pin::new(task).poll(cx)
+        let polled = Pin::new(task).poll(cx);
+        #[cfg(not(narrows_check))]
+        let polled = polled.map(Answer::take);
+        polled
     }
 }
 

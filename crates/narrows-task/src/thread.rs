@@ -73,6 +73,11 @@ pub(crate) fn current_task() -> Option<(Arc<Shared>, usize)> {
     })
 }
 
+/// The future of that task is gone, though its poll may go on: what it returned is not it.
+pub(crate) fn task_ended(address: usize) {
+    with_context(|context| (context.task.get() == address).then(|| context.is_polling.set(false)));
+}
+
 /// A task of this thread's runtime has become ready: `gave_way` if it woke itself while it ran, and so goes behind all others.
 pub(crate) fn schedule_here(item: NonNull<()>, gave_way: bool) {
     with_context(|context| {
@@ -99,13 +104,16 @@ pub(crate) fn hand_over() {
 pub(crate) fn live(shared: &Arc<Shared>, first: Order) {
     narrows::park::set_sleep_hook(Some(hand_over));
     CURRENT.with(|current| {
-        let context = current.get_or_init(|| Context {
+        current.get_or_init(|| Context {
             shared: shared.clone(),
             worker: Cell::new(first.worker),
             poll: Cell::new(None),
             is_polling: Cell::new(false),
             task: Cell::new(0),
         });
+        // Once more, from the cell: what `get_or_init` returns is not to be used beside others by the rules of borrowing that miri
+        // knows of.
+        let Some(context) = current.get() else { return };
         let id = watch::own_id();
         let mut order = Some(first);
         while let Some(Order { worker, searching }) = order {
@@ -134,8 +142,11 @@ impl Context {
             return shared.queue(worker, item);
         }
         match worker.put_in_front(item, poll) {
-            Front::Ours(None) => {}
-            Front::Ours(Some(before)) => shared.queue(worker, before),
+            Front::Ours(before) => {
+                before.into_iter().for_each(|item| shared.queue(worker, item));
+                // Whoever ends the runtime looks into the slot after saying so; we say so after filling it.
+                shared.clear_if_over();
+            }
             Front::Lost(before, now) => {
                 self.poll.set(None);
                 shared.inject(before.into_iter().chain(now));
@@ -253,6 +264,8 @@ impl Drive<'_> {
         shared.idle.lie_down(number, std::mem::replace(&mut self.searching, true));
         if (shared.has_work(number) || shared.is_over()) && shared.idle.get_up(number) {
             *lock(&self.worker.sleeper) = None;
+            // It may have seen all of them asleep just now.
+            shared.monitor.look();
             return true;
         }
         // Acquire: pairs with the Release of whoever calls (`runtime.rs`).
