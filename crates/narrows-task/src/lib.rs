@@ -38,6 +38,7 @@
 #![deny(unsafe_code)]
 // Under the checker tasks are threads of it, and the workers have no work.
 #![cfg_attr(narrows_check, allow(dead_code, unused_imports))]
+#![cfg_attr(loom, allow(dead_code, reason = "what is modelled is a part"))]
 
 #[cfg(not(loom))]
 mod block;
@@ -47,6 +48,8 @@ mod duty;
 mod idle;
 #[cfg(not(loom))]
 mod injector;
+#[cfg(all(loom, test))]
+mod models;
 #[cfg(not(loom))]
 mod monitor;
 #[cfg(not(loom))]
@@ -67,7 +70,6 @@ mod task;
 mod thread;
 #[cfg(not(loom))]
 mod watch;
-#[cfg(not(loom))]
 mod worker;
 
 #[cfg(not(loom))]

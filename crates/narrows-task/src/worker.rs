@@ -3,17 +3,13 @@
 
 use std::{
     ptr::{self, NonNull},
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, AtomicU32},
-    },
     thread::Thread,
 };
 
 use crate::{
     duty::{Duty, Poll},
     ring::Ring,
-    sync::{AtomicPtr, AtomicU64, AtomicUsize, Ordering},
+    sync::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering, model_fence},
 };
 
 /// So many tasks in a row may each wake the next and be followed by it at once. Then those in the queue have their turn, so
@@ -57,6 +53,7 @@ impl Worker {
         // SeqCst: pairs with the look into the slot by whoever takes over (`take_front`); the word is read after it. AcqRel is in
         // it: with the address comes what its task did before.
         let before = NonNull::new(self.slot.swap(item.as_ptr(), Ordering::SeqCst));
+        model_fence();
         if self.duty.is_open(poll) { Front::Ours(before) } else { Front::Lost(before, self.take_front()) }
     }
 
@@ -64,6 +61,7 @@ impl Worker {
     #[inline]
     pub(crate) fn take_front(&self) -> Option<NonNull<()>> {
         // SeqCst: pairs with the swap in `put_in_front`.
+        model_fence();
         if self.slot.load(Ordering::SeqCst).is_null() {
             return None;
         }

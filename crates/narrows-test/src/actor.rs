@@ -20,6 +20,18 @@ pub enum Host {
     Pool,
     /// A task on tokio with two workers.
     Tokio,
+    /// A task on what the test program brings, see [`set_guest`].
+    Guest,
+}
+
+/// A task of which nobody asks an executor for the answer.
+pub type Life = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+static GUEST: OnceLock<fn(Life)> = OnceLock::new();
+
+/// Says how tasks of [`Host::Guest`] are started. The first call decides.
+pub fn set_guest(start: fn(Life)) {
+    GUEST.get_or_init(|| start);
 }
 
 fn pool() -> &'static futures_executor::ThreadPool {
@@ -168,6 +180,7 @@ impl Host {
             }
             Host::Pool => pool().spawn_ok(watched),
             Host::Tokio => drop(tokio_runtime().spawn(watched)),
+            Host::Guest => GUEST.get().expect("`set_guest` says how, first")(Box::pin(watched)),
         }
         Actor { host: self, traces, told }
     }

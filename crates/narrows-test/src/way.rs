@@ -54,6 +54,7 @@ const fn way(name: &'static str, send: (Host, Verb), recv: (Host, Verb)) -> Way 
 
 const PLAIN: (Host, Verb) = (Host::Thread, Verb::Plain);
 const TASK: (Host, Verb) = (Host::Pool, Verb::Async);
+const GUEST: (Host, Verb) = (Host::Guest, Verb::Async);
 const TOKIO_TASK: (Host, Verb) = (Host::Tokio, Verb::Async);
 
 /// Blocking threads.
@@ -79,6 +80,18 @@ pub static PERMITS: Way = way("permits", (Host::Thread, Verb::Permit), (Host::Th
 /// Permits, awaited.
 pub static PERMITS_ASYNC: Way =
     way("permits_async", (Host::Tokio, Verb::PermitAsync), (Host::Tokio, Verb::PermitAsync));
+
+/// Tasks on what the test program brings. These are not among all: each program asks for them itself.
+pub static GUESTS: Way = way("guests", GUEST, GUEST);
+/// The same, mixed with threads.
+pub static THREADS_TO_GUESTS: Way = way("threads_to_guests", PLAIN, GUEST);
+/// Mixed, the other way round.
+pub static GUESTS_TO_THREADS: Way = way("guests_to_threads", GUEST, PLAIN);
+/// The dynamic select, awaited.
+pub static SELECT_GUESTS: Way =
+    way("select_guests", (Host::Guest, Verb::SelectAsync), (Host::Guest, Verb::SelectAsync));
+/// Tasks that block their thread. Not for rules that wait until a side waits: that is seen of a task which is pending.
+pub static BLOCKING_GUESTS: Way = way("blocking_guests", (Host::Guest, Verb::Plain), (Host::Guest, Verb::Plain));
 
 /// All of them.
 pub static WAYS: [&Way; 11] = [

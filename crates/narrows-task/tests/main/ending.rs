@@ -4,11 +4,13 @@ use std::{
     future,
     hint::spin_loop,
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -145,6 +147,19 @@ impl Drop for Bomb {
     }
 }
 
+/// Its poll panics, and then its drop.
+struct Twice {
+    _bomb: Bomb,
+}
+
+impl Future for Twice {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        panic!("polled")
+    }
+}
+
 /// Tasks that end in every bad way; run by the test below in a process of its own, for an abort would end all tests.
 #[test]
 #[ignore = "run by another"]
@@ -162,15 +177,7 @@ fn bad_ends() {
     said.recv().expect("it holds it");
     held.cancel();
     assert!(matches!(held.join(), Err(TaskError::Panicked(_))));
-    struct Twice(Bomb);
-    impl Future for Twice {
-        type Output = ();
-        fn poll(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<()> {
-            let _ = &self.0;
-            panic!("polled")
-        }
-    }
-    let twice = runtime.go(Twice(Bomb));
+    let twice = runtime.go(Twice { _bomb: Bomb });
     let Err(TaskError::Panicked(why)) = twice.join() else { panic!("it panicked") };
     assert_eq!(why.message(), Some("polled"));
     let kept = runtime.go(async { Bomb });

@@ -1,8 +1,12 @@
 //! Light tasks, from outside.
 
 mod blocking;
+mod conformance;
 mod ending;
+mod fairness;
 mod scopes;
+mod stress;
+mod tasks;
 
 use narrows_task::Runtime;
 
