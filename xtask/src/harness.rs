@@ -61,9 +61,10 @@ impl Tests {
 }
 
 /// Programs beside the first of a layer, and whether CI has time for them. A crate with models adds a line.
-const FURTHER: [(Harness, Depth, &str, &str); 8] = [
+const FURTHER: [(Harness, Depth, &str, &str); 10] = [
     // Models between processes build nothing but themselves.
     (Harness::Loom, Depth::Ci, "narrows-shm", "model"),
+    (Harness::Loom, Depth::Ci, "narrows-task", "lib"),
     (Harness::Loom, Depth::Deep, "narrows-flow", "lib"),
     (Harness::Shuttle, Depth::Ci, "narrows-shm", "model"),
     (Harness::Shuttle, Depth::Ci, "narrows-flow", "csp"),
@@ -71,6 +72,7 @@ const FURTHER: [(Harness, Depth, &str, &str); 8] = [
     (Harness::Shuttle, Depth::Ci, "narrows-actor", "check"),
     (Harness::Shuttle, Depth::Ci, "narrows-rank", "ranks"),
     (Harness::Miri, Depth::Deep, "narrows-shm", "model"),
+    (Harness::Miri, Depth::Deep, "narrows-task", "miri"),
 ];
 
 impl Harness {

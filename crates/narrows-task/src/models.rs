@@ -81,6 +81,7 @@ fn what_is_put_in_front_is_found_by_one() {
             thread::spawn(move || {
                 let mut found = Vec::new();
                 if worker.duty.take(poll) {
+                    assert_eq!(worker.duty.under_way(), None, "what is taken is not stuck");
                     // It drives from here on, and its own poll puts one in front, too.
                     found.extend(worker.take_front());
                     let own = worker.duty.open();
@@ -150,6 +151,32 @@ fn no_task_waits_while_all_sleep() {
                     // Somebody may be in the middle of a push.
                     thread::yield_now();
                 }
+            })
+        };
+        let mut called = false;
+        for k in 1..=2 {
+            ring.push(item(k)).expect("two have room");
+            called |= idle.to_wake().is_some();
+        }
+        called |= works.join().expect("no panic");
+        assert!(ring.is_empty() || called, "a task waits and nobody was called");
+    });
+}
+
+/// One who looked around finds a task and is never seen again: another was called for what there is besides.
+#[test]
+fn who_finds_a_task_calls_another() {
+    model(|| {
+        let (idle, ring) = (Arc::new(Idle::new(2)), Arc::new(Ring::new()));
+        assert_eq!(idle.to_wake(), Some(0), "it searches from here on");
+        let works = {
+            let (idle, ring) = (idle.clone(), ring.clone());
+            thread::spawn(move || {
+                if ring.pop().is_some() {
+                    return idle.found() && idle.to_wake().is_some();
+                }
+                idle.lie_down(0, true);
+                !ring.is_empty() && idle.get_up(0)
             })
         };
         let mut called = false;
