@@ -199,7 +199,7 @@ impl<A: Actor, F: FnMut() -> A> Cell<A, F> {
                     host.note(&self.cx.mail.desk, || self.shown("timer", &message));
                     message
                 }
-                None => match self.next.take().map_or_else(|| self.mailbox.try_recv(), Ok) {
+                None => match self.pull() {
                     Ok(Envelope::Message(message)) => {
                         host.note(&self.cx.mail.desk, || self.shown("message", &message));
                         message
@@ -238,6 +238,12 @@ impl<A: Actor, F: FnMut() -> A> Cell<A, F> {
         let message = self.cx.take_due();
         self.timers_in_row = if message.is_some() { self.timers_in_row + 1 } else { 0 };
         message
+    }
+
+    /// The next message: what was taken out already, as a rule nothing, or the mailbox's oldest.
+    #[inline(always)]
+    fn pull(&mut self) -> Result<Envelope<A::Msg>, TryRecvError> {
+        if self.next.is_none() { self.mailbox.try_recv() } else { self.next.take().ok_or(TryRecvError::Empty) }
     }
 
     /// The mailbox was empty. Whether nobody can put anything into it any more; what somebody did before his address went is
