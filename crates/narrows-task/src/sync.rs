@@ -11,7 +11,8 @@ pub(crate) use std::sync::{
     atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence},
 };
 
-/// loom takes a SeqCst of anything but a fence for AcqRel. Where two of them make an order, a fence stands in for that in the models.
+/// loom takes a `SeqCst` of anything but a fence for `AcqRel`. Where two of them make an order, a fence stands in for that in the
+/// models.
 #[inline]
 pub(crate) fn model_fence() {
     #[cfg(loom)]

@@ -143,7 +143,9 @@ impl Context {
         }
         match worker.put_in_front(item, poll) {
             Front::Ours(before) => {
-                before.into_iter().for_each(|item| shared.queue(worker, item));
+                if let Some(item) = before {
+                    shared.queue(worker, item);
+                }
                 // Whoever ends the runtime looks into the slot after saying so; we say so after filling it.
                 shared.clear_if_over();
             }

@@ -125,6 +125,8 @@ fn a_plain_receive_in_fifty_tasks_on_one_worker_stalls_nobody() {
         first = start;
         first.send(0).expect("the first task waits");
         assert_eq!(last.recv(), Ok(50));
-        tasks.into_iter().for_each(|task| task.join().expect("no panic").expect("it was received"));
+        for task in tasks {
+            task.join().expect("no panic").expect("it was received");
+        }
     });
 }

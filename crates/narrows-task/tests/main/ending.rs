@@ -5,7 +5,6 @@ use std::{
     hint::spin_loop,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,7 +16,7 @@ use std::{
 use narrows_task::{Runtime, Task, TaskError, go, stats, yield_now};
 use narrows_test::deadline::{until, within};
 
-use crate::{crowded, runtime};
+use crate::{crowded, is_a_child, run_again, runtime};
 
 /// A task that keeps its thread until it is told, and then does `then`.
 fn spin_then<R: Send + 'static, F: Future<Output = R> + Send>(
@@ -160,9 +159,7 @@ impl Future for Twice {
     }
 }
 
-/// Tasks that end in every bad way; run by the test below in a process of its own, for an abort would end all tests.
-#[test]
-#[ignore = "run by another"]
+/// Tasks that end in every bad way.
 fn bad_ends() {
     let runtime = runtime(1);
     // What it returns, or holds, or threw, panics when it is dropped, and nobody takes it.
@@ -188,12 +185,9 @@ fn bad_ends() {
 
 #[test]
 fn nothing_that_panics_when_it_is_dropped_ends_the_process() {
-    let own = std::env::current_exe().expect("this program");
-    let run = Command::new(own)
-        .args(["ending::bad_ends", "--exact", "--ignored", "--test-threads=1"])
-        .output()
-        .expect("it can be run again");
-    let text = String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success(), "{}\n{text}", run.status);
-    assert!(String::from_utf8_lossy(&run.stdout).contains("1 passed"));
+    // In a process of its own, for an abort would end all tests.
+    if is_a_child() {
+        return bad_ends();
+    }
+    run_again("ending::nothing_that_panics_when_it_is_dropped_ends_the_process", |_| ());
 }

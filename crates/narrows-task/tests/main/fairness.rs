@@ -52,7 +52,9 @@ fn endless_loops_on_one_worker_stall_nobody() {
         assert!(spinners.iter().all(|spinner| !spinner.is_finished()));
         assert!(runtime.stats().handed_over >= 1);
         flag.end();
-        spinners.into_iter().for_each(|spinner| spinner.join().expect("no panic"));
+        for spinner in spinners {
+            spinner.join().expect("no panic");
+        }
     });
 }
 
@@ -85,7 +87,7 @@ fn two_tasks_that_feed_each_other_do_not_starve_a_third() {
         let runtime = runtime(1);
         let flag = Flag::default();
         let (there, from_here) = narrows::bounded(1);
-        let (back, from_there) = narrows::bounded(1);
+        let (back, echoed) = narrows::bounded(1);
         let echo = runtime.go(async move {
             while let Ok(k) = from_here.recv_async().await {
                 if back.send_async(k).await.is_err() {
@@ -100,7 +102,7 @@ fn two_tasks_that_feed_each_other_do_not_starve_a_third() {
             go(async move { ends.end() }).detach();
             while goes_on.goes_on() {
                 there.send_async(k).await.expect("it comes back");
-                assert_eq!(from_there.recv_async().await, Ok(k));
+                assert_eq!(echoed.recv_async().await, Ok(k));
                 k += 1;
             }
             k

@@ -2,7 +2,6 @@
 
 use std::{
     env, future,
-    process::Command,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -14,7 +13,7 @@ use std::{
 use narrows_task::{Runtime, TaskError, block_on, go, go_named, name, sleep, stats, yield_now};
 use narrows_test::deadline::{until, within};
 
-use crate::runtime;
+use crate::{is_a_child, run_again, runtime};
 
 /// Says when it is dropped.
 struct Tells(narrows::Sender<()>);
@@ -140,7 +139,9 @@ fn a_task_is_woken_from_any_thread() {
             })
             .collect();
         drop(s);
-        threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
+        for thread in threads {
+            thread.join().expect("no panic");
+        }
         assert_eq!(sum.join().expect("no panic"), 4 * (0..250).sum::<usize>());
     });
 }
@@ -162,10 +163,7 @@ fn what_cannot_be_had_is_refused_with_a_reason() {
     assert!(refused(Runtime::builder().workers(1).thread_name("a\0b")).contains("NUL"));
 }
 
-/// What the test below has said to a process of its own.
-#[test]
-#[ignore = "run by another"]
-fn workers_by_the_environment() {
+fn as_the_environment_says() {
     match env::var("NARROWS_WORKERS").expect("it is set").as_str() {
         "3" => {
             assert_eq!(Runtime::builder().build().expect("threads").stats().workers, 3);
@@ -181,14 +179,13 @@ fn workers_by_the_environment() {
 
 #[test]
 fn the_environment_says_how_many_workers() {
+    if is_a_child() {
+        return as_the_environment_says();
+    }
     for value in ["3", "0", "-1", "many", ""] {
-        let run = Command::new(env::current_exe().expect("this program"))
-            .args(["tasks::workers_by_the_environment", "--exact", "--ignored", "--test-threads=1"])
-            .env("NARROWS_WORKERS", value)
-            .output()
-            .expect("it can be run again");
-        let said = String::from_utf8_lossy(&run.stdout);
-        assert!(run.status.success() && said.contains("1 passed"), "{value:?}: {said}");
+        run_again("tasks::the_environment_says_how_many_workers", |run| {
+            run.env("NARROWS_WORKERS", value);
+        });
     }
 }
 
