@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     pin::pin,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -14,7 +15,7 @@ use std::{
 use narrows_task::{Runtime, block_on, blocking, go};
 use narrows_test::deadline::{until, within};
 
-use crate::{crowded, runtime};
+use crate::{crowded, is_a_child, run_again, runtime};
 
 /// As other crates have it, which know of no budget.
 fn block_on_elsewhere<F: Future>(future: F) -> F::Output {
@@ -128,5 +129,50 @@ fn a_plain_receive_in_fifty_tasks_on_one_worker_stalls_nobody() {
         for task in tasks {
             task.join().expect("no panic").expect("it was received");
         }
+    });
+}
+
+fn blocks_where_threads_are_few() {
+    let runtime = runtime(2);
+    runtime.go(async {}).join().expect("no panic");
+    // All that the system has left are here.
+    let (_end, ended) = narrows::bounded::<()>(1);
+    let mut others = 0;
+    loop {
+        let ended = ended.clone();
+        if thread::Builder::new().spawn(move || ended.recv()).is_err() {
+            break;
+        }
+        others += 1;
+        assert!(others < 1000, "the system was to have fewer");
+    }
+    let (ends, tasks): (Vec<_>, Vec<_>) = (0..40)
+        .map(|_| {
+            let (s, r) = narrows::bounded(1);
+            (s, runtime.go(async move { r.recv() }))
+        })
+        .unzip();
+    until("the first blocks", || runtime.stats().handed_over > 0);
+    // The thread that it has is the only one, and comes to the others.
+    for (k, end) in ends.into_iter().enumerate() {
+        end.send(k).expect("it is received");
+    }
+    for (k, task) in tasks.into_iter().enumerate() {
+        assert_eq!(task.join().expect("no panic"), Ok(k));
+    }
+}
+
+/// Where the system has no more threads, tasks wait for those there are.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_system_without_threads_delays_tasks_and_loses_none() {
+    if is_a_child() {
+        return within("few threads", blocks_where_threads_are_few);
+    }
+    // Each thread takes so much of the address space that there is room for about ten.
+    run_again("blocking::a_system_without_threads_delays_tasks_and_loses_none", |run| {
+        let whole = std::mem::replace(run, Command::new("sh"));
+        run.args(["-c", "ulimit -v 3000000 && exec \"$@\"", "sh"]).arg(whole.get_program()).args(whole.get_args());
+        run.env("RUST_MIN_STACK", (256 << 20).to_string()).envs(whole.get_envs().filter_map(|(k, v)| Some((k, v?))));
     });
 }
