@@ -36,6 +36,26 @@ fn a_send_waits_beyond_the_bound_and_goes_on_with_room() {
         .unwrap();
 }
 
+/// Also before its own message is taken.
+#[test]
+fn half_of_the_bound_is_room_for_who_waits() {
+    World::threads(1)
+        .run(|me| {
+            for i in 0..BOUND {
+                me.send(0, 0, i)?;
+            }
+            let over = me.isend(0, 0, BOUND);
+            for i in 0..BOUND / 2 {
+                assert_eq!(me.recv::<usize>(0, Tag(0))?.0, i);
+            }
+            assert!(!over.is_done());
+            me.recv::<usize>(0, Tag(0))?;
+            assert!(over.is_done());
+            Ok(over.wait()?)
+        })
+        .unwrap();
+}
+
 #[test]
 fn a_synchronous_send_is_done_when_it_is_received() {
     World::threads(2)

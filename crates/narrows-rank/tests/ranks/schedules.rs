@@ -110,6 +110,26 @@ fn an_end_reaches_everybody_and_every_message_is_somewhere() {
 }
 
 #[test]
+fn who_waits_for_one_that_has_ended_hears_of_that_and_nothing_else() {
+    try_schedules("rank_gone", 20, || {
+        World::threads(3)
+            .run(|me| {
+                if me.rank() > 0 {
+                    return Ok(());
+                }
+                assert!(matches!(me.recv::<()>(1, Any), Err(Error::Gone { rank: 1, .. })));
+                assert!(matches!(me.probe(2, Any), Err(Error::Gone { rank: 2, .. })));
+                assert_eq!(me.recv::<()>(Any, Any), Err(Error::AllGone));
+                Ok(())
+            })
+            .unwrap();
+        let error = World::threads(3).run(|me| if me.rank() == 0 { Ok(()) } else { me.barrier() }).unwrap_err();
+        assert_eq!(error.failures.len(), 2);
+        2
+    });
+}
+
+#[test]
 fn what_is_put_back_is_received_in_its_order() {
     try_schedules("rank_put_back", 40, || {
         World::threads(2)
@@ -119,6 +139,8 @@ fn what_is_put_back_is_received_in_its_order() {
                     me.bsend(1, 0, 1)?;
                     return Ok(());
                 }
+                // Perhaps just as its message is handed to it.
+                drop(me.irecv::<i32>(0, Tag(0)));
                 drop(me.mprobe(Any, Any)?);
                 drop(me.irecv::<i32>(0, Tag(0)));
                 assert_eq!(me.recv::<i32>(0, Tag(0))?.0, 0);
