@@ -19,7 +19,8 @@
 //!
 //! | wanted | to be had by |
 //! |---|---|
-//! | ranks as threads; of one's own, for tasks | [`World::threads`], [`World::ranks`] |
+//! | ranks as threads; for threads and tasks of one's own | [`World::threads`], [`World::ranks`] |
+//! | ranks as light tasks; as processes | `World::tasks` with the feature `task`, `World::over` with `process` |
 //! | to send: bounded, until received, whatever is full | [`send`](Rank::send), [`ssend`](Rank::ssend), [`bsend`](Rank::bsend) |
 //! | to receive, by source and tag or any | [`recv`](Rank::recv), [`try_recv`](Rank::try_recv), [`recv_timeout`](Rank::recv_timeout) |
 //! | futures that own their data | [`isend`](Rank::isend), [`issend`](Rank::issend), [`irecv`](Rank::irecv) |
@@ -49,7 +50,7 @@
 //! * **Endings.** Whoever waits for a rank that has returned, failed or panicked hears of it at once, after what that rank had sent. A
 //!   receive from any rank goes on while one is left. [`Threads::run`] says who failed first, and why.
 //! * **Deadlocks.** If every rank waits for another without a time limit, within some 100 ms all are told who waits for what
-//!   ([`Error::Deadlock`]). Only ranks that are threads are watched.
+//!   ([`Error::Deadlock`]). Ranks that are threads or processes are watched, tasks are not.
 //! * **Nothing is lost.** A send that fails gives its message back; a receive that is dropped or out of time gives up no message.
 //!   What is not received when a rank ends is dropped.
 #![forbid(unsafe_code)]

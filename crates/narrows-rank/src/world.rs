@@ -110,8 +110,15 @@ impl Threads {
                 })
             };
             let threads: Vec<_> = ranks(self.n, self.patience).into_iter().map(start_one).collect();
-            let join = |thread: Result<ScopedJoinHandle<'_, Option<R>>, ()>| thread.ok()?.join().ok().flatten();
-            threads.into_iter().map(join).collect()
+            let join = |(rank, thread): (usize, Result<ScopedJoinHandle<'_, Option<R>>, ()>)| {
+                let joined = thread.ok()?.join();
+                joined.unwrap_or_else(|panic| {
+                    // It ended well, or its failure is noted; then a message that nobody received panicked as it was dropped.
+                    lock(&failures).push(Failure { rank, cause: Cause::Panicked(said(&*panic)) });
+                    None
+                })
+            };
+            threads.into_iter().enumerate().map(join).collect()
         });
         conclude(results, unlocked(failures))
     }

@@ -290,10 +290,22 @@ impl Afar<Packed> for Arc<Post> {
 
     /// Its message is with the other process: the answer says whether it came back.
     fn recall(&self, to: usize, ticket: u64) -> bool {
-        if to != self.me {
+        if to == self.me {
+            return false;
+        }
+        let is_asked = match lock(&self.sent[to]).waiters.get_mut(&ticket) {
+            // From now on room is no answer: a message that counts as sent must not be dropped over there.
+            Some(waiter) => {
+                waiter.for_room = false;
+                true
+            }
+            // It has been answered.
+            None => false,
+        };
+        if is_asked {
             self.notes.send(to, Frame::Recall { ticket });
         }
-        to != self.me
+        true
     }
 
     fn holds_up(&self, to: usize, ticket: u64) -> bool {
