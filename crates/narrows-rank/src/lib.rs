@@ -67,7 +67,7 @@ mod probe;
 mod rank;
 mod receiving;
 mod sending;
-#[cfg(feature = "shm")]
+#[cfg(all(feature = "shm", not(narrows_check)))]
 pub mod shm;
 mod sync;
 #[cfg(all(feature = "task", not(narrows_check)))]
