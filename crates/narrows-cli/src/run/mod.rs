@@ -39,7 +39,7 @@ use bell::{Ear, Event};
 use output::{Outputs, To};
 use supervisor::{Cause, Supervisor};
 
-/// So long what was written by ranks that were ended by a signal may take to be printed.
+/// So long what was written by ranks that were made to end may take to be printed.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     }
     let cause = supervisor.run();
     // Who wants to be rid of the ranks does not wait for a reader of theirs.
-    let insists = matches!(cause, Some(Cause::Signal(_) | Cause::OutputClosed));
+    let insists = !matches!(cause, None | Some(Cause::Failed(_)));
     finish(outputs, &ear, insists)?;
     conclude(cause)
 }
