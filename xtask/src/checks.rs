@@ -198,9 +198,11 @@ pub(crate) fn heavy(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     all_of(depth, [command.env("NARROWS_DEEP", "1").env_default("NARROWS_SEED", &depth.seed())])
 }
 
-/// Files of channels that are written over, before and while they are used. With the checks of an unoptimized build.
+/// Files of channels that are written over, before and while they are used, and the suite over many of them. With the checks of
+/// an unoptimized build.
 pub(crate) fn fuzz(ws: &Workspace, depth: Depth) -> Result<Outcome> {
-    let command = cargo(ws, ["test", "--no-fail-fast", "--package", "narrows-shm", "--test", "hostile"]);
+    let command = cargo(ws, ["test", "--no-fail-fast", "--package", "narrows-shm"]);
+    let command = command.args(["--test", "hostile", "--test", "conformance"]).env("NARROWS_DEEP", "1");
     all_of(depth, [command.env_default("NARROWS_ROUNDS", "10000").env_default("NARROWS_SEED", &depth.seed())])
 }
 

@@ -28,6 +28,11 @@ pub trait Bound: Copy + fmt::Display + Send + 'static {
     fn looks_per_second(self) -> u64 {
         0
     }
+
+    /// How often a rule repeats what makes many channels at once: less where each is an open file.
+    fn crowds(self) -> usize {
+        10
+    }
 }
 
 /// Channels that carry messages of this type.

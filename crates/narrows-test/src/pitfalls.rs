@@ -21,7 +21,7 @@ use std::thread;
 pub fn pitfall_04_no_end_before_the_last_message(kind: impl Pairs<usize>, way: &'static Way) {
     let rounds = times(15);
     // Not all at once: elsewhere a channel is an open file.
-    for _ in 0..10 {
+    for _ in 0..kind.crowds() {
         let (pairs, comes): (Vec<_>, Vec<_>) = (0..rounds).map(|_| kind.pair()).unzip();
         let gate = Gate::new(2);
         let (send, recv, mine) = (way.send, way.recv, gate.clone());
