@@ -496,8 +496,9 @@ impl<P: Parcel> Mailbox<P> {
         self.tell(told);
     }
 
-    /// This rank has ended: nothing is taken any more. Who waits here gets the message back.
-    pub(crate) fn end(&self) {
+    /// This rank has ended: nothing is taken any more. Who waits here gets the message back. What is returned nobody wants: it
+    /// is to be dropped once all have heard of the end, for a message may panic as it is dropped.
+    pub(crate) fn end(&self) -> Vec<P> {
         let mut told = Vec::new();
         let mut state = lock(&self.state);
         state.has_ended = true;
@@ -506,7 +507,7 @@ impl<P: Parcel> Mailbox<P> {
         told.extend(posted.into_iter().map(|entry| Tell::Refuse(entry.value.reply, Error::Ended)));
         let lookers = mem::take(&mut state.lookers);
         told.extend(lookers.into_iter().map(|looker| Tell::Probe(looker.reply, Err(Error::Ended))));
-        let mut unasked = Vec::new();
+        let (mut unasked, mut returned) = (Vec::new(), Vec::new());
         for entry in arrivals {
             let waiting = &mut state.load(&entry.pattern).waiting;
             let sender = match waiting.front() {
@@ -514,17 +515,18 @@ impl<P: Parcel> Mailbox<P> {
                 _ => None,
             };
             match (sender, entry.value) {
-                (Some((_, sender)), arrival) => told.push(Tell::Sender(sender, Err(arrival.parcel))),
-                (None, Arrival { parcel, receipt: Some(Receipt::Here(sender)) }) => {
-                    told.push(Tell::Sender(sender, Err(parcel)));
-                }
+                (Some((_, sender)), arrival) => returned.push((sender, arrival.parcel)),
+                (None, Arrival { parcel, receipt: Some(Receipt::Here(sender)) }) => returned.push((sender, parcel)),
                 // A sender in another process has kept its message.
-                (None, arrival) => unasked.push(arrival),
+                (None, arrival) => unasked.push(arrival.parcel),
             }
         }
         drop(state);
         self.tell(told);
-        drop(unasked);
+        // Who has given up waiting does not want it either.
+        let back = |(sender, parcel): (oneshot::Sender<Answer<P>>, P)| sender.send(Err(parcel)).err()?.0.err();
+        unasked.extend(returned.into_iter().filter_map(back));
+        unasked
     }
 }
 

@@ -1,11 +1,7 @@
 //! Where a rank's messages go: to the mailboxes of its process, a table that was made once, or to other processes. And the
 //! ends of ranks, told to all.
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use narrows::oneshot;
 
@@ -168,14 +164,11 @@ impl<P: Parcel> Table<P> {
             return;
         }
         // What it has sent lies with the others already, so nobody is told of its end before its messages.
-        // A message whose drop panics must not keep the others from hearing.
-        let dropped = catch_unwind(AssertUnwindSafe(|| self.mailboxes[rank].end()));
+        let unread = self.mailboxes[rank].end();
         // In one of a rank that has ended nobody waits.
         let others = self.mailboxes.iter().enumerate().filter(|(other, _)| !self.ends.has_ended(*other));
         others.for_each(|(_, mailbox)| mailbox.peer_is_gone());
         self.watch.ended(rank, &how);
-        if let Err(panic) = dropped {
-            resume_unwind(panic);
-        }
+        drop(unread);
     }
 }

@@ -110,10 +110,9 @@ impl Threads {
                 })
             };
             let threads: Vec<_> = ranks(self.n, self.patience).into_iter().map(start_one).collect();
+            // What panics there is what is dropped as the rank ends: a message that it has not received.
             let join = |(rank, thread): (usize, Result<ScopedJoinHandle<'_, Option<R>>, ()>)| {
-                let joined = thread.ok()?.join();
-                joined.unwrap_or_else(|panic| {
-                    // It ended well, or its failure is noted; then a message that nobody received panicked as it was dropped.
+                thread.ok()?.join().unwrap_or_else(|panic| {
                     lock(&failures).push(Failure { rank, cause: Cause::Panicked(said(&*panic)) });
                     None
                 })

@@ -321,7 +321,7 @@ impl Afar<Packed> for Arc<Post> {
         if !self.ends.set(self.me, &how.into()) {
             return;
         }
-        self.mailbox.end();
+        drop(self.mailbox.end());
         for to in (0..self.size()).filter(|to| *to != self.me) {
             if !self.ends.has_ended(to) {
                 // Who is gone by now does not need to be told.

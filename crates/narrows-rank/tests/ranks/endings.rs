@@ -37,6 +37,31 @@ fn who_waits_for_a_rank_that_returns_hears_of_it() {
         .unwrap();
 }
 
+/// Panics as it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a bomb");
+    }
+}
+
+#[test]
+fn a_message_that_panics_as_it_is_dropped_keeps_no_end_from_being_told() {
+    let error = World::threads(2)
+        .run(|me| {
+            if me.rank() == 1 {
+                return me.recv::<()>(0, Tag(1)).map(|_| ());
+            }
+            me.bsend(1, 0, Bomb)?;
+            me.send(1, 1, ())?;
+            assert!(is_gone(&me.recv::<()>(1, Any).unwrap_err(), 1, "has returned"));
+            Ok(())
+        })
+        .unwrap_err();
+    assert_eq!(error.to_string(), "rank 1 panicked: a bomb");
+}
+
 #[test]
 fn a_panic_and_a_failure_are_told_and_the_first_comes_first() {
     let error = World::threads(4)
