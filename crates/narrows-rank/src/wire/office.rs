@@ -288,7 +288,8 @@ impl Afar<Packed> for Arc<Post> {
         }
     }
 
-    /// Its message is with the other process: the answer says whether it came back.
+    /// Its message is with the other process: the answer says whether it came back. One that has been told of room has its
+    /// answer, and its message stays there; one that has not is told of none from now on.
     fn recall(&self, to: usize, ticket: u64) -> bool {
         if to == self.me {
             return false;

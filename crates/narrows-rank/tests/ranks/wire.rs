@@ -175,6 +175,26 @@ fn a_send_out_of_time_comes_back_unless_it_was_taken() {
 }
 
 #[test]
+fn a_send_that_has_gone_on_is_not_taken_back() {
+    const MANY: u32 = 96;
+    all(2, 4, |me| {
+        if me.rank() == 1 {
+            (0..MANY).try_for_each(|_| me.recv::<()>(0, Tag(0)).map(|_| ()))?;
+            me.send(0, 0, ())?;
+            me.recv::<()>(0, Tag(2))?;
+            assert_eq!(me.try_recv::<u8>(0, Tag(1))?.map(|(message, _)| message), Some(7));
+            return Ok(());
+        }
+        (0..MANY).try_for_each(|_| me.bsend(1, 0, ()))?;
+        let sending = me.isend(1, 1, 7_u8);
+        me.recv::<()>(1, Tag(0))?;
+        assert!(sending.is_done());
+        assert_eq!(sending.cancel(), None);
+        Ok(me.send(1, 2, ())?)
+    });
+}
+
+#[test]
 fn a_wrong_type_is_named_and_left() {
     all(2, 2, |me| {
         if me.rank() == 0 {
