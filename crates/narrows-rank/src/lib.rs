@@ -39,8 +39,8 @@
 //! [`send`](Rank::send) returns at once while fewer than 64 messages of its rank lie unasked for in the mailbox of the other.
 //! One more is left there, too, where a receive finds it; but its sender waits, until that message is received or no more than 32
 //! are left. So whatever a receive could get it gets, however full a mailbox is, and a mailbox holds at most 65 messages of each
-//! rank, plus what [`isend`](Rank::isend) has begun and [`bsend`](Rank::bsend) has left. Collectives have the same
-//! bound apart.
+//! rank (80 of one in another process, which hears a little later of what was taken), plus what [`isend`](Rank::isend) has begun
+//! and [`bsend`](Rank::bsend) has left. Collectives have the same bound apart.
 //!
 //! # What is promised
 //! * **Order.** Of two messages from one rank to another that both fit a receive, it gets the one sent first. Of two receives

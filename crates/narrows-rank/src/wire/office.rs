@@ -22,7 +22,9 @@ use crate::{
 };
 
 /// So many messages are taken before their sender is told: few enough that one who waits for half of the bound hears of it.
-const CREDIT: u64 = 16;
+const CREDIT: u64 = UNTOLD as u64 + 1;
+/// So many may have been taken that their sender still counts. It must not wait for those: so it sends that many more.
+const UNTOLD: usize = 15;
 /// How long the pump waits for frames while it has some that there was no room for.
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -193,7 +195,7 @@ impl Post {
         let mut sent = lock(&self.sent[from]);
         let unasked = &mut sent.unasked[class];
         *unasked = unasked.saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
-        if *unasked > LOW {
+        if *unasked > LOW + UNTOLD {
             return;
         }
         let is_next = |waiter: &Waiter| waiter.for_room && waiter.class == class;
@@ -247,7 +249,7 @@ impl Afar<Packed> for Arc<Post> {
             *unasked += 1;
             let waits = match mode {
                 Mode::Buffered => false,
-                Mode::Bounded => *unasked > BOUND,
+                Mode::Bounded => *unasked > BOUND + UNTOLD,
                 Mode::Synchronous => true,
             };
             if waits {

@@ -113,7 +113,8 @@ fn values_cross_and_collectives_agree() {
 
 #[test]
 fn a_sender_waits_beyond_the_bound_and_its_message_is_found_there() {
-    const BOUND: u32 = 64;
+    // 64, and as many as could have been taken that it has not heard of.
+    const BOUND: u32 = 64 + 15;
     all(2, 4, |me| {
         if me.rank() == 1 {
             me.recv::<()>(0, Tag(1))?;
@@ -171,6 +172,28 @@ fn a_send_out_of_time_comes_back_unless_it_was_taken() {
         me.barrier()?;
         assert_eq!(sending.cancel(), None);
         Ok(())
+    });
+}
+
+/// What was taken is told of now and then: until then its sender counts it, and must not wait for that.
+#[test]
+fn what_was_taken_and_not_yet_told_of_holds_up_no_send() {
+    all(2, 4, |me| {
+        if me.rank() == 1 {
+            (0..15).try_for_each(|_| me.recv::<()>(0, Tag(0)).map(|_| ()))?;
+            me.send(0, 0, ())?;
+            me.recv::<()>(0, Tag(2))?;
+            // Half of the bound is left.
+            (0..40).try_for_each(|_| me.recv::<()>(0, Tag(1)).map(|_| ()))?;
+            return me.recv::<()>(0, Tag(4)).map(|_| ());
+        }
+        (0..15).try_for_each(|_| me.send(1, 0, ()))?;
+        me.recv::<()>(1, Tag(0))?;
+        (0..63).try_for_each(|_| me.send(1, 1, ()))?;
+        me.send(1, 2, ())?;
+        (0..8).try_for_each(|_| me.bsend(1, 3, ()))?;
+        me.send(1, 3, ())?;
+        Ok(me.send(1, 4, ())?)
     });
 }
 
