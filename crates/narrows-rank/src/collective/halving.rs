@@ -28,7 +28,8 @@ impl<W: Carrier> Call<'_, W> {
         let sums = if size_of_val(values.as_slice()) < SHORT {
             self.as_a_whole(values, place, &combine).await?
         } else {
-            self.in_parts(values, place, &combine).await?
+            // A part may be as long as another rank's whole, which must not be taken for it.
+            self.turned_to(Kind::AllReduceLong).in_parts(values, place, &combine).await?
         };
         if place.has_joined(self.rank()) {
             self.put(self.rank() + 1, sums.clone()).await?;
@@ -118,7 +119,8 @@ impl<W: Carrier> Rank<W> {
     /// ```
     ///
     /// # Errors
-    /// As [`broadcast`](Rank::broadcast), and [`Error::Misuse`] if the lengths differ.
+    /// As [`broadcast`](Rank::broadcast), and [`Error::Misuse`] if the lengths differ; where one is of at least 16 KiB and another
+    /// is not, their ranks wait for each other.
     pub fn all_reduce_each<T: Clone>(&self, values: Vec<T>, combine: impl Fn(T, T) -> T) -> Result<Vec<T>, Error>
     where
         W: Carries<Vec<T>>,

@@ -60,12 +60,13 @@ enum Kind {
     Reduce,
     AllReduce,
     AllReduceEach,
+    AllReduceLong,
     Scan,
     AllToAll,
     Split,
 }
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "barrier",
     "broadcast",
     "scatter",
@@ -74,6 +75,7 @@ const NAMES: [&str; 11] = [
     "reduce",
     "all_reduce",
     "all_reduce_each",
+    "all_reduce_each of long vectors",
     "scan",
     "all_to_all",
     "split",
@@ -99,6 +101,11 @@ impl<'a, W: Carrier> Call<'a, W> {
         // Relaxed: only this rank counts, and the order of its own calls is what all agree on.
         let call = me.group.collectives.fetch_add(1, Ordering::Relaxed);
         Call { me, way, tag: call << KIND_BITS | kind as u64 }
+    }
+
+    /// The same call as another kind, to be met only by ranks that go that way, too.
+    fn turned_to(&self, kind: Kind) -> Call<'a, W> {
+        Call { me: self.me, way: self.way, tag: self.tag >> KIND_BITS << KIND_BITS | kind as u64 }
     }
 
     fn context(&self) -> u32 {

@@ -214,6 +214,19 @@ fn groups_have_numbers_messages_and_collectives_of_their_own() {
         .unwrap();
 }
 
+/// The half of one is as long as the whole of the other: each is what the other would get.
+#[test]
+fn vectors_of_which_one_goes_whole_and_one_in_parts_are_no_sum() {
+    let error = World::threads(2)
+        .run(|me| {
+            let sum = me.all_reduce_each(vec![1_u64; 1024 << me.rank()], |a, b| a + b);
+            assert!(sum.is_err(), "{:?}", sum.map(|sum| sum.len()));
+            sum
+        })
+        .unwrap_err();
+    assert!(error.to_string().contains("in all_reduce_each of long vectors for rank 0"), "{error}");
+}
+
 #[test]
 fn what_a_collective_cannot_use_is_said() {
     let failed = |outcome: Result<Vec<()>, narrows_rank::RunError>| outcome.unwrap_err().to_string();
