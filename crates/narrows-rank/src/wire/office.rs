@@ -18,7 +18,7 @@ use crate::{
     office::Afar,
     sync::{Arc, AtomicU64, Mutex, Ordering, lock},
     transport::{Incoming, LinkError, Transport},
-    watch::{Alarm, Blocked, PATIENCE},
+    watch::{Alarm, Blocked},
 };
 
 /// So many messages are taken before their sender is told: few enough that one who waits for half of the bound hears of it.
@@ -107,10 +107,11 @@ pub(crate) struct Post {
     mailbox: Mailbox<Packed>,
     sent: Vec<Mutex<Sent>>,
     next_ticket: AtomicU64,
+    patience: Option<Duration>,
 }
 
 impl Post {
-    pub(crate) fn new(transport: Arc<dyn Transport>) -> Post {
+    pub(crate) fn new(transport: Arc<dyn Transport>, patience: Option<Duration>) -> Post {
         let (me, size) = (transport.rank(), transport.size());
         let taken = (0..size).map(|_| [AtomicU64::new(0), AtomicU64::new(0)]).collect();
         let ends = Arc::new(Ends::new(size));
@@ -119,7 +120,7 @@ impl Post {
         let heard = notes.clone();
         let mailbox = Mailbox::new(me, ends.clone(), Some(Box::new(move |key, ticket| heard.taken(me, key, ticket))));
         let sent = (0..size).map(|_| Mutex::new(Sent::default())).collect();
-        Post { me, notes, ends, mailbox, sent, next_ticket: AtomicU64::new(1) }
+        Post { me, notes, ends, mailbox, sent, next_ticket: AtomicU64::new(1), patience }
     }
 
     fn size(&self) -> usize {
@@ -335,7 +336,7 @@ impl Afar<Packed> for Arc<Post> {
     }
 
     fn patience(&self) -> Option<Duration> {
-        Some(PATIENCE)
+        self.patience
     }
 
     fn settle(&self) {

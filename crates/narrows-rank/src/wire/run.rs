@@ -1,6 +1,6 @@
 //! A process as one rank of a world.
 
-use std::{fmt, thread};
+use std::{fmt, thread, time::Duration};
 
 use super::{Post, Wire};
 use crate::{
@@ -9,13 +9,14 @@ use crate::{
     rank::Rank,
     sync::{Arc, Mutex, unlocked},
     transport::Transport,
+    watch::PATIENCE,
     world::{Cause, Failure, RunError, World, conclude, run_one},
 };
 
 impl World {
     /// This process's rank in a world of processes, which `transport` connects.
     pub fn over(transport: impl Transport) -> Process {
-        Process { transport: Arc::new(transport) }
+        Process { transport: Arc::new(transport), patience: Some(PATIENCE) }
     }
 }
 
@@ -23,9 +24,16 @@ impl World {
 #[must_use = "nothing happens before `run`"]
 pub struct Process {
     transport: Arc<dyn Transport>,
+    patience: Option<Duration>,
 }
 
 impl Process {
+    /// Takes no part in reports of deadlocks, so that there are none. For a rank that hands itself to further threads, and there
+    /// computes while its own thread waits.
+    pub fn without_deadlock_report(self) -> Process {
+        Process { patience: None, ..self }
+    }
+
     /// Runs `program` on this process's rank, in the calling thread, and returns what that returned.
     ///
     /// # Errors
@@ -33,7 +41,7 @@ impl Process {
     pub fn run<R>(self, program: impl Fn(&Rank<Wire>) -> Result<R, Error>) -> Result<R, RunError> {
         let (number, size) = (self.transport.rank(), self.transport.size());
         let failures = Mutex::new(Vec::new());
-        let post = Arc::new(Post::new(self.transport));
+        let post = Arc::new(Post::new(self.transport, self.patience));
         let pumped = post.clone();
         let pump = thread::Builder::new().name(format!("pump of rank {number}"));
         let pump = match pump.spawn(move || pumped.pump()) {

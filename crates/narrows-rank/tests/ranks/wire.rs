@@ -253,6 +253,25 @@ fn the_end_of_a_rank_reaches_who_waits_for_it() {
     assert_eq!(texts, ["rank 0 failed: rank 2 is gone: it has returned", "rank 1 panicked: boom", "ok"]);
 }
 
+/// One thread computes, as far as its rank can see, and another waits for it.
+#[test]
+fn a_process_with_further_threads_need_not_be_taken_for_stuck() {
+    const LONGER_THAN_PATIENCE: Duration = Duration::from_millis(250);
+    let helped = |me: &Rank<Wire>| {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                me.recv_timeout::<()>(0, Tag(9), LONGER_THAN_PATIENCE).unwrap_err();
+                me.send(0, 1, 5_u8)
+            });
+            me.recv::<u8>(0, Tag(1)).map(|(got, _)| got)
+        })
+    };
+    let link = || links(1, 1).pop().unwrap();
+    assert_eq!(World::over(link()).without_deadlock_report().run(helped), Ok(5));
+    let report = World::over(link()).run(helped).unwrap_err().to_string();
+    assert!(report.contains("deadlock, every rank waits: rank 0 waits for a message from rank 0"), "{report}");
+}
+
 #[test]
 fn what_is_no_frame_is_the_end_of_its_sender() {
     let mut links = links(2, 2);
