@@ -46,6 +46,7 @@ pub(crate) trait Afar<P>: fmt::Debug + Send + Sync {
     fn patience(&self) -> Option<Duration>;
     fn settle(&self);
     fn enter(&self, blocked: Blocked) -> Option<oneshot::Receiver<Alarm>>;
+    fn speak(&self) -> bool;
     fn leave(&self);
 }
 
@@ -145,6 +146,14 @@ impl<P: Parcel> Office<P> {
         match self {
             Office::Here(table) => table.watch.enter(rank, blocked),
             Office::Afar(afar) => afar.enter(blocked),
+        }
+    }
+
+    /// Tells the others of the wait that was entered, without waiting for room. False if some are still to be told.
+    pub(crate) fn speak(&self) -> bool {
+        match self {
+            Office::Here(_) => true,
+            Office::Afar(afar) => afar.speak(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use narrows::{RecvTimeoutError, oneshot, select};
+use narrows::{RecvTimeoutError, after, never, oneshot, select};
 
 use crate::{
     parcel::Carrier,
@@ -46,17 +46,21 @@ pub(crate) fn wait<W: Carrier, A>(
         Err(RecvTimeoutError::Timeout) => {}
         answer => return Ok(answer?),
     }
-    loop {
+    'changes: loop {
         let Some(alarm) = core.office.enter(core.rank, blocked()) else {
             return Ok(reply.recv_timeout(Duration::MAX)?);
         };
-        let answer = select! {
-            recv(reply) -> answer => answer.map_err(|_| Unanswered::Lost),
-            recv(alarm) -> alarm => match alarm {
-                Ok(Alarm::LookAgain) => continue,
-                Ok(Alarm::Deadlock(report)) => Err(Unanswered::Deadlock(report)),
-                Err(_) => Err(Unanswered::Lost),
-            },
+        let answer = loop {
+            let again = if core.office.speak() { never() } else { after(patience) };
+            select! {
+                recv(reply) -> answer => break answer.map_err(|_| Unanswered::Lost),
+                recv(alarm) -> alarm => match alarm {
+                    Ok(Alarm::LookAgain) => continue 'changes,
+                    Ok(Alarm::Deadlock(report)) => break Err(Unanswered::Deadlock(report)),
+                    Err(_) => break Err(Unanswered::Lost),
+                },
+                recv(again) -> _ => {}
+            }
         };
         core.office.leave(core.rank);
         return answer;

@@ -108,6 +108,8 @@ pub(crate) struct Post {
     sent: Vec<Mutex<Sent>>,
     next_ticket: AtomicU64,
     patience: Option<Duration>,
+    /// Those that have not heard what the thread of this rank, which alone uses this, has entered.
+    untold: Mutex<Vec<usize>>,
 }
 
 impl Post {
@@ -120,7 +122,7 @@ impl Post {
         let heard = notes.clone();
         let mailbox = Mailbox::new(me, ends.clone(), Some(Box::new(move |key, ticket| heard.taken(me, key, ticket))));
         let sent = (0..size).map(|_| Mutex::new(Sent::default())).collect();
-        Post { me, notes, ends, mailbox, sent, next_ticket: AtomicU64::new(1), patience }
+        Post { me, notes, ends, mailbox, sent, next_ticket: AtomicU64::new(1), patience, untold: Mutex::default() }
     }
 
     fn size(&self) -> usize {
@@ -344,15 +346,20 @@ impl Afar<Packed> for Arc<Post> {
     }
 
     fn enter(&self, blocked: Blocked) -> Option<oneshot::Receiver<Alarm>> {
-        let (alarm, word) = self.notes.quiet.enter(blocked)?;
-        if let Some(word) = word {
-            let bytes = Frame::Waits(word).into_bytes();
-            for to in (0..self.size()).filter(|to| *to != self.me && !self.ends.has_ended(*to)) {
-                // Who is gone by now does not need to hear it.
-                drop(self.notes.transport.send(to, &bytes));
-            }
-        }
+        let alarm = self.notes.quiet.enter(blocked)?;
+        *lock(&self.untold) = (0..self.size()).filter(|to| *to != self.me).collect();
         Some(alarm)
+    }
+
+    /// Who waits for one must not wait for room at another.
+    fn speak(&self) -> bool {
+        let Some(word) = self.notes.quiet.own_word() else { return true };
+        let bytes = Frame::Waits(word).into_bytes();
+        let mut untold = lock(&self.untold);
+        // Who is gone does not need to hear it.
+        untold
+            .retain(|to| !self.ends.has_ended(*to) && matches!(self.notes.transport.try_send(*to, &bytes), Ok(false)));
+        untold.is_empty()
     }
 
     fn leave(&self) {

@@ -88,8 +88,13 @@ impl Quiet {
         lock(&self.state).home = Some(current().id());
     }
 
-    /// A wait of this rank's thread; what the others are to be told.
-    pub(super) fn enter(&self, blocked: Blocked) -> Option<(oneshot::Receiver<Alarm>, Option<Word>)> {
+    /// What the others are to be told of a wait; none if it is over, or all know.
+    pub(super) fn own_word(&self) -> Option<Word> {
+        lock(&self.state).words[self.me].clone()
+    }
+
+    /// A wait of this rank's thread.
+    pub(super) fn enter(&self, blocked: Blocked) -> Option<oneshot::Receiver<Alarm>> {
         let mut state = lock(&self.state);
         if state.home != Some(current().id()) {
             // It may have other threads, which do what this one waits for.
@@ -98,12 +103,12 @@ impl Quiet {
         }
         let (alarm, hears) = oneshot::channel();
         let word = self.word(&blocked);
-        state.words[self.me].clone_from(&word);
+        state.words[self.me] = word;
         state.own = Some((blocked, alarm));
         let told = self.judge(&mut state);
         drop(state);
         tell(told);
-        Some((hears, word))
+        Some(hears)
     }
 
     pub(super) fn leave(&self) {
@@ -188,7 +193,7 @@ mod tests {
     }
 
     fn alarm(quiet: &Quiet) -> oneshot::Receiver<Alarm> {
-        quiet.enter(blocked()).expect("this is its thread").0
+        quiet.enter(blocked()).expect("this is its thread")
     }
 
     fn word(with: &[(u64, u64)]) -> Word {
@@ -221,8 +226,8 @@ mod tests {
         one.leave();
         one.heard(2, word(&[(0, 0); 3]));
         let answered = Blocked { what: String::new(), is_pending: Box::new(|| false) };
-        let (hears, said) = one.enter(answered).expect("this is its thread");
-        assert_eq!(said, None);
+        let hears = one.enter(answered).expect("this is its thread");
+        assert_eq!(one.own_word(), None);
         assert!(hears.try_recv().is_err());
     }
 

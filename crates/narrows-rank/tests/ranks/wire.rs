@@ -272,6 +272,36 @@ fn a_process_with_further_threads_need_not_be_taken_for_stuck() {
     assert!(report.contains("deadlock, every rank waits: rank 0 waits for a message from rank 0"), "{report}");
 }
 
+/// It has its mailbox, and has not begun to look into it.
+#[test]
+fn who_waits_does_not_wait_for_room_at_a_third() {
+    const LONGER_THAN_PATIENCE: Duration = Duration::from_millis(250);
+    let mut links = links(3, 1);
+    let third = links.pop().unwrap();
+    assert_eq!(links[0].try_send(2, b"it is full"), Ok(true));
+    let (tell, told) = bounded(1);
+    thread::scope(|scope| {
+        let ranks = scope.spawn(|| {
+            world(links, |me| {
+                if me.rank() == 0 {
+                    me.recv::<()>(1, Tag(0))?;
+                    return Ok(me.send(1, 1, ())?);
+                }
+                me.recv_timeout::<()>(0, Tag(9), LONGER_THAN_PATIENCE).unwrap_err();
+                me.send(0, 0, ())?;
+                let answer = me.recv_timeout::<()>(0, Tag(1), Duration::from_secs(5));
+                tell.send(answer).expect("the test waits for it");
+                Ok(())
+            })
+        });
+        let answer = told.recv().unwrap();
+        // Whoever ends tells all, and waits for room for that.
+        drop(third);
+        assert!(ranks.join().unwrap().iter().all(Result::is_ok));
+        assert_eq!(answer.map(|((), _)| ()), Ok(()));
+    });
+}
+
 #[test]
 fn what_is_no_frame_is_the_end_of_its_sender() {
     let mut links = links(2, 2);
