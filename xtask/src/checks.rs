@@ -31,7 +31,15 @@ pub(crate) fn fmt(ws: &Workspace, _: Depth) -> Result<Outcome> {
 }
 
 /// The libraries with all that they can do.
-const WHOLE: &str = "narrows/futures,narrows/trace,narrows-flow/futures";
+const WHOLE: &str = "narrows/futures,narrows/trace,narrows-flow/futures,narrows-actor/task,narrows-actor/tokio,\
+    narrows-rank/shm,narrows-rank/task";
+
+/// The same, but for what turns `narrows` itself into another: the suite is for what users have.
+const ADDED: &str = "narrows-flow/futures,narrows-actor/task,narrows-actor/tokio,narrows-rank/shm,narrows-rank/task";
+
+/// Packages with features.
+const WITH_FEATURES: [&str; 8] =
+    ["--package", "narrows", "--package", "narrows-flow", "--package", "narrows-actor", "--package", "narrows-rank"];
 
 pub(crate) fn clippy(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     if probe("cargo", &["clippy", "--version"]).is_none() {
@@ -42,8 +50,7 @@ pub(crate) fn clippy(ws: &Workspace, depth: Depth) -> Result<Outcome> {
         depth,
         [
             cargo(ws, ["clippy", "--workspace"]).args(strict),
-            cargo(ws, ["clippy", "--package", "narrows", "--package", "narrows-flow", "--features", WHOLE])
-                .args(strict),
+            cargo(ws, ["clippy", "--features", WHOLE]).args(WITH_FEATURES).args(strict),
             // What they are without the features that others here ask for.
             cargo(ws, ["clippy", "--package", "narrows-flow", "--package", "narrows-rank"]).args(strict),
         ],
@@ -69,7 +76,7 @@ pub(crate) fn test(ws: &Workspace, depth: Depth) -> Result<Outcome> {
         command.env_default("NEXTEST_TEST_THREADS", &at_once.to_string())
     };
     // The bench and its peers are a fifth of all that there is to build, so its tests are left to `deep`.
-    let all = ["--workspace", "--exclude", "narrows-bench", "--features", "narrows-flow/futures"];
+    let all = ["--workspace", "--exclude", "narrows-bench", "--features", ADDED];
     all_of(
         depth,
         [
@@ -106,7 +113,8 @@ fn all_of<const N: usize>(depth: Depth, commands: [Cmd; N]) -> Result<Outcome> {
 }
 
 /// What the examples of a package need beside its default features.
-const EXAMPLES_NEED: [(&str, &str); 2] = [("narrows", "futures,trace"), ("narrows-flow", "futures,narrows/trace")];
+const EXAMPLES_NEED: [(&str, &str); 3] =
+    [("narrows", "futures,trace"), ("narrows-flow", "futures,narrows/trace"), ("narrows-rank", "shm")];
 
 /// These have no end of their own: `tests/rpc` runs them together.
 const OF_TWO_PROGRAMS: [&str; 2] = ["rpc_client", "rpc_server"];
