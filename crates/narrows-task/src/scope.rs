@@ -349,11 +349,14 @@ impl State {
     }
 
     fn poll_ended(&self, cx: &Context<'_>) -> Poll<()> {
+        // Cloned and dropped without the lock: that is the user's code.
+        let waker = cx.waker().clone();
         let mut inside = lock(&self.inside);
         if inside.tasks.is_empty() {
+            drop(inside);
             return Poll::Ready(());
         }
-        let before = inside.waker.replace(cx.waker().clone());
+        let before = inside.waker.replace(waker);
         drop(inside);
         drop(before);
         Poll::Pending
