@@ -144,6 +144,6 @@ fn more_jobs_than_the_system_allows_are_an_error_with_a_hint() {
         let mut shell = std::process::Command::new("sh");
         shell.args(["-c", &format!("ulimit -n 40; exec {program} farm --buffer 10M -j100 {command}")]);
         let run = crate::harness::marked(shell).run(&numbers(400_000));
-        run.assert_code(125).assert_stderr("Too many open files").assert_stderr("hint: use fewer jobs");
+        run.assert_code(125).assert_stderr("Too many open files").assert_stderr("hint: use fewer of them (-j, -n)");
     }
 }
