@@ -64,6 +64,10 @@ impl Monitor {
                 look_at(&shared, worker, sample, &mut complained);
             }
             let waits = shared.crew.send_waiting(&shared);
+            if shared.has_waiting() {
+                // Those that gave way called nobody.
+                shared.call_one();
+            }
             if waits || !shared.idle.all_sleep() {
                 drop(shared);
                 thread::park_timeout(PERIOD);

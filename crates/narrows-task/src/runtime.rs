@@ -136,6 +136,26 @@ impl Shared {
         }
     }
 
+    /// Queues a task that gave way at its own worker, which comes to it by itself. Nobody is woken for it: most often it waits for
+    /// another task, and that is here, too. If all here are busy after all, the monitor calls another worker.
+    pub(crate) fn queue_behind(&self, worker: &Worker, item: NonNull<()>, poll: Poll) {
+        if let Err(item) = worker.ring.push(item) {
+            return self.queue(worker, item);
+        }
+        // SeqCst: pairs with `Duty::take` and the fence in `lie_down`: if the worker was taken away, whoever has it saw the task, or we
+        // see that.
+        fence(Ordering::SeqCst);
+        if !worker.duty.is_open(poll) || self.is_over() {
+            self.call_one();
+            self.clear_if_over();
+        }
+    }
+
+    /// Whether a task waits in a queue.
+    pub(crate) fn has_waiting(&self) -> bool {
+        !self.injector.is_empty() || self.workers.iter().any(|worker| !worker.ring.is_empty())
+    }
+
     /// Wakes a worker for what was added, if none looks around anyway.
     #[inline]
     pub(crate) fn call_one(&self) {
@@ -216,9 +236,7 @@ impl Shared {
 
     /// Whether a worker that looked now would find something.
     pub(crate) fn has_work(&self, worker: usize) -> bool {
-        !self.injector.is_empty()
-            || !self.workers[worker].is_empty()
-            || self.workers.iter().any(|other| !other.ring.is_empty())
+        self.has_waiting() || !self.workers[worker].is_empty()
     }
 
     /// Says that tasks wait and there is no thread left for them.

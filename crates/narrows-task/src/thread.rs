@@ -139,7 +139,7 @@ impl Context {
         let shared = &*self.shared;
         let worker = &shared.workers[self.worker.get()];
         if gave_way {
-            return shared.queue(worker, item);
+            return shared.queue_behind(worker, item, poll);
         }
         match worker.put_in_front(item, poll) {
             Front::Ours(before) => {
@@ -215,7 +215,10 @@ impl Drive<'_> {
             if self.streak <= STREAK {
                 return Some(item);
             }
-            self.context.shared.queue(self.worker, item);
+            // They change places, so nobody need be called.
+            if let Err(item) = self.worker.ring.push(item) {
+                self.context.shared.queue(self.worker, item);
+            }
         }
         self.streak = 0;
         self.worker.ring.pop().or_else(|| self.look_around())
