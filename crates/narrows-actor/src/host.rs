@@ -101,8 +101,8 @@ impl Host for OnThread {
 pub(crate) struct OnTask;
 
 impl Host for OnTask {
-    // As many as an actor may handle while others of its executor wait: some microseconds of usual work.
-    const BUDGET: u32 = 64;
+    // As many as an actor may handle while others of its executor wait: some microseconds of usual work. With 64 giving way was dear.
+    const BUDGET: u32 = 256;
 
     async fn message<M: Send>(&self, mailbox: &Inside<M>, desk: &Desk, due: Option<Instant>) -> Waited<M> {
         if !desk.doze() {

@@ -2,7 +2,8 @@
 //!
 //! Under a model time is a choice of the scheduler: a deadline passes whenever it is asked about, or does not (`checked`).
 //!
-//! Invariant: the thread exists once the first task awaits a deadline, and sleeps while none is awaited.
+//! Invariant: the thread exists once the first task awaits a deadline, and sleeps until the earliest that was awaited when it lay down,
+//! or comes before that.
 
 use std::time::{Duration, Instant};
 
@@ -195,7 +196,19 @@ mod clock {
     struct Orders {
         sleepers: BTreeMap<Key, Sleeper>,
         next_number: u64,
-        is_running: bool,
+        thread: Thread,
+    }
+
+    /// What the thread is at. One that sleeps is not woken when an order is cancelled: it wakes once in vain, and until then
+    /// serves all that come later. Questions with a time limit, one after the other, would wake it for each.
+    #[derive(Default)]
+    enum Thread {
+        #[default]
+        None,
+        /// It looks at the orders before it sleeps again.
+        Awake,
+        SleepsUntil(Instant),
+        Sleeps,
     }
 
     static ORDERS: Mutex<Option<Orders>> = Mutex::new(None);
@@ -210,17 +223,24 @@ mod clock {
         let orders = guard.get_or_insert_default();
         let key = (at, orders.next_number);
         orders.next_number += 1;
-        if !orders.is_running {
+        if matches!(orders.thread, Thread::None) {
             std::thread::Builder::new()
                 .name("narrows-timer".into())
                 .spawn(run)
                 .expect("the system gives no thread for timers");
-            orders.is_running = true;
+            orders.thread = Thread::Awake;
         }
         orders.sleepers.insert(key, sleeper);
-        let is_next = orders.sleepers.first_key_value().is_some_and(|(first, _)| *first == key);
+        let sleeps_too_long = match orders.thread {
+            Thread::None | Thread::Awake => false,
+            Thread::SleepsUntil(then) => at < then,
+            Thread::Sleeps => true,
+        };
+        if sleeps_too_long {
+            orders.thread = Thread::Awake;
+        }
         drop(guard);
-        if is_next {
+        if sleeps_too_long {
             CHANGED.notify_one();
         }
         key
@@ -236,6 +256,7 @@ mod clock {
         loop {
             let now = Instant::now();
             let orders = guard.get_or_insert_default();
+            orders.thread = Thread::Awake;
             match orders.sleepers.first_key_value().map(|(key, _)| key.0) {
                 Some(at) if at <= now => {
                     let due = orders.sleepers.pop_first();
@@ -246,9 +267,13 @@ mod clock {
                     guard = self::orders();
                 }
                 Some(at) => {
+                    orders.thread = Thread::SleepsUntil(at);
                     guard = CHANGED.wait_timeout(guard, at - now).unwrap_or_else(PoisonError::into_inner).0;
                 }
-                None => guard = CHANGED.wait(guard).unwrap_or_else(PoisonError::into_inner),
+                None => {
+                    orders.thread = Thread::Sleeps;
+                    guard = CHANGED.wait(guard).unwrap_or_else(PoisonError::into_inner);
+                }
             }
         }
     }
