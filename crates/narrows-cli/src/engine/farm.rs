@@ -139,12 +139,19 @@ impl Farm {
     /// Records without an answer: their places in the order are given up.
     pub(super) fn fail(&self, numbers: Range<u64>, reason: &str) {
         let records = numbers.end - numbers.start;
-        self.count_failures(records);
+        let (_, halts) = self.tally.fail(records, self.gate.view().printed);
         if let Some(ledger) = &self.gate.ledger {
             let fate = Fate { failure: Some(reason.into()), ..Fate::default() };
             numbers.clone().for_each(|number| ledger.note(number, &fate));
         }
         self.print(Piece::whole(numbers.start, records, Vec::new()), 0);
+        if halts {
+            // Here, and not when the event is heard: the worker's successor might have answered what comes after by then.
+            if self.tally.is_immediate() {
+                self.gate.shut();
+            }
+            self.send(Event::Halt);
+        }
     }
 
     /// A batch failed whose output is, or will be, in its place. The first few are named.
