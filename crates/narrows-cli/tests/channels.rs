@@ -399,6 +399,7 @@ fn what_cannot_be_written_is_given_back() {
     run.assert_code(125).assert_stderr("cannot write: No space left").assert_stderr("those in hand were given back");
     // So it is with an output that nobody reads, also while nothing comes.
     let keeper = channels.program("send", &["q"]).start();
+    eventually("it takes part", || channels.is_there("q"));
     let mut closed = channels.program("recv", &["q"]).start();
     assert_eq!((closed.read_line(), closed.read_line()), ("a\n".into(), "b\n".into()));
     drop(closed.stdout.take());
