@@ -1,9 +1,7 @@
 //! The layers that need the stable toolchain alone: format, lints, documentation, tests, examples.
 
 use std::fs;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -67,13 +65,10 @@ pub(crate) fn doc(ws: &Workspace, depth: Depth) -> Result<Outcome> {
 
 pub(crate) fn test(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     let next = probe("cargo", &["nextest", "--version"]).is_some();
-    // Some tests wait more than they work, and with one more at a time the processors have something to do.
-    let at_once = thread::available_parallelism().map_or(1, NonZero::get) + 1;
     let run = |which: &[&str]| {
         let verb: &[_] = if next { &["nextest", "run"] } else { &["test"] };
         // Not the examples, which have a layer of their own.
-        let command = cargo(ws, verb.iter().copied()).args(["--tests", "--no-fail-fast"]).args(which.iter().copied());
-        command.env_default("NEXTEST_TEST_THREADS", &at_once.to_string())
+        cargo(ws, verb.iter().copied()).args(["--tests", "--no-fail-fast"]).args(which.iter().copied())
     };
     // The bench and its peers are a fifth of all that there is to build, so its tests are left to `deep`.
     let all = ["--workspace", "--exclude", "narrows-bench", "--features", ADDED];
