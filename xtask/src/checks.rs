@@ -66,7 +66,7 @@ pub(crate) fn doc(ws: &Workspace, depth: Depth) -> Result<Outcome> {
 pub(crate) fn test(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     let next = probe("cargo", &["nextest", "--version"]).is_some();
     let run = |which: &[&str]| {
-        let verb: &[_] = if next { &["nextest", "run"] } else { &["test"] };
+        let verb: &[_] = if next { &["nextest", "run", "--status-level", "slow"] } else { &["test"] };
         // Not the examples, which have a layer of their own.
         cargo(ws, verb.iter().copied()).args(["--tests", "--no-fail-fast"]).args(which.iter().copied())
     };

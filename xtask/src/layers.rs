@@ -122,6 +122,9 @@ pub(crate) fn run(ws: &Workspace, depth: Depth, only: &[String]) -> Result<bool>
         println!("\n=== {}: {}", layer.name, layer.about);
         let began = Instant::now();
         let outcome = (layer.run)(ws, depth).unwrap_or_else(|why| Outcome::Failed(format!("{why:#}")));
+        if let Outcome::Failed(why) = &outcome {
+            println!("FAILED: {}: {why}", layer.name);
+        }
         rows.push((layer.name, began.elapsed(), outcome));
     }
     Ok(table(&rows, started.elapsed()))

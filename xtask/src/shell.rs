@@ -1,4 +1,4 @@
-//! Starting a program, showing what it prints while keeping it, and ending it at its time limit.
+//! Starting a program, keeping what it prints, showing what a person will want of it, and ending it at its time limit.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, IsTerminal, PipeReader, Write};
@@ -16,8 +16,21 @@ pub(crate) struct Cmd {
     envs: Vec<(String, OsString)>,
     dir: Option<PathBuf>,
     limit: Duration,
-    quiet: bool,
+    shown: Shown,
 }
+
+/// How much of what a program prints is printed here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// As it comes.
+    Live,
+    /// The end of it, if it failed: in a log of thousands of lines nobody finds the one that counts.
+    IfItFailed,
+    Nothing,
+}
+
+/// As much of a failed program's output as is shown.
+const LAST_LINES: usize = 300;
 
 #[derive(Debug)]
 pub(crate) struct Done {
@@ -35,7 +48,7 @@ impl Cmd {
             envs: Vec::new(),
             dir: None,
             limit: Duration::from_secs(10 * 60),
-            quiet: false,
+            shown: if io::stdout().is_terminal() { Shown::Live } else { Shown::IfItFailed },
         }
     }
 
@@ -66,7 +79,7 @@ impl Cmd {
 
     /// Keeps what the program prints, and shows none of it.
     pub(crate) fn quiet(mut self) -> Self {
-        self.quiet = true;
+        self.shown = Shown::Nothing;
         self
     }
 
@@ -81,7 +94,7 @@ impl Cmd {
 
     /// Runs to the end or to the limit. An error means the program could not be started.
     pub(crate) fn run(&self) -> Result<Done> {
-        if !self.quiet {
+        if self.shown != Shown::Nothing {
             println!("$ {}", self.line());
         }
         let (reader, mut child) = self.start()?;
@@ -94,7 +107,7 @@ impl Cmd {
         let timed_out = loop {
             match incoming.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
-                    if !self.quiet {
+                    if self.shown == Shown::Live {
                         show(&line);
                     }
                     output += &line;
@@ -106,13 +119,17 @@ impl Cmd {
         if timed_out {
             end(&mut child);
             let note = format!("xtask: ended after its limit of {} s\n", self.limit.as_secs());
-            if !self.quiet {
+            if self.shown == Shown::Live {
                 show(&note);
             }
             output += &note;
         }
         let status = child.wait().with_context(|| format!("wait for {}", self.program))?;
-        Ok(Done { ok: status.success() && !timed_out, timed_out, output })
+        let ok = status.success() && !timed_out;
+        if !ok && self.shown == Shown::IfItFailed {
+            println!("{}\nxtask: the command above failed: {status}", last_lines(&output, LAST_LINES));
+        }
+        Ok(Done { ok, timed_out, output })
     }
 
     fn start(&self) -> Result<(PipeReader, Child)> {
@@ -158,6 +175,15 @@ fn show(line: &str) {
     let _ = io::stdout().flush();
 }
 
+/// The last `count` lines, and how many were before them.
+fn last_lines(output: &str, count: usize) -> String {
+    let lines: Vec<_> = output.trim_end().lines().collect();
+    match lines.len().checked_sub(count) {
+        None | Some(0) => lines.join("\n"),
+        Some(before) => format!("({before} lines before these are left out)\n{}", lines[before..].join("\n")),
+    }
+}
+
 fn read_lines(reader: PipeReader, lines: &mpsc::Sender<String>) {
     let mut reader = BufReader::new(reader);
     let mut line = Vec::new();
@@ -195,13 +221,19 @@ fn end(child: &mut Child) {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::Cmd;
+    use super::{Cmd, last_lines};
 
     #[test]
     fn both_streams_are_kept_in_order() {
         let done = Cmd::new("sh", ["-c", "echo a; echo b >&2; echo c; exit 3"]).quiet().run();
         let done = done.unwrap();
         assert_eq!((done.ok, done.timed_out, done.output.as_str()), (false, false, "a\nb\nc\n"));
+    }
+
+    #[test]
+    fn of_a_long_output_the_end_is_shown() {
+        assert_eq!(last_lines("a\nb\n", 2), "a\nb");
+        assert_eq!(last_lines("a\nb\nc\n", 2), "(1 lines before these are left out)\nb\nc");
     }
 
     #[test]
