@@ -99,6 +99,26 @@ fn closing_lets_receivers_take_what_is_there() {
     assert_eq!(receiver.recv(), Err(RecvError::Disconnected));
 }
 
+/// A place that comes free out of its turn is ahead of the receivers by a lap, and then by two: they must not take that for all
+/// that lies before it.
+#[test]
+fn what_is_taken_back_in_the_middle_hides_nothing() {
+    let name = Name::new("middle");
+    let channel = options().capacity(2).open::<u32>(&name.path()).expect("a channel");
+    let (sender, receiver) = (channel.sender(), channel.receiver());
+    let take_back = |message| sender.send_sync_timeout(message, Duration::ZERO).expect_err("nobody receives");
+    sender.send(0).expect("room");
+    assert_eq!(receiver.recv(), Ok(0));
+    for round in 1..10 {
+        // The second place, and behind a message that stays the second place again.
+        assert!(take_back(100).is_timeout());
+        sender.send(round).expect("room");
+        assert!(take_back(200).is_timeout());
+        assert_eq!(receiver.recv(), Ok(round));
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    }
+}
+
 #[test]
 fn a_message_that_is_too_long_comes_back() {
     let name = Name::new("long");

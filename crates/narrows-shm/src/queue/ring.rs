@@ -93,9 +93,15 @@ impl<'a, W: Words> Ring<'a, W> {
         Position::new(sent, at.slot()).next(self.words.slots())
     }
 
-    /// The slot is ahead of `at`: the position after the last that receivers are done with there.
-    fn after_received(&self, at: Position, word: SlotWord) -> Position {
-        Position::new(word.lap().wrapping_sub(1), at.slot()).next(self.words.slots())
+    /// The slot is ahead of `at`: the position up to which receivers are done, as far as this slot tells. That a lap was sent here
+    /// says so of the lap before, everywhere. That this slot's own message is gone says nothing of others: it may have been taken
+    /// back, or its receiver have died and another have found it, before those in front of it.
+    fn after_received(&self, at: Position, word: SlotWord, state: State) -> Position {
+        let sent = if state == State::Empty { word.lap().wrapping_sub(1) } else { word.lap() };
+        let slots = self.words.slots();
+        let done = Position::new(sent.wrapping_sub(1), at.slot());
+        // At least the one looked at is done with, and nothing is left before it.
+        if done.minus(at, slots) > 0 { done.next(slots) } else { at.next(slots) }
     }
 
     /// Claims the next place. It is then [committed](Self::commit_place).
@@ -183,10 +189,10 @@ impl<'a, W: Words> Ring<'a, W> {
                 }
                 (0, State::Writing) => return Err(NoMessage::Busy),
                 (0, State::Reading | State::Leased) => at = at.next(slots),
-                // Taken back behind the head: cleared too, so that what is closed is marked here.
+                // Its sender died: cleared, so that what is closed is marked here.
                 (0 | -1, State::Tomb) => self.clear_tomb(at, word),
                 (0 | -1, State::Closed) => return Err(NoMessage::Closed),
-                (1.., _) => at = self.after_received(at, word),
+                (1.., state) => at = self.after_received(at, word, state),
                 // The lap before is still being read, or was given back: no sender has come so far.
                 (-1, State::Returned | State::Reading | State::Leased) => return Err(NoMessage::Empty),
                 _ => at = self.again(&mut begun, self.words.head()).ok_or(NoMessage::Corrupt)?,
@@ -317,7 +323,7 @@ impl<'a, W: Words> Ring<'a, W> {
         let mut at = self.hint(self.words.head());
         for _ in 0..self.patience() {
             match self.look(at) {
-                (word, Some(_), 1..) => at = self.after_received(at, word),
+                (word, Some(state), 1..) => at = self.after_received(at, word, state),
                 (_, Some(State::Reading | State::Leased | State::Tomb), 0) => at = at.next(slots),
                 _ => break,
             }
@@ -353,7 +359,7 @@ impl<'a, W: Words> Ring<'a, W> {
         let mut at = self.hint(self.words.head());
         for _ in 0..self.patience() {
             match self.look(at) {
-                (word, Some(_), 1..) => at = self.after_received(at, word),
+                (word, Some(state), 1..) => at = self.after_received(at, word, state),
                 (_, Some(State::Reading | State::Leased), 0) => at = at.next(slots),
                 (_, Some(State::Full | State::Returned | State::Tomb), 0) => return true,
                 _ => return false,

@@ -54,3 +54,5 @@ mod threads;
 #[cfg(narrows_check)]
 #[path = "../../../narrows/tests/model/try_schedules.rs"]
 mod try_schedules;
+#[cfg(not(any(loom, narrows_check)))]
+mod walk;
