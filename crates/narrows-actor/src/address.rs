@@ -2,10 +2,12 @@
 
 use std::{
     fmt,
+    pin::Pin,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-use narrows::{Receiver, SendError, SendTimeoutError, TrySendError};
+use narrows::{Receiver, SendError, SendFuture, SendTimeoutError, TrySendError};
 
 use crate::{
     current,
@@ -137,15 +139,13 @@ impl<M> Addr<M> {
     ///
     /// # Cancel safety
     /// Dropping the future before it is ready sends nothing and drops the message, unless there was a place for it already.
-    pub async fn tell_async(&self, message: M) -> Result<(), TellError<M>>
+    pub fn tell_async(&self, message: M) -> impl Future<Output = Result<(), TellError<M>>> + Send
     where
         M: Send,
     {
         match self.mail().manner {
-            Manner::Wait | Manner::Staged => {
-                self.mail().slot.send_async(Envelope::Message(message)).await.map_err(stopped)
-            }
-            Manner::Refuse | Manner::DropOldest => self.put_by(message, None),
+            Manner::Wait | Manner::Staged => Telling::Waits(self.mail().slot.send_async(Envelope::Message(message))),
+            Manner::Refuse | Manner::DropOldest => Telling::Puts(self, Some(message)),
         }
     }
 
@@ -227,6 +227,31 @@ impl<M> Addr<M> {
 
 fn stopped<M>(SendError(envelope): SendError<Envelope<M>>) -> TellError<M> {
     TellError::Stopped(envelope.open())
+}
+
+/// A tell in a task. By hand and not an `async fn`, which would move the message twice more.
+enum Telling<'a, M> {
+    Waits(SendFuture<'a, Envelope<M>>),
+    /// Where nobody waits.
+    Puts(&'a Addr<M>, Option<M>),
+}
+
+// The message is moved out, and never pinned.
+impl<M> Unpin for Telling<'_, M> {}
+
+impl<M> Future for Telling<'_, M> {
+    type Output = Result<(), TellError<M>>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Telling::Waits(sending) => Pin::new(sending).poll(cx).map_err(stopped),
+            Telling::Puts(address, message) => {
+                let message = message.take().expect("polled after it was finished");
+                Poll::Ready(address.put_by(message, None))
+            }
+        }
+    }
 }
 
 impl<M> Clone for Addr<M> {

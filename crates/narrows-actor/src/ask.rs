@@ -2,10 +2,6 @@
 
 use std::{
     fmt,
-    future::{Future, poll_fn},
-    mem,
-    pin::{Pin, pin},
-    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -13,11 +9,11 @@ use narrows::{RecvError, RecvTimeoutError, oneshot};
 
 use crate::{
     address::Addr,
-    clock::Clock,
+    asking::Asking,
     current,
     cycle::{Edge, Question},
-    error::{AskError, TellError},
-    mailbox::{Envelope, Manner},
+    error::AskError,
+    mailbox::Manner,
     sync::Arc,
 };
 
@@ -85,11 +81,11 @@ impl<T> fmt::Debug for Reply<T> {
 }
 
 /// A question that is made, and what its answer comes by.
-struct Asked<M, A> {
-    message: M,
-    answer: oneshot::Receiver<A>,
+pub(crate) struct Asked<M, A> {
+    pub(crate) message: M,
+    pub(crate) answer: oneshot::Receiver<A>,
     /// If an actor asks: while it waits.
-    _question: Option<Question>,
+    pub(crate) question: Option<Question>,
 }
 
 impl<M> Addr<M> {
@@ -115,7 +111,7 @@ impl<M> Addr<M> {
     }
 
     fn ask_by<A>(&self, question: impl FnOnce(Reply<A>) -> M, deadline: Option<Instant>) -> Result<A, AskError<M>> {
-        let Asked { message, answer, _question } = self.make(question, deadline)?;
+        let Asked { message, answer, question: _question } = self.make(question, deadline)?;
         self.put_by(message, deadline)?;
         if self.mail().manner == Manner::Staged
             && let Some(kit) = current::kit()
@@ -146,7 +142,7 @@ impl<M> Addr<M> {
         };
         let (sender, answer) = oneshot::channel();
         let open = asks.as_ref().map(|asks| Open(asks.edge.clone()));
-        Ok(Asked { message: question(Reply { open, sender, deadline }), answer, _question: asks })
+        Ok(Asked { message: question(Reply { open, sender, deadline }), answer, question: asks })
     }
 
     /// [`ask`](Addr::ask) from a task; the time begins now. Works on any executor. The question is made at once, and sent by the
@@ -167,60 +163,14 @@ impl<M> Addr<M> {
         M: Send,
     {
         let deadline = self.mail().clock.after(timeout);
-        let asked = self.make(question, deadline);
-        async move {
-            let Asked { message, answer, _question } = asked?;
-            self.put_async(message, deadline).await?;
-            match within(&self.mail().clock, deadline, answer.recv_async()).await {
-                Some(answer) => answer.map_err(|RecvError| AskError::Unanswered),
-                None => last_look(&answer),
-            }
-        }
-    }
-
-    /// A place is waited for without the message, so that it can come back.
-    async fn put_async(&self, message: M, deadline: Option<Instant>) -> Result<(), TellError<M>> {
-        let message = match self.mail().manner {
-            Manner::DropOldest => return self.put_by(message, deadline),
-            Manner::Refuse | Manner::Wait | Manner::Staged => match self.try_tell(message) {
-                Err(TellError::Full(message)) if self.mail().manner != Manner::Refuse => message,
-                settled => return settled,
-            },
-        };
-        match within(&self.mail().clock, deadline, self.mail().slot.reserve_async()).await {
-            Some(Ok(permit)) => {
-                permit.send(Envelope::Message(message)).map_err(|error| TellError::Stopped(error.into_inner().open()))
-            }
-            Some(Err(_)) => Err(TellError::Stopped(message)),
-            None => Err(TellError::Full(message)),
-        }
+        Asking::new(self, self.make(question, deadline), deadline)
     }
 }
 
 /// When time has run out: the answer has come after all, or from now on comes back to who gives it.
-fn last_look<M, A>(answer: &oneshot::Receiver<A>) -> Result<A, AskError<M>> {
+pub(crate) fn last_look<M, A>(answer: &oneshot::Receiver<A>) -> Result<A, AskError<M>> {
     if answer.close() {
         return Err(AskError::Timeout);
     }
     answer.try_recv().map_err(|_| AskError::Unanswered)
-}
-
-/// What the future gives, unless time runs out before.
-async fn within<F: Future>(clock: &Clock, deadline: Option<Instant>, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let Some(at) = deadline else { return Some(future.await) };
-    let mut alarm = None::<Pin<Box<_>>>;
-    let mut may_give_way = !clock.is_virtual();
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        // Most answers have come by the next turn, and an alarm costs more than that.
-        if mem::take(&mut may_give_way) {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        alarm.get_or_insert_with(|| Box::pin(clock.until(at))).as_mut().poll(cx).map(|()| None)
-    })
-    .await
 }

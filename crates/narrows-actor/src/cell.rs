@@ -22,7 +22,7 @@ use crate::{
     context::Cx,
     current::Shift,
     desk::{Desk, How, Signal},
-    host::{Host, Waited},
+    host::{Host, Slice, Waited},
     mailbox::{Envelope, Inside},
     office::Post,
     reason::{Reason, guarded},
@@ -187,7 +187,7 @@ impl<A: Actor, F: FnMut() -> A> Cell<A, F> {
 
     /// Handles what there is, without waiting: signals before timers before messages.
     fn work<H: Host>(&mut self, actor: &mut A, host: &H) -> Pause {
-        let mut left = H::BUDGET;
+        let mut slice = Slice::new(H::SLICE);
         loop {
             if self.cx.mail.desk.is_called()
                 && let Some(pause) = self.see_to_signals(actor)
@@ -200,24 +200,22 @@ impl<A: Actor, F: FnMut() -> A> Cell<A, F> {
                     message
                 }
                 None => match self.pull() {
-                    Ok(Envelope::Message(message)) => {
+                    Some(Envelope::Message(message)) => {
                         host.note(&self.cx.mail.desk, || self.shown("message", &message));
                         message
                     }
-                    Ok(Envelope::Ring) => continue,
-                    Err(TryRecvError::Empty) => match self.is_out_of_reach() {
-                        true => return Pause::Over(Reason::Unreachable),
-                        false if self.next.is_some() => continue,
-                        false => return Pause::Idle,
+                    Some(Envelope::Ring) => continue,
+                    None => match self.look_whether_over() {
+                        Some(reason) => return Pause::Over(reason),
+                        None if self.next.is_some() => continue,
+                        None => return Pause::Idle,
                     },
-                    Err(TryRecvError::Disconnected) => return Pause::Over(Reason::Stopped),
                 },
             };
             if let Some(pause) = settle(actor.handle(message, &self.cx)) {
                 return pause;
             }
-            left -= 1;
-            if left == 0 {
+            if slice.is_over(|| self.cx.now()) {
                 return Pause::Spent;
             }
         }
@@ -240,22 +238,29 @@ impl<A: Actor, F: FnMut() -> A> Cell<A, F> {
         message
     }
 
-    /// The next message: what was taken out already, as a rule nothing, or the mailbox's oldest.
+    /// The next message: what was taken out already, as a rule nothing, or the mailbox's oldest. `None` is no answer: whether there
+    /// is none is found by who waits.
     #[inline(always)]
-    fn pull(&mut self) -> Result<Envelope<A::Msg>, TryRecvError> {
-        if self.next.is_none() { self.mailbox.try_recv() } else { self.next.take().ok_or(TryRecvError::Empty) }
+    fn pull(&mut self) -> Option<Envelope<A::Msg>> {
+        if self.next.is_none() { self.mailbox.glance() } else { self.next.take() }
     }
 
-    /// The mailbox was empty. Whether nobody can put anything into it any more; what somebody did before his address went is
+    /// The mailbox seems empty. Whether nobody can put anything into it any more; what somebody did before his address went is
     /// taken out by this.
-    fn is_out_of_reach(&mut self) -> bool {
+    fn look_whether_over(&mut self) -> Option<Reason> {
         if !self.cx.is_unreachable() {
-            return false;
+            return None;
         }
         // Acquire: pairs with the Release of the last address's drop; all that was sent by it is seen now.
         fence(Ordering::Acquire);
-        self.next = self.mailbox.try_recv().ok();
-        self.next.is_none()
+        match self.mailbox.try_recv() {
+            Ok(envelope) => {
+                self.next = Some(envelope);
+                None
+            }
+            Err(TryRecvError::Empty) => Some(Reason::Unreachable),
+            Err(TryRecvError::Disconnected) => Some(Reason::Stopped),
+        }
     }
 
     #[cold]
@@ -384,9 +389,9 @@ fn settle_otherwise(flow: Flow) -> Pause {
 
 /// A future that works for an actor.
 pub(crate) async fn at_work<F: Future>(desk: Arc<Desk>, future: F) -> F::Output {
-    let mut future = pin!(future);
+    let (mut future, mut desk) = (pin!(future), Some(desk));
     poll_fn(|cx| {
-        let _shift = Shift::begin(&desk);
+        let _shift = Shift::begin(&mut desk);
         Pin::as_mut(&mut future).poll(cx)
     })
     .await

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     future::poll_fn,
+    pin::pin,
     task::Poll,
     time::{Duration, Instant},
 };
@@ -44,6 +45,18 @@ impl Clock {
     /// Then; `None` beyond the clock's range, which is never.
     pub(crate) fn after(&self, delay: Duration) -> Option<Instant> {
         if delay == Duration::MAX { None } else { self.now().checked_add(delay) }
+    }
+
+    /// What the future gives, unless that time comes before.
+    pub(crate) async fn within<F: Future>(&self, at: Instant, future: F) -> Option<F::Output> {
+        let (mut future, mut alarm) = (pin!(future), pin!(self.until(at)));
+        poll_fn(|cx| {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            alarm.as_mut().poll(cx).map(|()| None)
+        })
+        .await
     }
 
     /// Ready at that time. Works on any executor.

@@ -24,19 +24,23 @@ pub(crate) fn kit() -> Option<Arc<Kit>> {
     KIT.try_with(|kit| kit.borrow().clone()).ok().flatten()
 }
 
-/// The thread works for that actor while this lives.
+/// The thread works for that actor while this lives; it is lent for that, or every poll would count it up and down.
 #[derive(Debug)]
-pub(crate) struct Shift(Option<Arc<Desk>>);
+pub(crate) struct Shift<'a> {
+    desk: &'a mut Option<Arc<Desk>>,
+    before: Option<Arc<Desk>>,
+}
 
-impl Shift {
-    pub(crate) fn begin(desk: &Arc<Desk>) -> Shift {
-        Shift(ACTOR.with(|actor| actor.replace(Some(desk.clone()))))
+impl Shift<'_> {
+    pub(crate) fn begin(desk: &mut Option<Arc<Desk>>) -> Shift<'_> {
+        let before = ACTOR.with(|actor| actor.replace(desk.take()));
+        Shift { desk, before }
     }
 }
 
-impl Drop for Shift {
+impl Drop for Shift<'_> {
     fn drop(&mut self) {
-        ACTOR.with(|actor| actor.replace(self.0.take()));
+        *self.desk = ACTOR.with(|actor| actor.replace(self.before.take()));
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     future::{Future, poll_fn, ready},
     pin::pin,
     task::{Context, Poll, Wake, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use narrows::{Receiver, RecvTimeoutError, Select, TryRecvError};
@@ -26,10 +26,70 @@ pub(crate) enum Waited<M> {
     Ended,
 }
 
-/// What waits, and for how many messages it works without giving way.
+/// For how long an actor works before it gives way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Span {
+    Endless,
+    /// For so many messages.
+    Messages(u32),
+    /// For that time, or so many messages.
+    Time(Duration, u32),
+}
+
+/// The time for which an actor has worked. The clock is looked at after 4 messages, then after twice as many each time: few of
+/// those that take long go by unseen, and those that take nanoseconds do not pay for it.
+#[derive(Debug)]
+pub(crate) struct Slice {
+    span: Span,
+    left: u32,
+    step: u32,
+    handled: u32,
+    began: Option<Instant>,
+}
+
+const FIRST_STEP: u32 = 4;
+const LAST_STEP: u32 = 256;
+
+impl Slice {
+    pub(crate) fn new(span: Span) -> Slice {
+        let left = match span {
+            Span::Endless => u32::MAX,
+            Span::Messages(count) => count,
+            Span::Time(..) => FIRST_STEP,
+        };
+        Slice { span, left, step: left, handled: 0, began: None }
+    }
+
+    /// One more message was handled: whether it is time to give way.
+    #[inline(always)]
+    pub(crate) fn is_over(&mut self, now: impl FnOnce() -> Instant) -> bool {
+        self.left -= 1;
+        self.left == 0 && self.look(now)
+    }
+
+    #[inline(never)]
+    fn look(&mut self, now: impl FnOnce() -> Instant) -> bool {
+        let (time, most) = match self.span {
+            Span::Endless => {
+                self.left = u32::MAX;
+                return false;
+            }
+            Span::Messages(_) => return true,
+            Span::Time(time, most) => (time, most),
+        };
+        let now = now();
+        let began = *self.began.get_or_insert(now);
+        self.handled += self.step;
+        self.step = LAST_STEP.min(2 * self.step);
+        self.left = self.step;
+        self.handled >= most || now.saturating_duration_since(began) >= time
+    }
+}
+
+/// What waits, and how long it works without giving way.
 pub(crate) trait Host: Send + Sync + 'static {
-    /// How many messages are handled before [`turn`](Host::turn).
-    const BUDGET: u32;
+    /// Before [`turn`](Host::turn).
+    const SLICE: Span;
 
     /// Waits for a message, a ring among them, until `due` at most.
     fn message<M: Send>(
@@ -57,7 +117,7 @@ pub(crate) trait Host: Send + Sync + 'static {
 pub(crate) struct OnThread;
 
 impl Host for OnThread {
-    const BUDGET: u32 = u32::MAX;
+    const SLICE: Span = Span::Endless;
 
     fn message<M: Send>(
         &self,
@@ -101,23 +161,33 @@ impl Host for OnThread {
 pub(crate) struct OnTask;
 
 impl Host for OnTask {
-    // As many as an actor may handle while others of its executor wait: some microseconds of usual work. With 64 giving way was dear.
-    const BUDGET: u32 = 256;
+    // As long as others of its executor may well wait. Giving way costs: an executor may wake another of its threads for it.
+    const SLICE: Span = Span::Time(Duration::from_micros(50), 4096);
 
+    /// It dozes only once it has looked in vain, and waits in line: what comes then wakes it, and so does a ring.
     async fn message<M: Send>(&self, mailbox: &Inside<M>, desk: &Desk, due: Option<Instant>) -> Waited<M> {
-        if !desk.doze() {
-            return Waited::Look;
-        }
-        let received = match due {
-            None => mailbox.recv_async().await.map(Some),
-            Some(at) => until(mailbox, at).await.transpose(),
-        };
-        desk.wake();
-        match received {
-            Ok(Some(envelope)) => Waited::Came(envelope),
-            Ok(None) => Waited::Look,
-            Err(_) => Waited::Ended,
-        }
+        let mut receiving = pin!(async {
+            match due {
+                None => mailbox.recv_async().await.map(Some),
+                Some(at) => until(mailbox, at).await.transpose(),
+            }
+        });
+        let mut dozes = false;
+        poll_fn(|cx| {
+            if let Poll::Ready(received) = receiving.as_mut().poll(cx) {
+                if dozes {
+                    desk.wake();
+                }
+                return Poll::Ready(match received {
+                    Ok(Some(envelope)) => Waited::Came(envelope),
+                    Ok(None) => Waited::Look,
+                    Err(_) => Waited::Ended,
+                });
+            }
+            dozes = dozes || desk.doze();
+            if dozes { Poll::Pending } else { Poll::Ready(Waited::Look) }
+        })
+        .await
     }
 
     async fn signal(&self, lane: &Receiver<Signal>, due: Option<Instant>) -> Option<Signal> {
@@ -187,7 +257,7 @@ impl OnStage {
 }
 
 impl Host for OnStage {
-    const BUDGET: u32 = 1;
+    const SLICE: Span = Span::Messages(1);
 
     fn message<M: Send>(
         &self,
@@ -254,5 +324,39 @@ impl Wake for Woken {
     fn wake(self: Arc<Self>) {
         // Release: pairs with the Acquire in `attend`.
         self.0.store(true, Ordering::Release);
+    }
+}
+
+#[cfg(all(test, not(narrows_check)))]
+mod tests {
+    use super::*;
+
+    /// How many messages of that length are handled in one slice.
+    fn handled(span: Span, message: Duration) -> u32 {
+        let (mut slice, mut now) = (Slice::new(span), Instant::now());
+        (1..=1_000_000)
+            .find(|_| {
+                now += message;
+                slice.is_over(|| now)
+            })
+            .unwrap_or(u32::MAX)
+    }
+
+    #[test]
+    fn a_slice_is_over_when_its_time_is_whatever_the_messages_take() {
+        let span = Span::Time(Duration::from_micros(50), 4096);
+        // The clock is looked at after 4, 12, 28 and so on, and the first look begins.
+        assert_eq!(handled(span, Duration::from_millis(1)), 12);
+        assert_eq!(handled(span, Duration::from_micros(1)), 60);
+        let few = handled(span, Duration::from_nanos(40));
+        assert!((1250..1250 + 2 * LAST_STEP).contains(&few), "{few}");
+        let none = handled(span, Duration::ZERO);
+        assert!((4096..4096 + LAST_STEP).contains(&none), "{none}");
+    }
+
+    #[test]
+    fn a_slice_may_be_of_one_message_or_endless() {
+        assert_eq!(handled(Span::Messages(1), Duration::ZERO), 1);
+        assert_eq!(handled(Span::Endless, Duration::from_secs(1)), u32::MAX);
     }
 }

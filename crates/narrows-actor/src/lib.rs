@@ -12,6 +12,7 @@
 mod actor;
 mod address;
 mod ask;
+mod asking;
 mod builder;
 mod cell;
 mod clock;

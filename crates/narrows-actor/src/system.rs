@@ -55,7 +55,8 @@ impl Works {
             Runs::Threads => {
                 let name = desk.name.to_string();
                 let thread = sync::spawn(name, move || {
-                    let _shift = Shift::begin(&desk);
+                    let mut desk = Some(desk);
+                    let _shift = Shift::begin(&mut desk);
                     sync::block_on(cell.run(OnThread));
                 })?;
                 let mut threads = lock(&self.threads);

@@ -71,6 +71,15 @@ impl<T> Chan<T> {
         if let Flavor::Buffer(buffer) = &self.flavor { buffer.recv_easily(into) } else { Err(NotEasy::Empty) }
     }
 
+    /// The same for one who asks in earnest whenever it is not.
+    #[inline(always)]
+    pub(crate) fn recv_at_a_glance(&self, into: &mut Option<T>) -> Result<(), NotEasy> {
+        match &self.flavor {
+            Flavor::Buffer(buffer) if Self::HAS_EASY_WAYS => buffer.recv_easily(into),
+            _ => Err(NotEasy::TakesMore),
+        }
+    }
+
     /// A place, if there is one at once. `None` is no answer.
     #[inline(always)]
     pub(crate) fn place(&self) -> Option<Place<'_, T>> {

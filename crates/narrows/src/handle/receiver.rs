@@ -12,6 +12,7 @@ use crate::{
     future::{Closed, RecvFuture},
     iter::{Drain, Iter, TryIter},
     op::{Ends, RecvOp},
+    queue::NotEasy,
     shared::Shared,
     time::Deadline,
     trace::{End, Mark},
@@ -149,6 +150,19 @@ impl<T> Receiver<T> {
         let mut op = RecvOp::new(self);
         op.try_at_once()?;
         Ok(op.take_message())
+    }
+
+    /// Takes the oldest message, if there is one to be seen at a glance. `None` is no answer: who has to know asks by
+    /// [`try_recv`](Receiver::try_recv), which orders what it has seen among all that others did. For loops of narrows' own crates that
+    /// wait next, and are told then.
+    #[doc(hidden)]
+    #[inline]
+    pub fn glance(&self) -> Option<T> {
+        let mut message = None;
+        match self.chan()?.recv_at_a_glance(&mut message) {
+            Ok(()) | Err(NotEasy::Empty) => message,
+            Err(NotEasy::TakesMore) => self.try_recv_on().ok(),
+        }
     }
 
     /// Receives a message, waiting for at most `timeout`. A time-out beyond the clock's range never comes.
