@@ -49,7 +49,7 @@ fn broadcast_to_a_select() {
 /// Rules 1 and 9: a task that sends waits for both receivers.
 #[test]
 fn broadcast_to_two() {
-    explore("broadcast_to_two", 986, || {
+    explore("broadcast_to_two", 900, || {
         let (s, r) = channel(1);
         let other = r.clone();
         s.send(1).unwrap();

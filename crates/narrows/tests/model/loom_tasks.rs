@@ -33,7 +33,7 @@ fn tasks_0() {
 
 #[test]
 fn tasks_1() {
-    tasks_on_both_sides("tasks_1", Some(1), 1625);
+    tasks_on_both_sides("tasks_1", Some(1), 1540);
 }
 
 /// Rules 9, 13: a receive that was polled and then dropped loses neither a message nor a wake-up (async-std 452).
