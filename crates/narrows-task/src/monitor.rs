@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{duty::Poll, runtime::Shared, watch};
+use crate::{duty::Poll, runtime::Shared, watch::Books};
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(3);
@@ -59,7 +59,7 @@ impl Monitor {
             let Some(shared) = runtime.upgrade().filter(|shared| !shared.is_over()) else { return };
             let own = &shared.monitor;
             own.thread.get_or_init(thread::current);
-            samples.resize(shared.workers.len(), Seen::default());
+            samples.resize_with(shared.workers.len(), Seen::default);
             for (worker, sample) in samples.iter_mut().enumerate() {
                 look_at(&shared, worker, sample, &mut complained);
             }
@@ -89,14 +89,14 @@ impl Monitor {
 }
 
 /// What the monitor remembers of a worker.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 struct Seen {
     /// The poll that was under way, and since when at the latest.
     poll: Option<(Poll, Instant)>,
     /// By which time of its thread it had not begun yet.
     before: Duration,
-    /// The thread, and its processor time then.
-    thread: u32,
+    /// Its thread's, and the processor time then.
+    books: Books,
     ran: Duration,
 }
 
@@ -107,20 +107,24 @@ fn look_at(shared: &Arc<Shared>, number: usize, seen: &mut Seen, complained: &mu
         return;
     };
     let thread = worker.thread_id.load(Ordering::Relaxed);
-    let work = watch::look(thread);
-    if seen.thread != thread {
+    if seen.books.id != thread {
         // It is new here, and had not run before it came.
-        (seen.thread, seen.ran) = (thread, Duration::from_nanos(worker.ran_before.load(Ordering::Relaxed)));
+        (seen.books, seen.ran) = (Books::of(thread), Duration::from_nanos(worker.ran_before.load(Ordering::Relaxed)));
     }
+    let ran = seen.books.ran().or_else(|| {
+        // Another thread may have its number by now.
+        seen.books = Books::of(thread);
+        seen.books.ran()
+    });
     let before = seen.ran;
-    seen.ran = work.map_or(seen.ran, |work| work.ran);
+    seen.ran = ran.unwrap_or(before);
     let Some((_, since)) = seen.poll.filter(|(known, _)| *known == poll) else {
         (seen.poll, seen.before) = (Some((poll, Instant::now())), before);
         return;
     };
     let lasted = since.elapsed();
-    let is_stuck = match work {
-        Some(work) => lasted >= PATIENCE && (work.is_blocked || work.ran >= seen.before + WORKED),
+    let is_stuck = match ran {
+        Some(ran) => lasted >= PATIENCE && (ran >= seen.before + WORKED || seen.books.is_blocked()),
         None => lasted >= BLIND,
     };
     if !is_stuck {

@@ -14,7 +14,8 @@ use crate::{
     ring,
     runtime::Shared,
     sync::{Ordering, lock},
-    task, watch,
+    task,
+    watch::{self, Books},
     worker::{Front, STREAK, Worker},
 };
 
@@ -118,7 +119,7 @@ pub(crate) fn live(shared: &Arc<Shared>, first: Order) {
         let mut order = Some(first);
         while let Some(Order { worker, searching }) = order {
             context.worker.set(worker);
-            let ran = watch::look(id).map_or(0, |work| u64::try_from(work.ran.as_nanos()).unwrap_or(0));
+            let ran = Books::of(id).ran().map_or(0, |ran| u64::try_from(ran.as_nanos()).unwrap_or(0));
             shared.workers[worker].ran_before.store(ran, Ordering::Relaxed);
             shared.workers[worker].thread_id.store(id, Ordering::Relaxed);
             shared.monitor.look();
