@@ -45,20 +45,44 @@ pub(crate) enum Offered {
     Gone,
 }
 
+/// Small: a task that waits, and there may be a million, has its memory and this.
 #[derive(Debug)]
 pub(super) struct Entry<P> {
     /// `FREE` of a slot that is not in use.
     number: u64,
-    prev: usize,
+    /// `UNLINKED` if it is not linked.
+    prev: u32,
     /// Of a slot that is not in use, the next such slot.
-    next: usize,
-    linked: bool,
-    party: Option<Party>,
-    payload: Option<P>,
+    next: u32,
+    held: Option<Held<P>>,
 }
 
+#[cfg(all(target_pointer_width = "64", not(any(loom, narrows_check))))]
+const _: () = assert!(size_of::<Entry<()>>() == 40);
+
+#[derive(Debug)]
+struct Held<P> {
+    party: Party,
+    payload: P,
+}
+
+impl<P> Entry<P> {
+    fn is_linked(&self) -> bool {
+        self.prev != UNLINKED
+    }
+}
+
+/// As a key's slot: there is none.
 pub(super) const NONE: usize = usize::MAX;
 const FREE: u64 = u64::MAX;
+/// As a link: the end. No slot has such a number, nor the next.
+const END: u32 = u32::MAX;
+const UNLINKED: u32 = END - 1;
+
+#[expect(clippy::cast_possible_truncation, reason = "no more slots are made than fit")]
+fn short(slot: usize) -> u32 {
+    slot as u32
+}
 
 /// Memory is given back when a list that has grown beyond this many bytes, or slots, is empty.
 const KEPT_BYTES: usize = 1 << 14;
@@ -69,9 +93,9 @@ const KEPT_SLOTS: usize = 32;
 pub(crate) struct List<P> {
     slots: Vec<Entry<P>>,
     in_use: usize,
-    free: usize,
-    first: usize,
-    last: usize,
+    free: u32,
+    first: u32,
+    last: u32,
     linked: usize,
     next_number: u64,
     sweep_at: usize,
@@ -93,9 +117,9 @@ impl<P: Payload> List<P> {
         List {
             slots: Vec::new(),
             in_use: 0,
-            free: NONE,
-            first: NONE,
-            last: NONE,
+            free: END,
+            first: END,
+            last: END,
             linked: 0,
             next_number: 0,
             sweep_at: KEPT_SLOTS,
@@ -127,12 +151,11 @@ impl<P: Payload> List<P> {
             self.sweep(woken);
         }
         self.in_use += 1;
-        let slot = self.free;
+        let slot = self.free as usize;
         if let Some(entry) = self.slots.get_mut(slot) {
             self.free = entry.next;
             entry.number = number;
-            entry.party = Some(party);
-            entry.payload = Some(payload);
+            entry.held = Some(Held { party, payload });
             return Token { slot, number };
         }
         self.add_slot(number, party, payload)
@@ -140,8 +163,9 @@ impl<P: Payload> List<P> {
 
     #[cold]
     fn add_slot(&mut self, number: u64, party: Party, payload: P) -> Token {
-        let (party, payload) = (Some(party), Some(payload));
-        self.slots.push(Entry { number, prev: NONE, next: NONE, linked: false, party, payload });
+        assert!(self.slots.len() < UNLINKED as usize, "more than 4 billion wait for the same");
+        let held = Some(Held { party, payload });
+        self.slots.push(Entry { number, prev: UNLINKED, next: END, held });
         Token { slot: self.slots.len() - 1, number }
     }
 
@@ -149,9 +173,8 @@ impl<P: Payload> List<P> {
     #[cold]
     fn sweep(&mut self, woken: &mut Woken) {
         for slot in 0..self.slots.len() {
-            let entry = &self.slots[slot];
-            let has_value = entry.payload.as_ref().is_some_and(Payload::outlives_its_selector);
-            if entry.party.as_ref().is_some_and(Party::is_over) && !has_value {
+            let held = self.slots[slot].held.as_ref();
+            if held.is_some_and(|held| held.party.is_over() && !held.payload.outlives_its_selector()) {
                 self.unlink(slot);
                 if let Some(party) = self.free(slot) {
                     woken.bury(party);
@@ -163,21 +186,21 @@ impl<P: Payload> List<P> {
 
     /// Links a ticket at its place in the order; the newest goes last at once, an old one is near the front.
     pub(crate) fn link(&mut self, key: Token) {
-        if self.get(key).is_none_or(|entry| entry.linked) {
+        if self.get(key).is_none_or(|entry| entry.is_linked()) {
             return;
         }
-        let mut next = NONE;
-        if self.last != NONE && self.slots[self.last].number > key.number {
+        let mut next = END;
+        if self.last != END && self.slots[self.last as usize].number > key.number {
             next = self.first;
-            while self.slots[next].number < key.number {
-                next = self.slots[next].next;
+            while self.slots[next as usize].number < key.number {
+                next = self.slots[next as usize].next;
             }
         }
-        let prev = if next == NONE { self.last } else { self.slots[next].prev };
-        let entry = &mut self.slots[key.slot];
-        (entry.prev, entry.next, entry.linked) = (prev, next, true);
-        *if prev == NONE { &mut self.first } else { &mut self.slots[prev].next } = key.slot;
-        *if next == NONE { &mut self.last } else { &mut self.slots[next].prev } = key.slot;
+        let prev = if next == END { self.last } else { self.slots[next as usize].prev };
+        let (slot, entry) = (short(key.slot), &mut self.slots[key.slot]);
+        (entry.prev, entry.next) = (prev, next);
+        *if prev == END { &mut self.first } else { &mut self.slots[prev as usize].next } = slot;
+        *if next == END { &mut self.last } else { &mut self.slots[next as usize].prev } = slot;
         self.linked += 1;
     }
 
@@ -185,12 +208,12 @@ impl<P: Payload> List<P> {
     #[inline]
     pub(crate) fn unlink(&mut self, slot: usize) {
         let entry = &mut self.slots[slot];
-        if !std::mem::take(&mut entry.linked) {
+        let (prev, next) = (std::mem::replace(&mut entry.prev, UNLINKED), entry.next);
+        if prev == UNLINKED {
             return;
         }
-        let (prev, next) = (entry.prev, entry.next);
-        *if prev == NONE { &mut self.first } else { &mut self.slots[prev].next } = next;
-        *if next == NONE { &mut self.last } else { &mut self.slots[next].prev } = prev;
+        *if prev == END { &mut self.first } else { &mut self.slots[prev as usize].next } = next;
+        *if next == END { &mut self.last } else { &mut self.slots[next as usize].prev } = prev;
         self.linked -= 1;
     }
 
@@ -223,7 +246,7 @@ impl<P: Payload> List<P> {
         self.unlink(key.slot);
         let party = self.free(key.slot);
         if self.in_use == 0 && self.slots.len() > Self::KEPT {
-            (self.slots, self.free, self.sweep_at) = (Vec::new(), NONE, KEPT_SLOTS);
+            (self.slots, self.free, self.sweep_at) = (Vec::new(), END, KEPT_SLOTS);
         }
         party
     }
@@ -233,15 +256,14 @@ impl<P: Payload> List<P> {
     fn free(&mut self, slot: usize) -> Option<Party> {
         let entry = &mut self.slots[slot];
         entry.number = FREE;
-        entry.payload = None;
         entry.next = self.free;
-        self.free = slot;
+        self.free = short(slot);
         self.in_use -= 1;
-        entry.party.take()
+        entry.held.take().map(|held| held.party)
     }
 
     pub(crate) fn is_linked(&mut self, key: Token) -> bool {
-        self.get(key).is_some_and(|entry| entry.linked)
+        self.get(key).is_some_and(|entry| entry.is_linked())
     }
 
     #[inline]
@@ -252,13 +274,13 @@ impl<P: Payload> List<P> {
     /// What a ticket shows, if it is still there.
     #[inline]
     pub(crate) fn payload(&mut self, key: Token) -> Option<&mut P> {
-        self.get(key).and_then(|entry| entry.payload.as_mut())
+        self.get(key).and_then(|entry| entry.held.as_mut()).map(|held| &mut held.payload)
     }
 
     /// Who is behind a ticket, if it is still there.
     #[inline]
     pub(crate) fn party(&mut self, key: Token) -> Option<&mut Party> {
-        self.get(key).and_then(|entry| entry.party.as_mut())
+        self.get(key).and_then(|entry| entry.held.as_mut()).map(|held| &mut held.party)
     }
 
     /// As `Party::set_waker`, of who is behind a ticket.
@@ -274,19 +296,19 @@ impl<P: Payload> List<P> {
     /// The next linked ticket of a walk. The one returned may be unlinked or removed before the next call.
     #[inline]
     pub(crate) fn walk(&mut self, walk: &mut Walk) -> Option<(Token, &mut Party, &mut P)> {
-        let slot = walk.next;
+        let slot = walk.next as usize;
         // One past the last ends it.
         let entry = self.slots.get_mut(slot)?;
         walk.next = entry.next;
-        let (party, payload) = entry.party.as_mut().zip(entry.payload.as_mut())?;
-        Some((Token { slot, number: entry.number }, party, payload))
+        let held = entry.held.as_mut()?;
+        Some((Token { slot, number: entry.number }, &mut held.party, &mut held.payload))
     }
 
     /// Visits every ticket, linked or not.
     pub(crate) fn for_each(&mut self, mut visit: impl FnMut(&mut Party, &mut P)) {
         for entry in &mut self.slots {
-            if let Some((party, payload)) = entry.party.as_mut().zip(entry.payload.as_mut()) {
-                visit(party, payload);
+            if let Some(held) = &mut entry.held {
+                visit(&mut held.party, &mut held.payload);
             }
         }
     }
@@ -353,5 +375,5 @@ impl<P: Payload> List<P> {
 /// A position in a walk over a list.
 #[derive(Debug)]
 pub(crate) struct Walk {
-    next: usize,
+    next: u32,
 }
