@@ -152,30 +152,6 @@ fn every_message_is_dropped_once() {
     assert_eq!(DROPS.load(Relaxed), 80);
 }
 
-/// A message that nobody receives is dropped as its rank ends; what it does then keeps nobody waiting.
-#[test]
-fn a_drop_that_panics_is_a_failure_and_the_others_hear_of_the_end() {
-    struct Bomb;
-    impl Drop for Bomb {
-        fn drop(&mut self) {
-            panic!("dropped");
-        }
-    }
-    let error = World::threads(2)
-        .run(|me| {
-            if me.rank() == 1 {
-                me.send(0, 0, Bomb)?;
-                me.send(0, 1, ())?;
-                return me.recv::<()>(0, Any).map(|_| ());
-            }
-            me.recv::<()>(1, Tag(1)).map(|_| ())
-        })
-        .unwrap_err();
-    let texts: Vec<String> = error.failures.iter().map(ToString::to_string).collect();
-    assert!(texts.contains(&"rank 0 panicked: dropped".to_owned()), "{texts:?}");
-    assert!(texts.contains(&"rank 1 failed: rank 0 is gone: it has returned".to_owned()), "{texts:?}");
-}
-
 #[test]
 fn ranks_that_all_wait_hear_who_waits_for_what() {
     let error = World::threads(4)
