@@ -43,12 +43,12 @@ fn in_list(holds: Holds, depth: u32) -> Result<f64, Error> {
     let (mut list, mut tags, mut next) = (List::new(holds), tags(depth), 0);
     let mut file = |list: &mut List<u64>, tag: u32| {
         next += 1;
-        list.insert(Entry { number: next, pattern: Pattern::key(0, 0, tag.into()), value: next });
+        list.insert(Entry { number: next, pattern: Pattern::key(0, 0, tag), value: next });
     };
     (0..depth).for_each(|tag| file(&mut list, tag));
     least(|| {
         let tag = tags();
-        let at = list.oldest(&Pattern::key(0, 0, tag.into())).expect("it is there");
+        let at = list.oldest(&Pattern::key(0, 0, tag)).expect("it is there");
         black_box(list.remove(at));
         file(&mut list, tag);
         Ok(())

@@ -159,7 +159,7 @@ fn wrong_type(key: &Pattern, parcel: &impl Parcel, wanted: &Wanted) -> Error {
         wanted: wanted.name.to_owned(),
         found: parcel.type_name().to_owned(),
         source: rank_of(key),
-        tag: key.user_tag(),
+        tag: key.tag().unwrap_or(0),
     }
 }
 

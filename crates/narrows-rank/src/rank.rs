@@ -20,8 +20,8 @@ pub(crate) struct Core<W: Carrier> {
     /// Its number in the world.
     pub(crate) rank: usize,
     pub(crate) office: Arc<Office<W::Parcel>>,
-    /// The context that its next group would have.
-    pub(crate) next_context: AtomicU32,
+    /// How many groups it has offered a number for, so that none is offered twice; the world itself had the first.
+    pub(crate) groups: AtomicU64,
 }
 
 impl<W: Carrier> Core<W> {
@@ -53,17 +53,17 @@ impl<W: Carrier> Drop for Life<W> {
 #[derive(Debug)]
 pub(crate) struct Group {
     /// Even; the one above it is for collectives.
-    pub(crate) context: u32,
+    pub(crate) context: u64,
     /// By their numbers in the world.
     pub(crate) members: Arc<[u32]>,
     pub(crate) index: usize,
     /// How many collectives this rank has begun in it.
-    pub(crate) collectives: AtomicU64,
+    pub(crate) collectives: AtomicU32,
 }
 
 impl Group {
-    pub(crate) fn new(context: u32, members: Arc<[u32]>, index: usize) -> Group {
-        Group { context, members, index, collectives: AtomicU64::new(0) }
+    pub(crate) fn new(context: u64, members: Arc<[u32]>, index: usize) -> Group {
+        Group { context, members, index, collectives: AtomicU32::new(0) }
     }
 
     fn number(&self, world: usize) -> usize {
@@ -76,7 +76,7 @@ impl Group {
 
     pub(crate) fn status(&self, key: &Pattern) -> Status {
         let source = key.source().map_or(0, |source| self.number(source as usize));
-        Status { source, tag: key.user_tag() }
+        Status { source, tag: key.tag().unwrap_or(0) }
     }
 
     /// An error in the numbers of this group.
@@ -113,7 +113,7 @@ impl<W: Carrier> Clone for Rank<W> {
 
 impl<W: Carrier> Rank<W> {
     pub(crate) fn new(rank: usize, office: Arc<Office<W::Parcel>>, members: Arc<[u32]>) -> Rank<W> {
-        let core = Arc::new(Core { rank, office, next_context: AtomicU32::new(2) });
+        let core = Arc::new(Core { rank, office, groups: AtomicU64::new(1) });
         let life = StdArc::new(Life(core.clone()));
         Rank { core, group: Arc::new(Group::new(0, members, rank)), life }
     }
@@ -135,14 +135,14 @@ impl<W: Carrier> Rank<W> {
 
     pub(crate) fn pattern(&self, from: Source, tag: Tags) -> Result<Pattern, Error> {
         let source = from.0.map(|rank| self.member(rank)).transpose()?;
-        Ok(Pattern::new(self.group.context, source, tag.0.map(u64::from)))
+        Ok(Pattern::new(self.group.context, source, tag.0))
     }
 
     fn start<T>(&self, to: usize, tag: u32, message: T, mode: Mode) -> Sending<T, W>
     where
         W: Carries<T>,
     {
-        Sending::start(self, to, self.group.context, u64::from(tag), message, mode)
+        Sending::start(self, to, self.group.context, tag, message, mode)
     }
 
     /// Sends, and waits while [too many](crate#what-is-bounded) of this rank's messages lie unasked for at `to`.

@@ -51,11 +51,11 @@ struct Waits<W: Carrier> {
 pub struct Sending<T, W: Carries<T>>(State<T, W>, PhantomData<fn(T)>);
 
 impl<T, W: Carries<T>> Sending<T, W> {
-    pub(crate) fn start(rank: &Rank<W>, to: usize, context: u32, tag: u64, message: T, mode: Mode) -> Sending<T, W> {
+    pub(crate) fn start(rank: &Rank<W>, to: usize, context: u64, tag: u32, message: T, mode: Mode) -> Sending<T, W> {
         Sending(Sending::begin(rank, to, context, tag, message, mode), PhantomData)
     }
 
-    fn begin(rank: &Rank<W>, to: usize, context: u32, tag: u64, message: T, mode: Mode) -> State<T, W> {
+    fn begin(rank: &Rank<W>, to: usize, context: u64, tag: u32, message: T, mode: Mode) -> State<T, W> {
         let failed = |message, error| State::Done(Err(Box::new(SendError { message, error })));
         let world = match rank.member(to) {
             Ok(world) => world as usize,

@@ -83,8 +83,13 @@ const NAMES: [&str; 12] = [
 
 const KIND_BITS: u32 = 4;
 
+/// The tag of a call. Its number begins anew after so many that nobody is still in the first.
+fn tag(call: u32, kind: Kind) -> u32 {
+    call << KIND_BITS | kind as u32
+}
+
 /// Which collective a tag belongs to.
-pub(crate) fn name(tag: u64) -> &'static str {
+pub(crate) fn name(tag: u32) -> &'static str {
     let kind = tag & ((1 << KIND_BITS) - 1);
     NAMES.get(kind as usize).copied().unwrap_or("a collective")
 }
@@ -93,22 +98,22 @@ pub(crate) fn name(tag: u64) -> &'static str {
 struct Call<'a, W: Carrier> {
     me: &'a Rank<W>,
     way: Way,
-    tag: u64,
+    tag: u32,
 }
 
 impl<'a, W: Carrier> Call<'a, W> {
     fn new(me: &'a Rank<W>, way: Way, kind: Kind) -> Call<'a, W> {
         // Relaxed: only this rank counts, and the order of its own calls is what all agree on.
         let call = me.group.collectives.fetch_add(1, Ordering::Relaxed);
-        Call { me, way, tag: call << KIND_BITS | kind as u64 }
+        Call { me, way, tag: tag(call, kind) }
     }
 
     /// The same call as another kind, to be met only by ranks that go that way, too.
     fn turned_to(&self, kind: Kind) -> Call<'a, W> {
-        Call { me: self.me, way: self.way, tag: self.tag >> KIND_BITS << KIND_BITS | kind as u64 }
+        Call { me: self.me, way: self.way, tag: tag(self.tag >> KIND_BITS, kind) }
     }
 
-    fn context(&self) -> u32 {
+    fn context(&self) -> u64 {
         self.me.group.context + 1
     }
 

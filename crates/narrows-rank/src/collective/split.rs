@@ -1,6 +1,6 @@
 //! Groups of ranks within a group.
 
-use super::{Call, Kind, Way, blocked};
+use super::{Call, Kind, Way, blocked, misuse};
 use crate::{
     error::Error,
     parcel::{Carrier, Carries},
@@ -8,25 +8,31 @@ use crate::{
     sync::{Arc, Ordering},
 };
 
+/// The context of a new group: which rank comes first in it, and a number that this one has offered for no other. So no two
+/// groups of a world have the same, whatever ranks they have in common and in whatever order they are made, and nobody
+/// has to be asked. All members see the same.
+fn context(first: u32, offer: u64) -> Result<u64, Error> {
+    let offer = u32::try_from(offer).ok().filter(|offer| offer >> 31 == 0);
+    let offer = offer.ok_or_else(|| misuse("split: a rank can take part in 2,147,483,647 splits"))?;
+    // The lowest bit is for collectives.
+    Ok(u64::from(first) << 32 | u64::from(offer) << 1)
+}
+
 impl<W: Carrier> Call<'_, W> {
     async fn split(&self, color: u64, key: u64) -> Result<Rank<W>, Error>
     where
         W: Carries<Vec<[u64; 3]>>,
     {
-        // Relaxed: only this rank writes it, and splits of one group come one after the other.
-        let next = self.me.core.next_context.load(Ordering::Relaxed);
-        let all = self.all_gather([color, key, u64::from(next)]).await?;
-        // A number that none of them has used: groups that have a rank in common get different ones.
-        let context = all.iter().map(|[_, _, next]| *next).max().unwrap_or(0);
-        let context = u32::try_from(context).expect("the numbers of contexts are no longer");
-        // Relaxed: as above.
-        self.me.core.next_context.store(context + 2, Ordering::Relaxed);
+        // Relaxed: only that each of its splits has another, also those of two groups at once.
+        let offer = self.me.core.groups.fetch_add(1, Ordering::Relaxed);
+        let all = self.all_gather([color, key, offer]).await?;
         let numbers = self.me.group.members.iter().zip(&all);
-        let mut members: Vec<_> =
-            numbers.filter(|(_, [other, ..])| *other == color).map(|(member, [_, key, _])| (*key, *member)).collect();
+        let mut members: Vec<_> = numbers.filter(|(_, [other, ..])| *other == color).collect();
         // Stable: those of the same key stay in order.
-        members.sort_by_key(|(key, _)| *key);
-        let members: Arc<[u32]> = members.into_iter().map(|(_, member)| member).collect();
+        members.sort_by_key(|(_, [_, key, _])| *key);
+        let (first, [_, _, offer]) = members[0];
+        let context = context(*first, *offer)?;
+        let members: Arc<[u32]> = members.into_iter().map(|(member, _)| *member).collect();
         let mine = self.me.core.number();
         let index = members.iter().position(|member| *member == mine).expect("its own color is its own");
         let group = Arc::new(Group::new(context, members, index));
@@ -69,5 +75,18 @@ impl<W: Carrier> Rank<W> {
         W: Carries<Vec<[u64; 3]>>,
     {
         Call::new(self, Way::Polled, Kind::Split).split(color, key).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::context;
+
+    #[test]
+    fn every_offer_of_every_rank_is_another_context_and_the_last_is_an_error() {
+        let (last, most) = (u32::MAX, u64::from(u32::MAX >> 1));
+        assert_eq!(context(0, 1), Ok(2), "the world has 0 and 1");
+        assert_eq!((context(last, most), context(last, 0)), (Ok(u64::MAX - 1), Ok(u64::from(last) << 32)));
+        assert!(context(0, most + 1).is_err() && context(0, u64::MAX).is_err());
     }
 }

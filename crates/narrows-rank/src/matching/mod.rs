@@ -29,56 +29,49 @@ const SHORT: usize = 16;
 /// wildcards is a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pattern {
-    /// Context above, source below.
+    context: u64,
+    /// Source above, tag below.
     place: u64,
-    tag: u64,
-    /// Bits that count.
-    place_mask: u64,
-    tag_mask: u64,
+    /// Bits of that which count.
+    mask: u64,
 }
 
-const CONTEXT: u64 = !0 << 32;
+const SOURCE: u64 = !0 << 32;
+const TAG: u64 = !SOURCE;
 
 impl Pattern {
-    pub(crate) fn new(context: u32, source: Option<u32>, tag: Option<u64>) -> Pattern {
+    pub(crate) fn new(context: u64, source: Option<u32>, tag: Option<u32>) -> Pattern {
         Pattern {
-            place: u64::from(context) << 32 | u64::from(source.unwrap_or(0)),
-            tag: tag.unwrap_or(0),
-            place_mask: if source.is_some() { !0 } else { CONTEXT },
-            tag_mask: if tag.is_some() { !0 } else { 0 },
+            context,
+            place: u64::from(source.unwrap_or(0)) << 32 | u64::from(tag.unwrap_or(0)),
+            mask: source.map_or(0, |_| SOURCE) | tag.map_or(0, |_| TAG),
         }
     }
 
-    pub(crate) fn key(context: u32, source: u32, tag: u64) -> Pattern {
+    pub(crate) fn key(context: u64, source: u32, tag: u32) -> Pattern {
         Pattern::new(context, Some(source), Some(tag))
     }
 
-    pub(crate) fn context(&self) -> u32 {
-        halves(self.place).0
+    pub(crate) fn context(&self) -> u64 {
+        self.context
     }
 
     pub(crate) fn source(&self) -> Option<u32> {
-        (self.place_mask == !0).then_some(halves(self.place).1)
+        (self.mask & SOURCE != 0).then_some(halves(self.place).0)
     }
 
-    pub(crate) fn tag(&self) -> Option<u64> {
-        (self.tag_mask == !0).then_some(self.tag)
-    }
-
-    /// The tag of a user's message, of which every one fits.
-    pub(crate) fn user_tag(&self) -> u32 {
-        halves(self.tag).1
+    pub(crate) fn tag(&self) -> Option<u32> {
+        (self.mask & TAG != 0).then_some(halves(self.place).1)
     }
 
     #[inline]
     pub(crate) fn fits(&self, other: &Pattern) -> bool {
-        let place = (self.place ^ other.place) & self.place_mask & other.place_mask;
-        let tag = (self.tag ^ other.tag) & self.tag_mask & other.tag_mask;
-        place | tag == 0
+        let place = (self.place ^ other.place) & self.mask & other.mask;
+        place | (self.context ^ other.context) == 0
     }
 
     fn kind(&self) -> Kind {
-        match (self.place_mask == !0, self.tag_mask == !0) {
+        match (self.mask & SOURCE != 0, self.mask & TAG != 0) {
             (true, true) => Kind::Key,
             (true, false) => Kind::AnyTag,
             (false, true) => Kind::AnySource,
@@ -106,12 +99,13 @@ const KINDS: [Kind; 4] = [Kind::Key, Kind::AnyTag, Kind::AnySource, Kind::Anythi
 impl Kind {
     /// A key, as far as a pattern of this kind sees it.
     fn of(self, key: &Pattern) -> (u64, u64) {
-        match self {
-            Kind::Key => (key.place, key.tag),
-            Kind::AnyTag => (key.place, 0),
-            Kind::AnySource => (key.place & CONTEXT, key.tag),
-            Kind::Anything => (key.place & CONTEXT, 0),
-        }
+        let counts = match self {
+            Kind::Key => !0,
+            Kind::AnyTag => SOURCE,
+            Kind::AnySource => TAG,
+            Kind::Anything => 0,
+        };
+        (key.context, key.place & counts)
     }
 }
 

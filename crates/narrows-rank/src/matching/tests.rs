@@ -18,13 +18,13 @@ impl Chance {
     }
 
     fn key(&mut self, spread: u64) -> Pattern {
-        Pattern::key(self.small(2), self.small(spread), self.below(spread))
+        Pattern::key(self.below(2), self.small(spread), self.small(spread))
     }
 
     fn pattern(&mut self, spread: u64) -> Pattern {
         let source = (self.below(3) != 0).then(|| self.small(spread));
-        let tag = (self.below(3) != 0).then(|| self.below(spread));
-        Pattern::new(self.small(2), source, tag)
+        let tag = (self.below(3) != 0).then(|| self.small(spread));
+        Pattern::new(self.below(2), source, tag)
     }
 }
 
@@ -34,10 +34,8 @@ struct Naive(Vec<(u64, Pattern)>);
 
 impl Naive {
     fn fits(a: &Pattern, b: &Pattern) -> bool {
-        let or_any = |a: Option<u64>, b: Option<u64>| a.is_none() || b.is_none() || a == b;
-        a.context() == b.context()
-            && or_any(a.source().map(u64::from), b.source().map(u64::from))
-            && or_any(a.tag(), b.tag())
+        let or_any = |a: Option<u32>, b: Option<u32>| a.is_none() || b.is_none() || a == b;
+        a.context() == b.context() && or_any(a.source(), b.source()) && or_any(a.tag(), b.tag())
     }
 
     fn oldest(&self, wanted: &Pattern) -> Option<u64> {
@@ -92,7 +90,7 @@ fn follows_the_naive_list(holds: Holds) {
                     }
                 }
                 8 if chance.below(200) == 0 => {
-                    let tag = chance.below(spread);
+                    let tag = chance.small(spread);
                     let mut gone: Vec<u64> =
                         list.remove_all(|pattern, _| pattern.tag() == Some(tag)).iter().map(|e| e.number).collect();
                     gone.sort_unstable();
@@ -136,8 +134,8 @@ fn a_list_of_receives_answers_as_a_naive_one() {
 #[test]
 fn what_is_taken_out_leaves_no_room_behind() {
     let mut list = List::new(Holds::Keys);
-    for number in 0..100_000 {
-        list.insert(Entry { number, pattern: Pattern::key(0, 0, number), value: () });
+    for number in 0..100_000_u32 {
+        list.insert(Entry { number: number.into(), pattern: Pattern::key(0, 0, number), value: () });
         if number >= 1_000 {
             let at = list.oldest(&Pattern::key(0, 0, number)).expect("it has just come");
             list.remove(at);

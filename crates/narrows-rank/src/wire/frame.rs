@@ -1,7 +1,7 @@
 //! What processes tell each other, as bytes.
 //!
 //! ```text
-//!  payload | name of its type | length of the name: 4 | context: 4 | tag: 8 | ticket: 8 | kind: 1
+//!  payload | name of its type | length of the name: 4 | context: 8 | tag: 8 | ticket: 8 | kind: 1
 //! ```
 //! All numbers are little-endian. What is known of a frame stands behind its payload, so that neither end has to move that.
 //! Frames that carry no message use the fields of `ticket` and `tag` for their numbers.
@@ -13,7 +13,7 @@ use super::{
     quiet::{Between, Word},
 };
 
-const TRAILER: usize = 4 + 4 + 8 + 8 + 1;
+const TRAILER: usize = 4 + 8 + 8 + 8 + 1;
 
 const MESSAGE: u8 = 1;
 const CREDIT: u8 = 2;
@@ -29,8 +29,8 @@ const BETWEEN: usize = 8 + 8 + 1;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Frame {
     Message {
-        context: u32,
-        tag: u64,
+        context: u64,
+        tag: u32,
         ticket: Option<u64>,
         parcel: Packed,
     },
@@ -64,7 +64,7 @@ impl Frame {
         let plain = |kind, tag, ticket| encode(Vec::new(), "", kind, 0, tag, ticket);
         match self {
             Frame::Message { context, tag, ticket, parcel } => {
-                encode(parcel.bytes, &parcel.name, MESSAGE, context, tag, ticket.unwrap_or(0))
+                encode(parcel.bytes, &parcel.name, MESSAGE, context, tag.into(), ticket.unwrap_or(0))
             }
             Frame::Credit { class, count } => plain(CREDIT, class as u64, count),
             Frame::Taken { ticket } => plain(TAKEN, 0, ticket),
@@ -92,14 +92,14 @@ impl Frame {
         let (rest, context) = rest.split_last_chunk()?;
         let (rest, name_len) = rest.split_last_chunk()?;
         let (kind, ticket, tag) = (kind[0], u64::from_le_bytes(*ticket), u64::from_le_bytes(*tag));
-        let context = u32::from_le_bytes(*context);
+        let context = u64::from_le_bytes(*context);
         let payload = rest.len().checked_sub(u32::from_le_bytes(*name_len) as usize)?;
         let name = std::str::from_utf8(&rest[payload..]).ok()?.to_owned();
         bytes.truncate(payload);
         Some(match kind {
             MESSAGE => {
-                let parcel = Packed { name: Cow::Owned(name), bytes };
-                Frame::Message { context, tag, ticket: (ticket != 0).then_some(ticket), parcel }
+                let (tag, ticket) = (u32::try_from(tag).ok()?, (ticket != 0).then_some(ticket));
+                Frame::Message { context, tag, ticket, parcel: Packed { name: Cow::Owned(name), bytes } }
             }
             CREDIT => Frame::Credit { class: usize::try_from(tag).ok().filter(|class| *class < 2)?, count: ticket },
             TAKEN => Frame::Taken { ticket },
@@ -124,7 +124,7 @@ fn word(bytes: &[u8], ranks: usize) -> Option<Word> {
     Some(Word { with, what: std::str::from_utf8(what).ok()?.to_owned() })
 }
 
-fn encode(mut bytes: Vec<u8>, name: &str, kind: u8, context: u32, tag: u64, ticket: u64) -> Vec<u8> {
+fn encode(mut bytes: Vec<u8>, name: &str, kind: u8, context: u64, tag: u64, ticket: u64) -> Vec<u8> {
     bytes.reserve_exact(name.len() + TRAILER);
     bytes.extend_from_slice(name.as_bytes());
     bytes.extend_from_slice(&u32::try_from(name.len()).expect("names of types are short").to_le_bytes());
@@ -142,7 +142,7 @@ mod tests {
     fn one_of_each() -> Vec<Frame> {
         let message = |ticket, bytes: &[u8]| {
             let parcel = Packed { name: Cow::Borrowed("alloc::vec::Vec<u8>"), bytes: bytes.to_vec() };
-            Frame::Message { context: 7, tag: u64::MAX, ticket, parcel }
+            Frame::Message { context: u64::MAX, tag: u32::MAX, ticket, parcel }
         };
         vec![
             message(None, &[]),

@@ -8,6 +8,8 @@ mod collectives;
 #[cfg(not(narrows_check))]
 mod endings;
 #[cfg(not(narrows_check))]
+mod groups;
+#[cfg(not(narrows_check))]
 mod modes;
 #[cfg(not(narrows_check))]
 mod order;
