@@ -5,7 +5,8 @@
 //! and told after it (`Told`).
 //!
 //! ```text
-//!  send     posted receive fits?  yes: handed over         no: filed among `arrivals`
+//!  send     posted receive fits?  yes: handed over, or     no: filed among `arrivals`
+//!                                      called for (claims.rs)
 //!  receive  arrival fits?         yes: taken               no: filed among `posted`
 //! ```
 //! Invariant: no arrival fits a posted receive, so whatever comes first of the two waits for the other.
@@ -14,10 +15,13 @@
 //! leaves its message here, too, where a receive finds it; but the sender waits, until that message is taken or half of the
 //! bound is free. So a bound can hold up no receive that could go on.
 
+mod claims;
+
 use std::{collections::VecDeque, mem};
 
 use narrows::oneshot;
 
+use self::claims::Claim;
 use crate::{
     ends::Ends,
     error::Error,
@@ -63,8 +67,13 @@ struct Posted<P> {
     wanted: Option<Wanted>,
     /// Where it wants any source: the ranks of which another one has to be left for it to wait.
     group: Option<Arc<[u32]>>,
-    reply: oneshot::Sender<Result<Letter<P>, Error>>,
+    /// Somebody waits for it: so it fetches what it is called for at once, or is dropped.
+    is_awaited: bool,
+    reply: ToReceive<P>,
 }
+
+/// A receive hears of a message that is handed to it, or that it is to fetch one.
+type ToReceive<P> = oneshot::Sender<Result<Option<Letter<P>>, Error>>;
 
 /// A probe that waits.
 struct Looker {
@@ -85,6 +94,8 @@ struct State<P> {
     next: u64,
     arrivals: List<Arrival<P>>,
     posted: List<Posted<P>>,
+    /// Neither among the arrivals nor handed over.
+    claims: Vec<Claim<P>>,
     lookers: Vec<Looker>,
     /// Of sources that have sent, by class: of messages, and of collectives.
     loads: MixMap<u32, [Load<P>; 2]>,
@@ -109,13 +120,13 @@ pub(crate) struct Pending<P> {
     pub(crate) reply: oneshot::Receiver<Answer<P>>,
 }
 
-/// What a receive or a probe finds.
+/// What a receive or a probe finds, or hears later.
 #[derive(Debug)]
-pub(crate) enum Found<L> {
+pub(crate) enum Found<L, H = L> {
     Here(L),
     Refused(Error),
     /// It waits, under this number.
-    Posted(u64, oneshot::Receiver<Result<L, Error>>),
+    Posted(u64, oneshot::Receiver<Result<H, Error>>),
     /// And it did not want to wait.
     Nothing,
 }
@@ -128,8 +139,10 @@ pub(crate) enum Patience<'a> {
 
 /// One thing to be told once the lock is released.
 enum Tell<P> {
-    Hand(oneshot::Sender<Result<Letter<P>, Error>>, Letter<P>),
-    Refuse(oneshot::Sender<Result<Letter<P>, Error>>, Error),
+    Hand(ToReceive<P>, Letter<P>),
+    /// To fetch what was claimed by it: its number, and whether somebody waits for it.
+    Call(ToReceive<P>, u64, bool),
+    Refuse(ToReceive<P>, Error),
     Probe(oneshot::Sender<Result<Pattern, Error>>, Result<Pattern, Error>),
     Sender(oneshot::Sender<Answer<P>>, Answer<P>),
     Taken(Pattern, Option<Receipt<P>>),
@@ -175,21 +188,24 @@ impl<P: Parcel> State<P> {
         self.next
     }
 
-    /// To the first receive that waits for it, or to those who look on among the arrivals. The receipt where it is not used.
+    /// To the first receive that waits for it, or to those who look on among the arrivals. Whether nobody has it yet.
     fn place(&mut self, letter: Letter<P>, receipt: Option<Receipt<P>>, told: &mut Vec<Tell<P>>) -> bool {
         let Letter { number, key, parcel } = letter;
         while let Some(at) = self.posted.oldest(&key) {
-            let posted = self.posted.remove(at).value;
-            match posted.wanted {
-                Some(wanted) if !parcel.is_a(&wanted) => {
-                    told.push(Tell::Refuse(posted.reply, wrong_type(&key, &parcel, &wanted)));
-                }
-                _ => {
-                    told.push(Tell::Hand(posted.reply, Letter { number, key, parcel }));
-                    told.push(Tell::Taken(key, receipt));
-                    return false;
-                }
+            let Entry { number: by, value: posted, .. } = self.posted.remove(at);
+            if let Some(wanted) = posted.wanted.filter(|wanted| !parcel.is_a(wanted)) {
+                told.push(Tell::Refuse(posted.reply, wrong_type(&key, &parcel, &wanted)));
+                continue;
             }
+            if receipt.is_some() {
+                told.push(Tell::Call(posted.reply, by, posted.is_awaited));
+                let entry = Entry { number, pattern: key, value: Arrival { parcel, receipt } };
+                self.claims.push(Claim { by, entry });
+                return true;
+            }
+            told.push(Tell::Hand(posted.reply, Letter { number, key, parcel }));
+            told.push(Tell::Taken(key, None));
+            return false;
         }
         let fitting = self.lookers.extract_if(.., |looker| looker.pattern.fits(&key));
         told.extend(fitting.map(|looker| Tell::Probe(looker.reply, Ok(key))));
@@ -201,6 +217,12 @@ impl<P: Parcel> State<P> {
     fn load(&mut self, key: &Pattern) -> &mut Load<P> {
         let source = key.source().expect("a message has a source");
         &mut self.loads.entry(source).or_default()[class(key)]
+    }
+
+    /// Takes out what a receive was called for.
+    fn claim(&mut self, by: u64) -> Option<Entry<Arrival<P>>> {
+        let at = self.claims.iter().position(|claim| claim.by == by)?;
+        Some(self.claims.swap_remove(at).entry)
     }
 
     /// An arrival has been taken out: whoever waits for that or for its room goes on.
@@ -225,6 +247,7 @@ impl<P: Parcel> Mailbox<P> {
             next: 0,
             arrivals: List::new(Holds::Keys),
             posted: List::new(Holds::Patterns),
+            claims: Vec::new(),
             lookers: Vec::new(),
             loads: MixMap::default(),
             has_ended: false,
@@ -251,10 +274,17 @@ impl<P: Parcel> Mailbox<P> {
             match tell {
                 // Whose receive was dropped meanwhile does not want it.
                 Tell::Hand(reply, letter) => {
-                    if let Err(unsent) = reply.send(Ok(letter))
-                        && let Ok(letter) = unsent.0
+                    if let Err(unsent) = reply.send(Ok(Some(letter)))
+                        && let Ok(Some(letter)) = unsent.0
                     {
                         self.put_back(letter);
+                    }
+                }
+                Tell::Call(reply, by, is_awaited) => {
+                    if reply.send(Ok(None)).is_err() {
+                        self.unclaim(by);
+                    } else if !is_awaited {
+                        self.commit(by);
                     }
                 }
                 // To whoever has given up there is nothing to tell.
@@ -306,8 +336,8 @@ impl<P: Parcel> Mailbox<P> {
             }
             Mode::Synchronous => {
                 let (sender, reply) = oneshot::channel();
-                let receipt = Some(Receipt::Here(sender));
-                state.place(letter, receipt, &mut told).then_some(Pending { number, reply })
+                state.place(letter, Some(Receipt::Here(sender)), &mut told);
+                Some(Pending { number, reply })
             }
         };
         drop(state);
@@ -342,9 +372,11 @@ impl<P: Parcel> Mailbox<P> {
         };
         let found = state.arrivals.remove_all(is_it);
         let letters: Vec<_> = found.into_iter().map(|entry| state.left(entry, &mut told)).collect();
+        let claims = state.claims.extract_if(.., |claim| is_it(&claim.entry.pattern, &claim.entry.value));
+        let claims: Vec<_> = claims.collect();
         drop(state);
         self.tell(told);
-        !letters.is_empty()
+        !letters.is_empty() || !claims.is_empty()
     }
 
     /// A message that was taken is not wanted after all: it goes to where it was, or to who waits for it.
@@ -365,6 +397,11 @@ impl<P: Parcel> Mailbox<P> {
     pub(crate) fn retract(&self, number: u64, key: &Pattern) -> Option<P> {
         let mut told = Vec::new();
         let mut state = lock(&self.state);
+        if let Some(at) = state.claims.iter().position(|claim| claim.holds_up(number)) {
+            let claim = state.claims.swap_remove(at);
+            drop(state);
+            return Some(claim.entry.value.parcel);
+        }
         let at = state.arrivals.find(number, key)?;
         let entry = state.arrivals.remove(at);
         let (letter, receipt) = state.left(entry, &mut told);
@@ -380,7 +417,18 @@ impl<P: Parcel> Mailbox<P> {
         pattern: Pattern,
         wanted: Option<Wanted>,
         patience: &Patience<'_>,
-    ) -> Found<Letter<P>> {
+    ) -> Found<Letter<P>, Option<Letter<P>>> {
+        self.receive_as(None, pattern, wanted, patience)
+    }
+
+    /// The same, also for a receive that has waited before, under its number.
+    fn receive_as(
+        &self,
+        before: Option<u64>,
+        pattern: Pattern,
+        wanted: Option<Wanted>,
+        patience: &Patience<'_>,
+    ) -> Found<Letter<P>, Option<Letter<P>>> {
         let mut told = Vec::new();
         let mut state = lock(&self.state);
         if let Some(at) = state.arrivals.oldest(&pattern) {
@@ -400,8 +448,10 @@ impl<P: Parcel> Mailbox<P> {
         match self.vain(&state, &pattern, patience) {
             Ok(group) => {
                 let (reply, answer) = oneshot::channel();
-                let number = state.number();
-                let value = Posted { wanted, group, reply };
+                let number = before.unwrap_or_else(|| state.number());
+                // Where the rank does nothing else it waits for this; and who has waited once waits again.
+                let is_awaited = group.is_some() || before.is_some();
+                let value = Posted { wanted, group, is_awaited, reply };
                 state.posted.insert(Entry { number, pattern, value });
                 Found::Posted(number, answer)
             }
@@ -427,12 +477,12 @@ impl<P: Parcel> Mailbox<P> {
     }
 
     /// Nothing fits: whether to wait, with which group, or what there is to say.
-    fn vain<L>(
+    fn vain<L, H>(
         &self,
         state: &State<P>,
         pattern: &Pattern,
         patience: &Patience<'_>,
-    ) -> Result<Option<Arc<[u32]>>, Found<L>> {
+    ) -> Result<Option<Arc<[u32]>>, Found<L, H>> {
         if state.has_ended {
             return Err(Found::Refused(Error::Ended));
         }
@@ -474,7 +524,8 @@ impl<P: Parcel> Mailbox<P> {
     pub(crate) fn holds_up(&self, number: u64, key: &Pattern) -> bool {
         let mut state = lock(&self.state);
         let has_receipt = state.arrivals.find(number, key).is_some_and(|at| state.arrivals.get(at).1.receipt.is_some());
-        has_receipt || state.load(key).waiting.binary_search_by_key(&number, |(other, _)| *other).is_ok()
+        let is_claimed = state.claims.iter().any(|claim| claim.holds_up(number));
+        has_receipt || is_claimed || state.load(key).waiting.binary_search_by_key(&number, |(other, _)| *other).is_ok()
     }
 
     /// Another rank has ended, which can be seen among `ends`: who waits for it alone is told.
@@ -508,7 +559,8 @@ impl<P: Parcel> Mailbox<P> {
         let lookers = mem::take(&mut state.lookers);
         told.extend(lookers.into_iter().map(|looker| Tell::Probe(looker.reply, Err(Error::Ended))));
         let (mut unasked, mut returned) = (Vec::new(), Vec::new());
-        for entry in arrivals {
+        let claims = mem::take(&mut state.claims);
+        for entry in arrivals.into_iter().chain(claims.into_iter().map(|claim| claim.entry)) {
             let waiting = &mut state.load(&entry.pattern).waiting;
             let sender = match waiting.front() {
                 Some((number, _)) if *number == entry.number => waiting.pop_front(),

@@ -1,6 +1,6 @@
 //! Looking at messages before receiving them, and taking one without yet knowing what it is.
 
-use std::{fmt, time::Instant};
+use std::fmt;
 
 use crate::{
     choice::{Source, Status, Tags},
@@ -8,7 +8,7 @@ use crate::{
     mailbox::{Found, Letter, Patience},
     parcel::{Carrier, Carries, Parcel},
     rank::{Core, Group, Rank},
-    receiving::{Posted, describe, open},
+    receiving::{Begun, Posted, describe, open},
     sync::Arc,
     wait::{self, Unanswered},
     watch::Blocked,
@@ -82,17 +82,11 @@ impl<W: Carrier> Rank<W> {
     /// As [`probe`](Rank::probe).
     pub fn mprobe(&self, from: impl Into<Source>, tag: impl Into<Tags>) -> Result<Matched<W>, Error> {
         let pattern = self.pattern(from.into(), tag.into())?;
-        let patience = Patience::Wait(Some(&self.group.members));
-        let letter = match self.core.mailbox().receive(pattern, None, &patience) {
-            Found::Here(letter) => letter,
-            Found::Refused(error) => return Err(self.group.localize(error)),
-            Found::Nothing => return Err(Error::Timeout),
-            Found::Posted(number, reply) => {
-                let heard = Posted::new(self, pattern, number, reply).wait_by(None::<Instant>);
-                heard.map_err(|error| self.group.localize(error))?
-            }
+        let heard = match Posted::begin(self, pattern, None, true) {
+            Begun::Done(heard) => heard,
+            Begun::Waits(mut posted) => posted.wait_by(None),
         };
-        Ok(self.matched(letter))
+        heard.map(|letter| self.matched(letter)).map_err(|error| self.group.localize(error))
     }
 
     /// [`mprobe`](Rank::mprobe) of what is there.

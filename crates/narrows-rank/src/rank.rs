@@ -157,7 +157,8 @@ impl<W: Carrier> Rank<W> {
         self.start(to, tag, message, Mode::Bounded).wait()
     }
 
-    /// Sends, and waits until a receive has taken it.
+    /// Sends, and waits until it was received. A receive that is waited for and then dropped has not; one that was
+    /// [begun](Rank::irecv) and that nobody has waited for yet has, once the message is there for it.
     ///
     /// # Errors
     /// As [`send`](Rank::send).
@@ -212,7 +213,7 @@ impl<W: Carrier> Rank<W> {
         self.start(to, tag, message, Mode::Bounded)
     }
 
-    /// Begins an [`ssend`](Rank::ssend): the future is ready when a receive has taken the message.
+    /// Begins an [`ssend`](Rank::ssend): the future is ready when that would return.
     pub fn issend<T>(&self, to: usize, tag: u32, message: T) -> Sending<T, W>
     where
         W: Carries<T>,

@@ -5,18 +5,18 @@ use std::{
     marker::PhantomData,
     mem,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
-use narrows::{RecvError, oneshot};
+use narrows::oneshot;
 
 use crate::{
     choice::Status,
     error::Error,
     mailbox::{Found, Letter, Patience},
     matching::Pattern,
-    parcel::{Carrier, Carries},
+    parcel::{Carrier, Carries, Wanted},
     probe::Matched,
     rank::{Core, Group, Rank},
     sync::Arc,
@@ -24,23 +24,54 @@ use crate::{
     watch::Blocked,
 };
 
-/// What a receive hears.
+/// What a receive is to end with.
 type Heard<W> = Result<Letter<<W as Carrier>::Parcel>, Error>;
+/// What it hears: none if it is to fetch its message.
+type Word<W> = Result<Option<Letter<<W as Carrier>::Parcel>>, Error>;
 
 /// A receive that waits, of whatever type.
 pub(crate) struct Posted<W: Carrier> {
     pub(crate) core: Arc<Core<W>>,
     pub(crate) group: Arc<Group>,
     pattern: Pattern,
+    wanted: Option<Wanted>,
+    /// The rank does nothing else meanwhile.
+    is_all_it_does: bool,
     number: u64,
+    /// It was polled: the mailbox knows that it is waited for.
+    is_attended: bool,
     /// None once it has been heard.
-    reply: Option<oneshot::RecvFuture<Heard<W>, oneshot::Receiver<Heard<W>>>>,
+    reply: Option<oneshot::RecvFuture<Word<W>, oneshot::Receiver<Word<W>>>>,
 }
 
 impl<W: Carrier> Posted<W> {
-    pub(crate) fn new(rank: &Rank<W>, pattern: Pattern, number: u64, reply: oneshot::Receiver<Heard<W>>) -> Posted<W> {
-        let (core, group) = (rank.core.clone(), rank.group.clone());
-        Posted { core, group, pattern, number, reply: Some(reply.into_future()) }
+    /// Begins to receive.
+    pub(crate) fn begin(rank: &Rank<W>, pattern: Pattern, wanted: Option<Wanted>, is_all_it_does: bool) -> Begun<W> {
+        let group = is_all_it_does.then_some(&rank.group.members);
+        match rank.core.mailbox().receive(pattern, wanted, &Patience::Wait(group)) {
+            Found::Here(letter) => Begun::Done(Ok(letter)),
+            Found::Refused(error) => Begun::Done(Err(error)),
+            Found::Nothing => Begun::Done(Err(Error::Timeout)),
+            Found::Posted(number, reply) => {
+                let (core, group, reply) = (rank.core.clone(), rank.group.clone(), Some(reply.into_future()));
+                let is_attended = is_all_it_does;
+                Begun::Waits(Posted { core, group, pattern, wanted, is_all_it_does, number, is_attended, reply })
+            }
+        }
+    }
+
+    /// The message that it was called for. None if that was taken back, so that this waits again.
+    fn fetch(&mut self) -> Option<Heard<W>> {
+        let group = self.is_all_it_does.then_some(&self.group.members);
+        match self.core.mailbox().fetch(self.number, self.pattern, self.wanted, &Patience::Wait(group)) {
+            Found::Here(letter) => Some(Ok(letter)),
+            Found::Refused(error) => Some(Err(error)),
+            Found::Nothing => Some(Err(Error::Timeout)),
+            Found::Posted(_, reply) => {
+                self.reply = Some(reply.into_future());
+                None
+            }
+        }
     }
 
     fn is_done(&self) -> bool {
@@ -48,6 +79,20 @@ impl<W: Carrier> Posted<W> {
     }
 
     pub(crate) fn wait_by(&mut self, deadline: Option<Instant>) -> Heard<W> {
+        loop {
+            match self.hear_by(deadline) {
+                Ok(Some(letter)) => return Ok(letter),
+                Err(error) => return Err(error),
+                Ok(None) => {
+                    if let Some(heard) = self.fetch() {
+                        return heard;
+                    }
+                }
+            }
+        }
+    }
+
+    fn hear_by(&mut self, deadline: Option<Instant>) -> Word<W> {
         let Some(reply) = self.reply.take() else { return Err(Error::Ended) };
         let blocked = || {
             let (core, number, pattern) = (self.core.clone(), self.number, self.pattern);
@@ -68,12 +113,24 @@ impl<W: Carrier> Posted<W> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Heard<W>> {
-        let reply = self.reply.as_mut().expect("a receive was polled after it was done");
-        match Pin::new(reply).poll(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(heard) => {
-                self.reply = None;
-                Poll::Ready(heard.unwrap_or_else(|RecvError| Err(Error::Ended)))
+        if !mem::replace(&mut self.is_attended, true)
+            && let Some(letter) = self.core.mailbox().attend(self.number, &self.pattern)
+        {
+            self.reply = None;
+            return Poll::Ready(Ok(letter));
+        }
+        loop {
+            let reply = self.reply.as_mut().expect("a receive was polled after it was done");
+            let heard = ready!(Pin::new(reply).poll(cx));
+            self.reply = None;
+            match heard.unwrap_or(Err(Error::Ended)) {
+                Ok(Some(letter)) => return Poll::Ready(Ok(letter)),
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(None) => {
+                    if let Some(heard) = self.fetch() {
+                        return Poll::Ready(heard);
+                    }
+                }
             }
         }
     }
@@ -86,10 +143,18 @@ impl<W: Carrier> Drop for Posted<W> {
         if self.core.mailbox().withdraw(self.number, &self.pattern) || reply.receiver().close() {
             return;
         }
-        if let Ok(Ok(letter)) = reply.receiver().try_recv() {
-            self.core.mailbox().put_back(letter);
+        match reply.receiver().try_recv() {
+            Ok(Ok(Some(letter))) => self.core.mailbox().put_back(letter),
+            Ok(Ok(None)) => self.core.mailbox().unclaim(self.number),
+            Ok(Err(_)) | Err(_) => {}
         }
     }
+}
+
+/// A receive that has begun.
+pub(crate) enum Begun<W: Carrier> {
+    Done(Heard<W>),
+    Waits(Posted<W>),
 }
 
 pub(crate) fn describe(pattern: &Pattern) -> String {
@@ -120,19 +185,19 @@ enum State<W: Carrier> {
 /// A receive that has begun, from [`Rank::irecv`]: await it, or [`wait`](Receiving::wait) for it.
 ///
 /// # Cancel safety
-/// Dropping it loses nothing: a message that was on its way to it goes back to where it was, and to the next who asks.
+/// Dropping it loses nothing: a message that was on its way to it goes back to where it was, and to the next who asks. If it had
+/// been awaited and its message came by [`ssend`](Rank::ssend), that goes on waiting: so whoever has polled this polls it again
+/// or drops it, for a sender may wait for that.
 #[must_use = "a message may be on its way to it"]
 pub struct Receiving<T, W: Carries<T>>(State<W>, PhantomData<fn() -> T>);
 
 impl<T, W: Carries<T>> Receiving<T, W> {
     /// `is_all_it_does`: the rank does nothing else meanwhile, so that it is of no use to wait for itself.
     pub(crate) fn start(rank: &Rank<W>, pattern: Pattern, is_all_it_does: bool) -> Receiving<T, W> {
-        let group = is_all_it_does.then_some(&rank.group.members);
-        let state = match rank.core.mailbox().receive(pattern, Some(W::wanted()), &Patience::Wait(group)) {
-            Found::Here(letter) => State::Done(rank.matched(letter)),
-            Found::Refused(error) => State::Failed(rank.group.localize(error)),
-            Found::Posted(number, reply) => State::Waits(Posted::new(rank, pattern, number, reply)),
-            Found::Nothing => State::Failed(Error::Timeout),
+        let state = match Posted::begin(rank, pattern, Some(W::wanted()), is_all_it_does) {
+            Begun::Done(Ok(letter)) => State::Done(rank.matched(letter)),
+            Begun::Done(Err(error)) => State::Failed(rank.group.localize(error)),
+            Begun::Waits(posted) => State::Waits(posted),
         };
         Receiving(state, PhantomData)
     }

@@ -51,6 +51,10 @@ impl<V> Line<V> {
         (&self.patterns[at], &self.rest[at].1)
     }
 
+    pub(super) fn get_mut(&mut self, at: usize) -> &mut V {
+        &mut self.rest[at].1
+    }
+
     #[inline]
     pub(super) fn remove(&mut self, at: usize) -> Entry<V> {
         let pattern = self.patterns.remove(at).expect("`at` was found in this line");

@@ -195,6 +195,13 @@ impl<V> List<V> {
         }
     }
 
+    pub(crate) fn get_mut(&mut self, at: At) -> &mut V {
+        match &mut self.form {
+            Form::Line(line) => line.get_mut(at.0),
+            Form::Table(table) => table.get_mut(at.0),
+        }
+    }
+
     #[inline]
     pub(crate) fn remove(&mut self, at: At) -> Entry<V> {
         match &mut self.form {

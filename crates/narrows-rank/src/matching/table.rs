@@ -187,6 +187,10 @@ impl<V> Table<V> {
         (&slot.pattern, slot.value.as_ref().expect("`at` was found in this table"))
     }
 
+    pub(super) fn get_mut(&mut self, at: usize) -> &mut V {
+        self.slots[at].value.as_mut().expect("`at` was found in this table")
+    }
+
     pub(super) fn remove(&mut self, at: usize) -> Entry<V> {
         let index = u32::try_from(at).expect("`at` came from `oldest` or `find`");
         match self.holds {

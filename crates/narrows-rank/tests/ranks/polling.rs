@@ -3,13 +3,13 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll, Wake, Waker},
 };
 
-use narrows_rank::{Any, Error, Rank, Tag, World};
+use narrows_rank::{Any, Error, Local, Rank, Receiving, Tag, World};
 
 #[derive(Default)]
 struct Counts(AtomicUsize);
@@ -124,6 +124,92 @@ fn a_send_that_is_dropped_is_still_sent_and_one_cancelled_is_not() {
     assert_eq!(ranks[1].recv::<char>(0, Any).unwrap().0, 'c');
     assert_eq!(sending.cancel(), None, "it was taken");
     assert_eq!(ranks[1].try_recv::<char>(0, Any).unwrap(), None);
+}
+
+fn is_pending<F: Future + Unpin>(future: &mut F) -> bool {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop())).is_pending()
+}
+
+#[test]
+fn a_synchronous_send_to_an_awaited_receive_is_done_when_that_has_it_and_not_if_it_is_dropped() {
+    let mut ranks = World::ranks(2);
+    let mut receiving = ranks[1].irecv::<char>(0, Any);
+    assert!(is_pending(&mut receiving));
+    let sending = ranks[0].issend(1, 0, 'a');
+    assert!(receiving.is_done() && !sending.is_done(), "it is on its way");
+    drop(receiving);
+    assert!(!sending.is_done(), "nobody has received it");
+    let mut receiving = ranks[1].irecv::<char>(0, Any);
+    assert!(sending.is_done() && !is_pending(&mut receiving));
+
+    let mut receiving = ranks[1].irecv::<char>(0, Any);
+    assert!(is_pending(&mut receiving));
+    let sending = ranks[0].issend(1, 0, 'b');
+    let Poll::Ready(got) = Pin::new(&mut receiving).poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("it was called for its message")
+    };
+    assert_eq!((got.unwrap().0, sending.is_done()), ('b', true));
+
+    let mut receiving = ranks[1].irecv::<char>(0, Any);
+    assert!(is_pending(&mut receiving));
+    let sending = ranks[0].issend(1, 0, 'c');
+    drop((receiving, ranks.pop()));
+    assert_eq!(sending.wait().unwrap_err().message, 'c');
+}
+
+/// So that ranks which begin a receive each and then send to each other go on.
+#[test]
+fn a_synchronous_send_to_a_receive_that_was_begun_is_done_at_once() {
+    let ranks = World::ranks(2);
+    let receiving: Vec<_> = (0..2).map(|rank| ranks[rank].irecv::<usize>(1 - rank, Tag(0))).collect();
+    for rank in 0..2 {
+        ranks[rank].ssend(1 - rank, 0, rank).unwrap();
+    }
+    for (rank, receiving) in receiving.into_iter().enumerate() {
+        assert_eq!(receiving.wait().unwrap().0, 1 - rank);
+    }
+}
+
+#[test]
+fn a_synchronous_send_on_its_way_is_taken_back_and_the_receive_waits_in_its_old_place() {
+    let ranks = World::ranks(2);
+    let mut first = ranks[1].irecv::<char>(0, Any);
+    let mut second = ranks[1].irecv::<char>(Any, Any);
+    assert!(is_pending(&mut first) && is_pending(&mut second));
+    assert_eq!(ranks[0].issend(1, 0, 'a').cancel(), Some('a'));
+    let sending = ranks[0].issend(1, 0, 'b');
+    assert!(second.is_done() && is_pending(&mut first));
+    // It goes to the next in line, which by now is the first again.
+    drop(second);
+    assert!(first.is_done() && !sending.is_done());
+    assert_eq!((first.wait().unwrap().0, sending.is_done()), ('b', true));
+    assert_eq!(ranks[1].try_recv::<char>(Any, Any).unwrap(), None);
+}
+
+/// As it is woken, whoever waits for the one lets go of the other, to which the message goes at that moment.
+#[test]
+fn a_synchronous_send_to_a_receive_that_was_just_dropped_goes_on_waiting() {
+    struct LetsGo(Mutex<Option<Receiving<char, Local>>>);
+    impl Wake for LetsGo {
+        fn wake(self: Arc<Self>) {
+            drop(self.0.lock().unwrap().take());
+        }
+    }
+    let ranks = World::ranks(2);
+    let mut wrong = ranks[1].irecv::<u8>(0, Any);
+    let right = ranks[1].irecv::<char>(0, Any);
+    let waker = Waker::from(Arc::new(LetsGo(Mutex::new(None))));
+    // The first polls may ask for another one themselves, before they wait.
+    for _ in 0..100 {
+        assert!(Pin::new(&mut wrong).poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    let lets_go = Arc::new(LetsGo(Mutex::new(Some(right))));
+    assert!(Pin::new(&mut wrong).poll(&mut Context::from_waker(&Waker::from(lets_go.clone()))).is_pending());
+    assert!(lets_go.0.lock().unwrap().is_some(), "it is not woken yet");
+    let sending = ranks[0].issend(1, 0, 'a');
+    assert!(lets_go.0.lock().unwrap().is_none() && wrong.is_done());
+    assert!(!sending.is_done(), "nobody has received it");
+    assert_eq!((ranks[1].recv::<char>(0, Any).unwrap().0, sending.is_done()), ('a', true));
 }
 
 #[test]

@@ -2,7 +2,11 @@
 //! rank looks for a deadlock in the middle of any wait: so a report that is false, a wake-up or a message that is lost ends a
 //! schedule in failure.
 
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    task::{Context, Waker},
+    time::Duration,
+};
 
 use narrows_rank::{Any, Cause, Error, Tag, World};
 
@@ -126,6 +130,26 @@ fn who_waits_for_one_that_has_ended_hears_of_that_and_nothing_else() {
         let error = World::threads(3).run(|me| if me.rank() == 0 { Ok(()) } else { me.barrier() }).unwrap_err();
         assert_eq!(error.failures.len(), 2);
         2
+    });
+}
+
+#[test]
+fn what_was_sent_until_it_is_received_was_received() {
+    try_schedules("rank_received", 40, || {
+        let got = World::threads(2)
+            .run(|me| {
+                if me.rank() == 0 {
+                    return Ok(me.ssend(1, 0, 7).is_ok());
+                }
+                let mut receiving = me.irecv::<i32>(0, Tag(0));
+                let mut cx = Context::from_waker(Waker::noop());
+                // Then it is dropped, perhaps just as its message is on its way to it, and nobody else asks for that.
+                Ok(Pin::new(&mut receiving).poll(&mut cx).is_ready()
+                    || Pin::new(&mut receiving).poll(&mut cx).is_ready())
+            })
+            .unwrap();
+        assert_eq!(got[0], got[1], "sent, received");
+        1
     });
 }
 
