@@ -9,8 +9,8 @@
 //!    (calls that overlap may go either way).
 //! 2. It is bounded: [`send`](Transport::send) waits while the way is full. The frames of one rank may wait for room; those of
 //!    another pair of ranks need not wait with them.
-//! 3. The end of a rank, however it came, is told once by [`Incoming::Gone`], after the last frame from that rank; and a
-//!    `send` to it that waits returns [`LinkError::Gone`].
+//! 3. The end of a rank, however it came, is told once by [`Incoming::Gone`], after the last frame from that rank, also to who has
+//!    no room for it now, and nobody waits for that; and a `send` to it that waits returns [`LinkError::Gone`].
 //! 4. What a rank has sent stays receivable after that rank has ended in good order (after [`close`](Transport::close)).
 //!
 //! # What it may count on
@@ -42,9 +42,9 @@ pub trait Transport: Send + Sync + 'static {
     /// The next thing that happens, waiting for it; with `patience`, no longer than that. Called by one thread only.
     fn recv(&self, patience: Option<Duration>) -> Incoming;
 
-    /// This rank has ended in good order and sends nothing more. `recv` returns [`Incoming::Closed`] from now on, also where it
-    /// waits in another thread.
-    fn close(&self);
+    /// This rank has ended in good order, `how` in words ("has returned"), and sends nothing more. `recv` returns
+    /// [`Incoming::Closed`] from now on, also where it waits in another thread. Does not wait.
+    fn close(&self, how: &str);
 }
 
 /// What comes from other processes.

@@ -18,7 +18,7 @@ use narrows_shm::{Bytes, Channel, OpenError, SendArm, TrySendError, options};
 
 use super::{
     INBOX, MAILBOX, RANK, RANKS,
-    wire::{self, Kind, LONGEST},
+    wire::{self, Kind, LONGEST, PIECE, SHORT},
 };
 
 /// Messages in a mailbox, of any rank and length.
@@ -79,7 +79,7 @@ impl Launcher {
         // Every rank, and this process.
         let participants = u32::try_from(ranks + 1).unwrap_or(u32::MAX);
         let how = options().bytes().participants(participants);
-        let inbox = how.capacity(participants).max_len(8).anonymous()?;
+        let inbox = how.capacity(participants).max_len(SHORT).anonymous()?;
         let how = options().bytes().participants(participants);
         let how = how.capacity(CAPACITY).max_len(LONGEST).memory(MEMORY);
         let mailboxes = (0..ranks).map(|_| how.anonymous()).collect::<Result<Vec<Mailbox>, _>>()?;
@@ -145,7 +145,7 @@ impl Shared {
             return;
         }
         let mut message = Vec::new();
-        let message = wire::write(&mut message, wire::cut(how), Kind::Gone, rank);
+        let message = wire::write(&mut message, wire::cut(how, PIECE), Kind::Gone, rank);
         for (to, sender) in self.senders.iter().enumerate() {
             // Relaxed: whoever goes at the same moment is told in vain.
             if !self.is_gone[to].load(Ordering::Relaxed)
@@ -173,7 +173,9 @@ impl Shared {
             if index == closed {
                 let Ok(mut message) = inbox.complete(chosen) else { return };
                 match wire::read(&mut message) {
-                    Some((Kind::Closed, rank)) if rank < self.senders.len() => self.end(rank, "has ended"),
+                    Some((Kind::Closed, rank)) if rank < self.senders.len() => {
+                        self.end(rank, &String::from_utf8_lossy(&message));
+                    }
                     // Nobody but a rank can write there, and it writes nothing else.
                     _ => {}
                 }

@@ -16,7 +16,7 @@ use narrows_shm::{
 
 use super::{
     INBOX, MAILBOX, RANK, RANKS, StartError,
-    wire::{self, Kind, PIECE},
+    wire::{self, FAREWELL, Kind, PIECE},
 };
 use crate::transport::{Incoming, LinkError, Transport};
 
@@ -226,14 +226,15 @@ impl Transport for Link {
         }
     }
 
-    fn close(&self) {
+    fn close(&self, how: &str) {
         // Release: pairs with the Acquire in `recv`.
         if self.is_closed.swap(true, Ordering::Release) {
             return;
         }
         let mut message = Vec::new();
+        let message = wire::write(&mut message, wire::cut(how, FAREWELL), Kind::Closed, self.rank);
         // There is room for a message of each rank. If nobody hears it, nobody is there whom it concerns.
-        let _ = self.inbox.send_slice_timeout(wire::write(&mut message, b"", Kind::Closed, self.rank), Duration::ZERO);
+        let _ = self.inbox.send_slice_timeout(message, Duration::ZERO);
         self.mailbox.close();
     }
 }
@@ -241,6 +242,6 @@ impl Transport for Link {
 /// A link that is dropped sends nothing more.
 impl Drop for Link {
     fn drop(&mut self) {
-        self.close();
+        self.close("has ended");
     }
 }

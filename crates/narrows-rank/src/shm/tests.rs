@@ -2,8 +2,13 @@
 
 use std::{thread, time::Duration};
 
+use narrows::unbounded;
+
 use super::{Launcher, Link, wire::PIECE};
-use crate::transport::{Incoming, LinkError, Transport};
+use crate::{
+    Any, Error, World,
+    transport::{Incoming, LinkError, Transport},
+};
 
 fn world(ranks: usize) -> (Launcher, Vec<Link>) {
     let launcher = Launcher::new(ranks).unwrap();
@@ -91,12 +96,12 @@ fn who_closes_hears_nothing_more_and_the_others_hear_of_it() {
         // It waits, or is about to.
         let pump = scope.spawn(|| links[0].recv(None));
         links[0].send(1, b"last words").unwrap();
-        links[0].close();
+        links[0].close("has returned");
         assert_eq!(pump.join().unwrap(), Incoming::Closed);
     });
     assert_eq!(links[0].recv(None), Incoming::Closed);
     assert_frame(&links[1], 0, b"last words");
-    assert_eq!(links[1].recv(None), Incoming::Gone { rank: 0, how: "has ended".into() });
+    assert_eq!(links[1].recv(None), Incoming::Gone { rank: 0, how: "has returned".into() });
     assert_eq!(links[1].send(0, b"nobody reads it"), Err(LinkError::Gone));
     assert!(matches!(links[0].send(1, b"too late"), Err(LinkError::Failed(_))));
 }
@@ -114,4 +119,34 @@ fn an_end_is_told_to_who_has_no_room_for_it_and_to_who_waits_for_room() {
     (0..256).for_each(|_| assert_frame(&links[1], 0, b"x"));
     assert_eq!(links[1].recv(None), Incoming::Gone { rank: 0, how: "has ended".into() });
     assert_eq!(links[2].recv(None), Incoming::Gone { rank: 0, how: "has ended".into() });
+}
+
+/// One rank has its mailbox and has not begun to look into it, or was stopped. The others end, and hear of each other at once;
+/// that one, when it looks.
+#[test]
+fn who_ends_waits_for_no_room_and_everybody_hears_of_it() {
+    let (_launcher, mut links) = world(3);
+    let last = links.pop().unwrap();
+    let silent = links.pop().unwrap();
+    while last.try_send(1, b"x").unwrap() {}
+    let (tell, told) = unbounded();
+    thread::scope(|scope| {
+        let first = links.pop().unwrap();
+        let done = tell.clone();
+        scope.spawn(move || done.send(World::over(first).run(|_| Err::<(), _>(Error::failed("no data")))));
+        scope.spawn(move || tell.send(World::over(last).run(|me| me.recv::<()>(0, Any).map(|_| ()))));
+        let mut texts = [(); 2].map(|()| match told.recv_timeout(Duration::from_secs(10)) {
+            Ok(result) => result.unwrap_err().to_string(),
+            Err(_) => "it has not ended".to_owned(),
+        });
+        (0..256).for_each(|_| assert_frame(&silent, 2, b"x"));
+        texts.sort();
+        assert_eq!(texts, ["rank 0 failed: no data", "rank 2 failed: rank 0 is gone: it failed: no data"]);
+    });
+    let mut ends: Vec<_> = [(); 2].map(|()| silent.recv(None)).into();
+    ends.sort_by_key(|end| matches!(end, Incoming::Gone { rank: 2, .. }));
+    let how = "failed: no data".to_owned();
+    assert_eq!(ends[0], Incoming::Gone { rank: 0, how });
+    let how = "failed: rank 0 is gone: it failed: no data".to_owned();
+    assert_eq!(ends[1], Incoming::Gone { rank: 2, how });
 }

@@ -6,6 +6,10 @@ pub(super) const LONGEST: u32 = 64 << 10;
 /// The longest piece of a frame.
 pub(super) const PIECE: usize = LONGEST as usize - TRAILER;
 const TRAILER: usize = 5;
+/// The longest message to who has started the ranks: it lies in its place in the queue and takes no other memory.
+pub(super) const SHORT: u32 = 112;
+/// So much is said there of an end.
+pub(super) const FAREWELL: usize = SHORT as usize - TRAILER;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -15,7 +19,7 @@ pub(super) enum Kind {
     Last = 2,
     /// The rank is gone; how, in words.
     Gone = 3,
-    /// To who started the ranks: the rank has closed its transport.
+    /// To who started the ranks: the rank has closed its transport; how it ended, in words.
     Closed = 4,
 }
 
@@ -39,9 +43,9 @@ pub(super) fn read(message: &mut Vec<u8>) -> Option<(Kind, usize)> {
     Some((kind, rank))
 }
 
-/// As much of a text as fits into a message.
-pub(super) fn cut(text: &str) -> &[u8] {
-    let end = (0..=PIECE.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+/// As much of a text as fits into so many bytes.
+pub(super) fn cut(text: &str, longest: usize) -> &[u8] {
+    let end = (0..=longest.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     &text.as_bytes()[..end.unwrap_or(0)]
 }
 
@@ -71,9 +75,9 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_between_characters() {
-        assert_eq!((cut("abc"), cut("")), (&b"abc"[..], &b""[..]));
+        assert_eq!((cut("abc", PIECE), cut("", PIECE)), (&b"abc"[..], &b""[..]));
         let long = "a".repeat(PIECE - 1) + "\u{20ac}";
-        assert_eq!(cut(&long).len(), PIECE - 1);
+        assert_eq!(cut(&long, PIECE).len(), PIECE - 1);
     }
 
     #[test]

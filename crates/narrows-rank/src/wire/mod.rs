@@ -12,6 +12,8 @@ mod frame;
 mod office;
 mod quiet;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use std::{any::type_name, borrow::Cow};
 

@@ -3,8 +3,8 @@
 use std::{
     cell::Cell,
     collections::{BTreeMap, VecDeque},
-    fmt,
-    time::Duration,
+    fmt, thread,
+    time::{Duration, Instant},
 };
 
 use narrows::oneshot;
@@ -16,7 +16,7 @@ use crate::{
     mailbox::{Answer, BOUND, LOW, Mailbox, Mode, Pending, class},
     matching::Pattern,
     office::Afar,
-    sync::{Arc, AtomicU64, Mutex, Ordering, lock},
+    sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, lock},
     transport::{Incoming, LinkError, Transport},
     watch::{Alarm, Blocked},
 };
@@ -27,6 +27,8 @@ const CREDIT: u64 = UNTOLD as u64 + 1;
 const UNTOLD: usize = 15;
 /// How long the pump waits for frames while it has some that there was no room for.
 const MOMENT: Duration = Duration::from_millis(1);
+/// How long who ends waits for room for what it owes to others: the word that it has received their messages.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 thread_local! {
     static IS_PUMP: Cell<bool> = const { Cell::new(false) };
@@ -53,8 +55,10 @@ struct Notes {
     transport: Arc<dyn Transport>,
     /// How many messages of each rank and class were taken and not yet told of.
     taken: Vec<[AtomicU64; 2]>,
-    /// What the pump has to send and found no room for.
+    /// What the pump has to send and found no room for. Only the pump takes out of it.
     late: Mutex<VecDeque<(usize, Vec<u8>)>>,
+    /// The pump has something in hand: what it has to send for that may still come.
+    is_pumping: AtomicBool,
     quiet: Quiet,
 }
 
@@ -84,6 +88,19 @@ impl Notes {
         }
         *lock(&self.late) = left;
         Some(MOMENT)
+    }
+
+    /// Waits until the pump has sent what it has to, for a while. To whom there was still no room for that.
+    fn finish(&self) -> Vec<usize> {
+        let began = Instant::now();
+        // Acquire: pairs with the Release in `pump`, before which what is late was filed.
+        let is_over = || !self.is_pumping.load(Ordering::Acquire) && lock(&self.late).is_empty();
+        // The pump itself has nothing in hand that it could wait for.
+        while !IS_PUMP.get() && !is_over() && began.elapsed() < FAREWELL {
+            // Mostly it is about to wait for the next frame.
+            if began.elapsed() < MOMENT { thread::yield_now() } else { thread::sleep(MOMENT) }
+        }
+        lock(&self.late).iter().map(|(to, _)| *to).collect()
     }
 
     fn taken(&self, me: usize, key: &Pattern, ticket: Option<u64>) {
@@ -118,7 +135,8 @@ impl Post {
         let taken = (0..size).map(|_| [AtomicU64::new(0), AtomicU64::new(0)]).collect();
         let ends = Arc::new(Ends::new(size));
         let quiet = Quiet::new(me, size, ends.clone());
-        let notes = Arc::new(Notes { transport, taken, late: Mutex::new(VecDeque::new()), quiet });
+        let notes =
+            Arc::new(Notes { transport, taken, late: Mutex::default(), is_pumping: AtomicBool::new(false), quiet });
         let heard = notes.clone();
         let mailbox = Mailbox::new(me, ends.clone(), Some(Box::new(move |key, ticket| heard.taken(me, key, ticket))));
         let sent = (0..size).map(|_| Mutex::new(Sent::default())).collect();
@@ -134,7 +152,13 @@ impl Post {
         IS_PUMP.set(true);
         loop {
             let patience = self.notes.flush();
-            match self.notes.transport.recv(patience) {
+            // Release: pairs with the Acquire in `finish`.
+            self.notes.is_pumping.store(false, Ordering::Release);
+            let incoming = self.notes.transport.recv(patience);
+            // Relaxed: a message that is found in the mailbox after the rank has ended is not received, and owes nothing; before
+            // that, the mailbox's lock comes between this and the end.
+            self.notes.is_pumping.store(true, Ordering::Relaxed);
+            match incoming {
                 Incoming::Frame { from, bytes } => match Frame::from_bytes(bytes) {
                     Some(Frame::Waits(word)) if self.is_other(from) && word.with.len() == self.size() => {
                         self.notes.quiet.heard(from, word);
@@ -151,6 +175,8 @@ impl Post {
                 Incoming::Closed => break,
             }
         }
+        // Release: as above.
+        self.notes.is_pumping.store(false, Ordering::Release);
         // Nobody will answer those that still wait.
         for to in 0..self.size() {
             self.give_back(to);
@@ -322,19 +348,21 @@ impl Afar<Packed> for Arc<Post> {
         self.ends.gone(rank)
     }
 
-    /// This rank has ended: all are told, after what it has sent.
+    /// This rank has ended: all are told, after what it has sent and owes. For whom there is no room now, the transport has the word.
     fn end(&self, how: &str) {
         if !self.ends.set(self.me, &how.into()) {
             return;
         }
         drop(self.mailbox.end());
+        let unheard = self.notes.finish();
+        let bye = Frame::Bye { how: how.to_owned() }.into_bytes();
         for to in (0..self.size()).filter(|to| *to != self.me) {
-            if !self.ends.has_ended(to) {
+            if !self.ends.has_ended(to) && !unheard.contains(&to) {
                 // Who is gone by now does not need to be told.
-                drop(self.notes.transport.send(to, &Frame::Bye { how: how.to_owned() }.into_bytes()));
+                drop(self.notes.transport.try_send(to, &bye));
             }
         }
-        self.notes.transport.close();
+        self.notes.transport.close(how);
     }
 
     fn patience(&self) -> Option<Duration> {

@@ -1,25 +1,42 @@
 //! Ranks over a transport: here threads stand for processes, and channels of very few places for the way between them.
 
-use std::{collections::HashMap, thread, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Mutex,
+    thread,
+    time::Duration,
+};
 
-use narrows::{CancelToken, Receiver, Sender, bounded, select};
+use narrows::{CancelToken, Receiver, Sender, bounded, select, unbounded};
 use narrows_rank::{
     Any, Error, Rank, RunError, Tag, Wire, World,
     transport::{Incoming, LinkError, Transport},
 };
 
-/// One end: what comes for this rank, and the ways to all.
+/// One end: what comes for this rank, frames and apart from them the ends of others, and the ways to all.
 struct Link {
     rank: usize,
     inbox: Receiver<Incoming>,
-    ways: Vec<Sender<Incoming>>,
+    ends: Receiver<Incoming>,
+    /// Ends that were heard of, while frames are still there.
+    heard: Mutex<VecDeque<Incoming>>,
+    ways: Vec<(Sender<Incoming>, Sender<Incoming>)>,
     closed: CancelToken,
 }
 
 fn links(n: usize, places: usize) -> Vec<Link> {
-    let (ways, inboxes): (Vec<_>, Vec<_>) = (0..n).map(|_| bounded(places)).unzip();
-    let link = |(rank, inbox)| Link { rank, inbox, ways: ways.clone(), closed: CancelToken::new() };
-    inboxes.into_iter().enumerate().map(link).collect()
+    let (frames, inboxes): (Vec<_>, Vec<_>) = (0..n).map(|_| bounded(places)).unzip();
+    let (last, ends): (Vec<_>, Vec<_>) = (0..n).map(|_| unbounded()).unzip();
+    let ways: Vec<_> = frames.into_iter().zip(last).collect();
+    let link = |(rank, (inbox, ends))| Link {
+        rank,
+        inbox,
+        ends,
+        heard: Mutex::default(),
+        ways: ways.clone(),
+        closed: CancelToken::new(),
+    };
+    inboxes.into_iter().zip(ends).enumerate().map(link).collect()
 }
 
 impl Transport for Link {
@@ -33,11 +50,11 @@ impl Transport for Link {
 
     fn send(&self, to: usize, frame: &[u8]) -> Result<(), LinkError> {
         let frame = Incoming::Frame { from: self.rank, bytes: frame.to_vec() };
-        self.ways[to].send(frame).map_err(|_| LinkError::Gone)
+        self.ways[to].0.send(frame).map_err(|_| LinkError::Gone)
     }
 
     fn try_send(&self, to: usize, frame: &[u8]) -> Result<bool, LinkError> {
-        match self.ways[to].try_send(Incoming::Frame { from: self.rank, bytes: frame.to_vec() }) {
+        match self.ways[to].0.try_send(Incoming::Frame { from: self.rank, bytes: frame.to_vec() }) {
             Ok(()) => Ok(true),
             Err(error) if error.is_full() => Ok(false),
             Err(_) => Err(LinkError::Gone),
@@ -46,18 +63,29 @@ impl Transport for Link {
 
     fn recv(&self, patience: Option<Duration>) -> Incoming {
         let until = patience.map_or(narrows::never(), narrows::after);
-        select! {
-            recv(self.inbox) -> incoming => incoming.unwrap_or(Incoming::Closed),
-            recv(self.closed.cancelled()) -> _ => Incoming::Closed,
-            recv(until) -> _ => Incoming::Nothing,
+        let mut heard = self.heard.lock().unwrap();
+        loop {
+            // What a rank has sent comes before its end.
+            if let Ok(frame) = self.inbox.try_recv() {
+                return frame;
+            }
+            if let Some(end) = heard.pop_front() {
+                return end;
+            }
+            select! {
+                recv(self.inbox) -> incoming => return incoming.unwrap_or(Incoming::Closed),
+                recv(self.ends) -> end => heard.extend(end),
+                recv(self.closed.cancelled()) -> _ => return Incoming::Closed,
+                recv(until) -> _ => return Incoming::Nothing,
+            }
         }
     }
 
-    fn close(&self) {
+    fn close(&self, how: &str) {
         self.closed.cancel();
         self.inbox.close();
-        for way in &self.ways {
-            drop(way.send(Incoming::Gone { rank: self.rank, how: "was closed".to_owned() }));
+        for (_, last) in &self.ways {
+            drop(last.send(Incoming::Gone { rank: self.rank, how: how.to_owned() }));
         }
     }
 }
@@ -295,11 +323,14 @@ fn who_waits_does_not_wait_for_room_at_a_third() {
             })
         });
         let answer = told.recv().unwrap();
-        // Whoever ends tells all, and waits for room for that.
-        drop(third);
+        // Nor does who ends.
         assert!(ranks.join().unwrap().iter().all(Result::is_ok));
         assert_eq!(answer.map(|((), _)| ()), Ok(()));
     });
+    assert!(matches!(third.recv(None), Incoming::Frame { from: 0, .. }));
+    let mut ends = [(); 2].map(|()| third.recv(None));
+    ends.sort_by_key(|end| matches!(end, Incoming::Gone { rank: 1, .. }));
+    assert_eq!(ends, [0, 1].map(|rank| Incoming::Gone { rank, how: "has returned".to_owned() }));
 }
 
 #[test]
