@@ -8,6 +8,7 @@ use narrows::oneshot;
 use crate::{
     ends::Ends,
     error::Error,
+    home::{Home, Waiting},
     mailbox::{Mailbox, Mode, Pending},
     matching::Pattern,
     parcel::Parcel,
@@ -30,6 +31,8 @@ pub(crate) struct Table<P> {
     mailboxes: Vec<Mailbox<P>>,
     ends: Arc<Ends>,
     watch: Watch,
+    /// Of each rank, if they are tasks.
+    homes: Vec<Arc<Home>>,
 }
 
 /// The ranks of other processes, and the mailbox of the one that is here.
@@ -58,10 +61,26 @@ pub(crate) enum Office<P> {
 }
 
 impl<P: Parcel> Office<P> {
-    pub(crate) fn of_threads(size: usize, watch: Watch) -> Office<P> {
+    pub(crate) fn here(size: usize, watch: Watch, homes: Vec<Arc<Home>>) -> Office<P> {
         let ends = Arc::new(Ends::new(size));
         let mailboxes = (0..size).map(|rank| Mailbox::new(rank, ends.clone(), None)).collect();
-        Office::Here(Table { mailboxes, ends, watch })
+        Office::Here(Table { mailboxes, ends, watch, homes })
+    }
+
+    /// Where a rank is at home that is a task.
+    pub(crate) fn home(&self, rank: usize) -> Option<&Arc<Home>> {
+        match self {
+            Office::Here(table) => table.homes.get(rank),
+            Office::Afar(_) => None,
+        }
+    }
+
+    /// No rank is awake, and all are tasks.
+    #[cfg_attr(any(not(feature = "task"), narrows_check), expect(dead_code, reason = "no rank is a task"))]
+    pub(crate) fn all_sleep(&self) {
+        if let Office::Here(table) = self {
+            table.all_sleep();
+        }
     }
 
     /// The mailbox of a rank of this process.
@@ -144,7 +163,10 @@ impl<P: Parcel> Office<P> {
     /// A wait of this thread has taken a while. What is returned hears of a deadlock.
     pub(crate) fn enter(&self, rank: usize, blocked: Blocked) -> Option<oneshot::Receiver<Alarm>> {
         match self {
-            Office::Here(table) => table.watch.enter(rank, blocked),
+            Office::Here(table) => match table.homes.get(rank) {
+                None => table.watch.enter(rank, blocked),
+                Some(home) => table.enter(rank, home, blocked),
+            },
             Office::Afar(afar) => afar.enter(blocked),
         }
     }
@@ -160,7 +182,12 @@ impl<P: Parcel> Office<P> {
     /// It is over.
     pub(crate) fn leave(&self, rank: usize) {
         match self {
-            Office::Here(table) => table.watch.leave(rank),
+            Office::Here(table) => {
+                table.watch.leave(rank);
+                if let Some(home) = table.homes.get(rank) {
+                    home.goes_on();
+                }
+            }
             Office::Afar(afar) => afar.leave(),
         }
     }
@@ -178,6 +205,40 @@ impl<P: Parcel> Table<P> {
         let others = self.mailboxes.iter().enumerate().filter(|(other, _)| !self.ends.has_ended(*other));
         others.for_each(|(_, mailbox)| mailbox.peer_is_gone());
         self.watch.ended(rank, &how);
+        if self.homes.get(rank).is_some_and(|home| home.end()) {
+            self.all_sleep();
+        }
         drop(unread);
+    }
+
+    fn enter(&self, rank: usize, home: &Home, blocked: Blocked) -> Option<oneshot::Receiver<Alarm>> {
+        if !home.is_blocked_here() {
+            return None;
+        }
+        let alarm = self.watch.sit(rank, blocked);
+        if home.blocks() {
+            self.all_sleep();
+        }
+        Some(alarm)
+    }
+
+    fn all_sleep(&self) {
+        let is_pending = |rank: usize, waiting: &Waiting| match waiting {
+            Waiting::Receive { number, pattern } => self.mailboxes[rank].is_asked(*number, pattern),
+            Waiting::Send { number, key, to } => self.mailboxes[*to].holds_up(*number, key),
+        };
+        let asleep = |rank: usize| {
+            let waits = self.homes[rank].sleeps_on(|waiting| is_pending(rank, waiting));
+            let texts: Vec<String> = waits.iter().map(Waiting::to_string).collect();
+            (!texts.is_empty()).then(|| texts.join(" and "))
+        };
+        let mut is_told = false;
+        self.watch.look_at_tasks(&asleep, |report| {
+            is_told = true;
+            self.homes.iter().for_each(|home| home.tell(report));
+        });
+        if is_told {
+            self.homes.iter().for_each(|home| home.rouse_told());
+        }
     }
 }

@@ -34,6 +34,13 @@ impl<W: Carrier> Core<W> {
         self.office.mailbox(self.rank)
     }
 
+    /// By the thread that this is called on.
+    pub(crate) fn is_used(&self) {
+        if let Some(home) = self.office.home(self.rank) {
+            home.is_used();
+        }
+    }
+
     pub(crate) fn end(&self, how: &str) {
         self.office.end(self.rank, how);
     }
@@ -107,6 +114,16 @@ pub struct Rank<W: Carrier = Local> {
 
 impl<W: Carrier> Clone for Rank<W> {
     fn clone(&self) -> Rank<W> {
+        if let Some(home) = self.core.office.home(self.core.rank) {
+            home.share();
+        }
+        self.again()
+    }
+}
+
+impl<W: Carrier> Rank<W> {
+    /// A clone that is not handed to others.
+    pub(crate) fn again(&self) -> Rank<W> {
         Rank { core: self.core.clone(), group: self.group.clone(), life: self.life.clone() }
     }
 }
@@ -134,6 +151,7 @@ impl<W: Carrier> Rank<W> {
     }
 
     pub(crate) fn pattern(&self, from: Source, tag: Tags) -> Result<Pattern, Error> {
+        self.core.is_used();
         let source = from.0.map(|rank| self.member(rank)).transpose()?;
         Ok(Pattern::new(self.group.context, source, tag.0))
     }

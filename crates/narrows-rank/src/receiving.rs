@@ -14,6 +14,7 @@ use narrows::oneshot;
 use crate::{
     choice::Status,
     error::Error,
+    home::Waiting,
     mailbox::{Found, Letter, Patience},
     matching::Pattern,
     parcel::{Carrier, Carries, Wanted},
@@ -121,9 +122,20 @@ impl<W: Carrier> Posted<W> {
         }
         loop {
             let reply = self.reply.as_mut().expect("a receive was polled after it was done");
-            let heard = ready!(Pin::new(reply).poll(cx));
+            let waiting = Waiting::Receive { number: self.number, pattern: self.pattern };
+            let word = match ready!(wait::poll(&self.core, reply, cx, waiting)) {
+                Ok(word) => word,
+                Err(Unanswered::Lost | Unanswered::Timeout) => Err(Error::Ended),
+                Err(Unanswered::Deadlock(report)) => {
+                    if !self.core.mailbox().withdraw(self.number, &self.pattern) {
+                        // It was taken out of its line to be told something else, which is on its way and wakes this.
+                        return Poll::Pending;
+                    }
+                    Err(Error::Deadlock(report))
+                }
+            };
             self.reply = None;
-            match heard.unwrap_or(Err(Error::Ended)) {
+            match word {
                 Ok(Some(letter)) => return Poll::Ready(Ok(letter)),
                 Err(error) => return Poll::Ready(Err(error)),
                 Ok(None) => {

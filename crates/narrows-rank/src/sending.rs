@@ -5,14 +5,15 @@ use std::{
     marker::PhantomData,
     mem,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
-use narrows::{RecvError, oneshot};
+use narrows::oneshot;
 
 use crate::{
     error::{Error, SendError},
+    home::Waiting,
     mailbox::{Answer, Mode, Pending},
     matching::Pattern,
     office::Recalled,
@@ -66,6 +67,7 @@ impl<T, W: Carries<T>> Sending<T, W> {
             Ok(parcel) => parcel,
             Err((message, why)) => return failed(message, Error::Encoding(why)),
         };
+        rank.core.is_used();
         match rank.core.office.deliver(world, key, parcel, mode) {
             Ok(None) => State::Done(Ok(())),
             Ok(Some(Pending { number, reply })) => State::Waits(Waits {
@@ -166,7 +168,7 @@ impl<W: Carrier> Waits<W> {
     }
 }
 
-fn describe(key: &Pattern, to: usize) -> String {
+pub(crate) fn describe(key: &Pattern, to: usize) -> String {
     match (key.context() & 1, key.tag()) {
         (0, tag) => format!("until rank {to} takes its message with tag {}", tag.unwrap_or(0)),
         _ => format!("in a collective until rank {to} takes its part"),
@@ -180,18 +182,18 @@ impl<T, W: Carries<T>> Future for Sending<T, W> {
     /// If it is polled again after it was ready.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            State::Waits(waits) => match Pin::new(&mut waits.reply).poll(cx) {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(answer) => {
-                    let gone = || waits.gone();
-                    let result = match answer {
-                        Ok(Err(parcel)) => unsent::<T, W>(parcel, gone()),
-                        Ok(Ok(())) | Err(RecvError) => Ok(()),
-                    };
-                    self.0 = State::Over;
-                    Poll::Ready(result)
-                }
-            },
+            State::Waits(waits) => {
+                let waiting = Waiting::Send { number: waits.number, key: waits.key, to: waits.to };
+                let result = match ready!(wait::poll(&waits.core, &mut waits.reply, cx, waiting)) {
+                    Ok(Err(parcel)) => unsent::<T, W>(parcel, waits.gone()),
+                    Ok(Ok(())) | Err(Unanswered::Lost | Unanswered::Timeout) => Ok(()),
+                    Err(Unanswered::Deadlock(report)) => {
+                        waits.recall().map_or(Ok(()), |parcel| unsent::<T, W>(parcel, Error::Deadlock(report)))
+                    }
+                };
+                self.0 = State::Over;
+                Poll::Ready(result)
+            }
             State::Done(_) => match mem::replace(&mut self.0, State::Over) {
                 State::Done(result) => Poll::Ready(result.map_err(|unsent| *unsent)),
                 _ => unreachable!("it was seen to be done"),

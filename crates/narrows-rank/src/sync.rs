@@ -6,7 +6,7 @@ use std::io;
 pub(crate) use std::{
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
     },
     thread::{Scope, ScopedJoinHandle, ThreadId, current, scope},
 };
@@ -15,7 +15,7 @@ pub(crate) use std::{
 pub(crate) use shuttle::{
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
     },
     thread::{Scope, ScopedJoinHandle, ThreadId, current, scope},
 };

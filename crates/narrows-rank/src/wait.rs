@@ -1,10 +1,15 @@
-//! How a thread waits for an answer: through narrows' own waiting, and after a while where a deadlock is heard of.
+//! How a thread or a task waits for an answer: through narrows' own waiting, and where a deadlock is heard of.
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
 
-use narrows::{RecvTimeoutError, after, never, oneshot, select};
+use narrows::{RecvError, RecvTimeoutError, after, never, oneshot, select};
 
 use crate::{
+    home::Waiting,
     parcel::Carrier,
     rank::Core,
     sync::Arc,
@@ -36,6 +41,7 @@ pub(crate) fn wait<W: Carrier, A>(
     deadline: Option<Instant>,
     blocked: impl Fn() -> Blocked,
 ) -> Result<A, Unanswered> {
+    core.is_used();
     if let Some(deadline) = deadline {
         return Ok(reply.recv_deadline(deadline)?);
     }
@@ -64,5 +70,26 @@ pub(crate) fn wait<W: Carrier, A>(
         };
         core.office.leave(core.rank);
         return answer;
+    }
+}
+
+/// Polls for an answer. A rank that is a task may be told instead that all wait, if this waited when it was polled before.
+pub(crate) fn poll<W: Carrier, A>(
+    core: &Core<W>,
+    reply: &mut oneshot::RecvFuture<A, oneshot::Receiver<A>>,
+    cx: &mut Context<'_>,
+    waiting: Waiting,
+) -> Poll<Result<A, Unanswered>> {
+    let home = core.office.home(core.rank).and_then(|home| Some((home, home.waker_for(cx.waker())?)));
+    let answer = match &home {
+        Some((_, waker)) => Pin::new(reply).poll(&mut Context::from_waker(waker)),
+        None => Pin::new(reply).poll(cx),
+    };
+    match answer {
+        Poll::Ready(answer) => Poll::Ready(answer.map_err(|RecvError| Unanswered::Lost)),
+        Poll::Pending => match home.and_then(|(home, _)| home.waits(waiting)) {
+            Some(report) => Poll::Ready(Err(Unanswered::Deadlock(report))),
+            None => Poll::Pending,
+        },
     }
 }

@@ -67,6 +67,13 @@ impl Watch {
         lock(&self.ranks)[rank].home = Some(current().id());
     }
 
+    /// Enters a wait of the thread that polls the rank's task. What is returned hears of a deadlock.
+    pub(crate) fn sit(&self, rank: usize, blocked: Blocked) -> oneshot::Receiver<Alarm> {
+        let (alarm, hears) = oneshot::channel();
+        lock(&self.ranks)[rank].seat = Seat::Waits { blocked, alarm };
+        hears
+    }
+
     /// Enters a wait of this thread. What is returned hears of a deadlock; none, if the rank has other threads, which may
     /// do what this one waits for.
     pub(crate) fn enter(&self, rank: usize, blocked: Blocked) -> Option<oneshot::Receiver<Alarm>> {
@@ -79,7 +86,7 @@ impl Watch {
         }
         let (alarm, hears) = oneshot::channel();
         entry.seat = Seat::Waits { blocked, alarm };
-        let told = Watch::look(&mut ranks);
+        let told = Watch::look(&mut ranks, &|_| None);
         drop(ranks);
         tell(told);
         Some(hears)
@@ -94,22 +101,34 @@ impl Watch {
     pub(crate) fn ended(&self, rank: usize, how: &Arc<str>) {
         let mut ranks = lock(&self.ranks);
         ranks[rank].seat = Seat::Ended(how.clone());
-        let told = Watch::look(&mut ranks);
+        let told = Watch::look(&mut ranks, &|_| None);
+        drop(ranks);
+        tell(told);
+    }
+
+    /// Looks at ranks that are tasks, none of which is awake. `asleep` says what one waits for that does not block its thread, if
+    /// it does; `all_told` is called with the report before the first of those that do hears of it.
+    pub(crate) fn look_at_tasks(&self, asleep: &dyn Fn(usize) -> Option<String>, all_told: impl FnOnce(&Arc<str>)) {
+        let mut ranks = lock(&self.ranks);
+        let told = Watch::look(&mut ranks, asleep);
+        if let Some((_, report)) = &told {
+            all_told(report);
+        }
         drop(ranks);
         tell(told);
     }
 
     /// While all seats are looked at nobody leaves one. A wait that is found unfulfilled was so when the first was looked at:
     /// then everybody waited, and from there nothing can happen.
-    fn look(ranks: &mut [Rank]) -> Vec<(oneshot::Sender<Alarm>, Arc<str>)> {
-        let is_stuck = |rank: &Rank| match &rank.seat {
-            Seat::Runs => false,
+    fn look(ranks: &mut [Rank], asleep: &dyn Fn(usize) -> Option<String>) -> Option<Told> {
+        let is_stuck = |(number, rank): (usize, &Rank)| match &rank.seat {
+            Seat::Runs => asleep(number).is_some(),
             Seat::Waits { blocked, .. } => (blocked.is_pending)(),
             Seat::Ended(_) => true,
         };
-        let waits = |rank: &Rank| matches!(rank.seat, Seat::Waits { .. });
-        if !ranks.iter().any(waits) || !ranks.iter().all(is_stuck) {
-            return Vec::new();
+        let is_over = |rank: &Rank| matches!(rank.seat, Seat::Ended(_));
+        if ranks.iter().all(is_over) || !ranks.iter().enumerate().all(is_stuck) {
+            return None;
         }
         let mut report = String::new();
         for (number, rank) in ranks.iter().enumerate() {
@@ -117,27 +136,30 @@ impl Watch {
             match &rank.seat {
                 Seat::Waits { blocked, .. } => write!(report, "{sep}rank {number} waits {}", blocked.what),
                 Seat::Ended(how) => write!(report, "{sep}rank {number} {how}"),
-                Seat::Runs => Ok(()),
+                Seat::Runs => write!(report, "{sep}rank {number} waits {}", asleep(number).unwrap_or_default()),
             }
             .expect("a string takes all that is written");
         }
-        let report: Arc<str> = report.into();
-        let mut told = Vec::new();
+        let mut alarms = Vec::new();
         for rank in ranks {
             if let Seat::Waits { .. } = rank.seat
                 && let Seat::Waits { alarm, .. } = std::mem::replace(&mut rank.seat, Seat::Runs)
             {
-                told.push((alarm, report.clone()));
+                alarms.push(alarm);
             }
         }
-        told
+        Some((alarms, report.into()))
     }
 }
 
-fn tell(told: Vec<(oneshot::Sender<Alarm>, Arc<str>)>) {
-    for (alarm, report) in told {
+/// Who is to hear what.
+type Told = (Vec<oneshot::Sender<Alarm>>, Arc<str>);
+
+fn tell(told: Option<Told>) {
+    let Some((alarms, report)) = told else { return };
+    for alarm in alarms {
         // Whoever does not hear it has left meanwhile, for which it was fulfilled or out of time.
-        drop(alarm.send(Alarm::Deadlock(report)));
+        drop(alarm.send(Alarm::Deadlock(report.clone())));
     }
 }
 

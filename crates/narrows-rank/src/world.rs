@@ -9,6 +9,7 @@ use std::{
 
 use crate::{
     error::Error,
+    home::Home,
     office::Office,
     parcel::Carrier,
     rank::Rank,
@@ -50,8 +51,12 @@ impl World {
     }
 }
 
-pub(crate) fn ranks(n: usize, patience: Option<Duration>) -> Vec<Rank> {
-    let office = Arc::new(Office::of_threads(n, Watch::new(n, patience)));
+fn ranks(n: usize, patience: Option<Duration>) -> Vec<Rank> {
+    ranks_of(n, patience, Vec::new())
+}
+
+pub(crate) fn ranks_of(n: usize, patience: Option<Duration>, homes: Vec<Arc<Home>>) -> Vec<Rank> {
+    let office = Arc::new(Office::here(n, Watch::new(n, patience), homes));
     let members: Arc<[u32]> = (0..n).map(|rank| u32::try_from(rank).expect("so many ranks do not fit")).collect();
     (0..n).map(|rank| Rank::new(rank, office.clone(), members.clone())).collect()
 }

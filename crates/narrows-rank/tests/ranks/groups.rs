@@ -91,8 +91,8 @@ fn no_group_hears_of_another() {
                 for step in 1..12_u32 {
                     let of = groups[chance.below(u32::try_from(groups.len()).expect("few")) as usize].clone();
                     let colors = u64::from(1 + chance.below(3));
-                    let shift = u64::from(chance.below(6));
-                    let color = (of.0.rank() as u64 + shift) / 2 % colors;
+                    let far = of.0.rank() as u64 + u64::from(chance.below(6));
+                    let color = far / 2 % colors;
                     let mut path = of.1;
                     path.extend([step, u32::try_from(color).expect("it is small")]);
                     groups.push((of.0.split(color, 0)?, path));

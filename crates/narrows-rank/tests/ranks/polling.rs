@@ -162,8 +162,8 @@ fn a_synchronous_send_to_an_awaited_receive_is_done_when_that_has_it_and_not_if_
 fn a_synchronous_send_to_a_receive_that_was_begun_is_done_at_once() {
     let ranks = World::ranks(2);
     let receiving: Vec<_> = (0..2).map(|rank| ranks[rank].irecv::<usize>(1 - rank, Tag(0))).collect();
-    for rank in 0..2 {
-        ranks[rank].ssend(1 - rank, 0, rank).unwrap();
+    for (number, rank) in ranks.iter().enumerate() {
+        rank.ssend(1 - number, 0, number).unwrap();
     }
     for (rank, receiving) in receiving.into_iter().enumerate() {
         assert_eq!(receiving.wait().unwrap().0, 1 - rank);
