@@ -136,6 +136,8 @@ impl Harness {
                 "lib" => cmd.args(["--lib"]),
                 // It tests what only a feature brings.
                 "trace" => cmd.args(["--test", "trace", "--features", "trace"]),
+                // Ranks are tasks, too.
+                "ranks" => cmd.args(["--test", "ranks", "--features", "task"]),
                 // It needs a tenth of its library, which takes a minute to build for a sanitizer.
                 "stress" => cmd.args(["--test", "stress", "--no-default-features", "--features", "stress"]),
                 program => cmd.args(["--test", program]),

@@ -25,7 +25,7 @@ use std::{
 use crate::{
     matching::Pattern,
     receiving, sending,
-    sync::{Arc, AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering, fence, lock},
+    sync::{Arc, AtomicBool, AtomicU32, AtomicU64, Mutex, Ordering, fence, lock, thread_local},
 };
 
 #[cfg(all(test, feature = "task", not(narrows_check)))]
@@ -89,7 +89,7 @@ impl Home {
 
     /// Whether this thread polls the rank's task.
     fn is_polled_here(&self) -> bool {
-        POLLED.get().0 == std::ptr::from_ref(self).addr()
+        POLLED.with(Cell::get).0 == std::ptr::from_ref(self).addr()
     }
 
     /// Somebody uses the rank: if that is not its task, others have it.
@@ -121,7 +121,7 @@ impl Home {
     /// The waker to leave behind instead of the one that this rank's program was polled with. None if it was another one.
     pub(crate) fn waker_for(self: &Arc<Home>, given: &Waker) -> Option<Waker> {
         self.is_used();
-        let is_ours = POLLED.get() == (std::ptr::from_ref(&**self).addr(), given.data().addr());
+        let is_ours = POLLED.with(Cell::get) == (std::ptr::from_ref(&**self).addr(), given.data().addr());
         is_ours.then(|| Waker::from(self.clone()))
     }
 
@@ -265,9 +265,10 @@ impl Driver {
             // Nobody has woken it; its executor polls it all the same.
             home.wakes();
         }
-        let before = POLLED.replace((Arc::as_ptr(home).addr(), self.gives.data().addr()));
+        let here = (Arc::as_ptr(home).addr(), self.gives.data().addr());
+        let before = POLLED.with(|polled| polled.replace(here));
         let polled = program(&mut Context::from_waker(&self.gives));
-        POLLED.set(before);
+        POLLED.with(|polled| polled.set(before));
         lock(&home.state).told = None;
         if polled.is_ready() || home.is_shared.load(Ordering::Relaxed) {
             return polled;

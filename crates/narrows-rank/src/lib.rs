@@ -60,7 +60,7 @@ mod collective;
 mod ends;
 mod error;
 #[cfg_attr(
-    any(not(feature = "task"), narrows_check),
+    not(feature = "task"),
     allow(dead_code, reason = "no rank is a task; what its operations would tell is here")
 )]
 mod home;
@@ -75,7 +75,7 @@ mod sending;
 #[cfg(all(feature = "shm", not(narrows_check)))]
 pub mod shm;
 mod sync;
-#[cfg(all(feature = "task", not(narrows_check)))]
+#[cfg(feature = "task")]
 mod tasks;
 #[cfg(feature = "process")]
 pub mod transport;
@@ -92,7 +92,7 @@ pub use probe::Matched;
 pub use rank::Rank;
 pub use receiving::Receiving;
 pub use sending::Sending;
-#[cfg(all(feature = "task", not(narrows_check)))]
+#[cfg(feature = "task")]
 pub use tasks::Tasks;
 #[cfg(feature = "process")]
 pub use wire::{Process, Wire};

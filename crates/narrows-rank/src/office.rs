@@ -76,7 +76,7 @@ impl<P: Parcel> Office<P> {
     }
 
     /// No rank is awake, and all are tasks.
-    #[cfg_attr(any(not(feature = "task"), narrows_check), expect(dead_code, reason = "no rank is a task"))]
+    #[cfg_attr(not(feature = "task"), expect(dead_code, reason = "no rank is a task"))]
     pub(crate) fn all_sleep(&self) {
         if let Office::Here(table) = self {
             table.all_sleep();

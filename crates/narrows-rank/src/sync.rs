@@ -9,6 +9,7 @@ pub(crate) use std::{
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
     },
     thread::{Scope, ScopedJoinHandle, ThreadId, current, scope},
+    thread_local,
 };
 
 #[cfg(narrows_check)]
@@ -18,6 +19,7 @@ pub(crate) use shuttle::{
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
     },
     thread::{Scope, ScopedJoinHandle, ThreadId, current, scope},
+    thread_local,
 };
 
 /// Takes a lock. No code of the user runs under any lock of this crate, so a poisoned one is still consistent.

@@ -2,6 +2,8 @@
 //! rank looks for a deadlock in the middle of any wait: so a report that is false, a wake-up or a message that is lost ends a
 //! schedule in failure.
 
+#[cfg(feature = "task")]
+use std::future::poll_fn;
 use std::{
     pin::Pin,
     task::{Context, Waker},
@@ -149,6 +151,56 @@ fn what_was_sent_until_it_is_received_was_received() {
             })
             .unwrap();
         assert_eq!(got[0], got[1], "sent, received");
+        1
+    });
+}
+
+/// The last one that goes to sleep reports: so all others have to sleep, and nothing may be on its way to them.
+#[cfg(feature = "task")]
+#[test]
+fn tasks_that_exchange_are_never_said_to_be_stuck() {
+    try_schedules("rank_tasks", 40, || {
+        let got = World::tasks(3).run(|me| async move {
+            let (next, before) = ((me.rank() + 1) % 3, (me.rank() + 2) % 3);
+            let receiving = me.irecv::<usize>(before, Tag(0));
+            match me.rank() {
+                0 => {
+                    // Somebody else wakes this one, who is no rank, while it waits for one, too.
+                    let (tell, told) = narrows::oneshot::channel();
+                    narrows_task::go(async move { tell.send(0_usize) }).detach();
+                    let (mut told, mut never) = (told.into_future(), me.irecv::<()>(next, Tag(9)));
+                    let told = poll_fn(|cx| {
+                        assert!(Pin::new(&mut never).poll(cx).is_pending(), "it was told of a deadlock");
+                        Pin::new(&mut told).poll(cx)
+                    });
+                    me.isend(next, 0, told.await.map_err(Error::failed)?).await?;
+                }
+                1 => me.issend(next, 0, 1_usize).await?,
+                _ => me.send(next, 0, 2_usize)?,
+            }
+            assert_eq!(receiving.await?.0, before);
+            me.barrier_async().await
+        });
+        assert_eq!(got, Ok(vec![(); 3]));
+        1
+    });
+}
+
+#[cfg(feature = "task")]
+#[test]
+fn a_deadlock_of_tasks_is_always_heard_of() {
+    try_schedules("rank_tasks_stuck", 40, || {
+        let got = World::tasks(3).run(|me| async move {
+            match me.rank() {
+                0 => me.irecv::<()>(1, Tag(0)).await.map(|_| ()),
+                1 => me.irecv::<()>(Any, Tag(1)).await.map(|_| ()),
+                _ => Ok(()),
+            }
+        });
+        let failures = got.unwrap_err().failures;
+        let is_deadlock = |cause: &Cause| matches!(cause, Cause::Failed(Error::Deadlock(_)));
+        assert!(failures.iter().any(|failure| is_deadlock(&failure.cause)), "{failures:?}");
+        assert_eq!(failures.len(), 2);
         1
     });
 }
