@@ -232,6 +232,15 @@ impl Wake for Outside {
     }
 }
 
+/// Whom this thread polled before.
+struct Back((usize, usize));
+
+impl Drop for Back {
+    fn drop(&mut self) {
+        POLLED.with(|polled| polled.set(self.0));
+    }
+}
+
 /// Polls the program of a rank.
 pub(crate) struct Driver {
     home: Arc<Home>,
@@ -246,6 +255,17 @@ impl Driver {
         Driver { home, gives: Waker::from(outside), kept }
     }
 
+    /// Calls what the rank's task does: also what makes its program.
+    pub(crate) fn here<T>(&self, call: impl FnOnce() -> T) -> T {
+        let here = (Arc::as_ptr(&self.home).addr(), self.gives.data().addr());
+        let before = POLLED.with(|polled| polled.replace(here));
+        // Also if it panics.
+        let after = Back(before);
+        let result = call();
+        drop(after);
+        result
+    }
+
     /// Calls `all_sleep` if it was the last one awake and sleeps now.
     pub(crate) fn poll<T>(
         &self,
@@ -258,6 +278,7 @@ impl Driver {
         let is_same = state.executor.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
         let old = if is_same { None } else { state.executor.replace(cx.waker().clone()) };
         state.waits.clear();
+        let is_told = state.told.is_some();
         drop(state);
         drop(old);
         // AcqRel: pairs with that in `rise`.
@@ -265,11 +286,10 @@ impl Driver {
             // Nobody has woken it; its executor polls it all the same.
             home.wakes();
         }
-        let here = (Arc::as_ptr(home).addr(), self.gives.data().addr());
-        let before = POLLED.with(|polled| polled.replace(here));
-        let polled = program(&mut Context::from_waker(&self.gives));
-        POLLED.with(|polled| polled.set(before));
-        lock(&home.state).told = None;
+        let polled = self.here(|| program(&mut Context::from_waker(&self.gives)));
+        if is_told {
+            lock(&home.state).told = None;
+        }
         if polled.is_ready() || home.is_shared.load(Ordering::Relaxed) {
             return polled;
         }

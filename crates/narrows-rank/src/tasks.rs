@@ -90,9 +90,13 @@ impl Tasks {
         let start = |rank: Rank| {
             // Kept, so that the rank ends below, and not with its program's handle.
             let (again, noted) = (rank.again(), failures.clone());
-            let mut program = Box::pin(program(rank));
+            let driver = again.core.office.home(again.rank()).cloned().map(Driver::new);
+            let make = || Box::pin(program(rank));
+            let mut program = match &driver {
+                Some(driver) => driver.here(make),
+                None => make(),
+            };
             go_named(&format!("rank {}", again.rank()), async move {
-                let driver = again.core.office.home(again.rank()).cloned().map(Driver::new);
                 let mut poll = |cx: &mut Context<'_>| {
                     catch_unwind(AssertUnwindSafe(|| program.as_mut().poll(cx)))
                         .map_or_else(|panic| Poll::Ready(Err(panic)), |polled| polled.map(Ok))

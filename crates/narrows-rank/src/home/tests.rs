@@ -27,7 +27,9 @@ impl World {
         let ranks = ranks_of(programs.len(), Some(PATIENCE), Home::all(programs.len()));
         let task = |(rank, program): (Rank, fn(Rank) -> Program)| {
             let driver = Driver::new(rank.core.office.home(rank.rank()).unwrap().clone());
-            Task { driver, rank: rank.again(), program: program(rank), result: None }
+            let again = rank.again();
+            let program = driver.here(|| program(rank));
+            Task { driver, rank: again, program, result: None }
         };
         World(ranks.into_iter().zip(programs).map(task).collect())
     }
@@ -65,8 +67,10 @@ impl World {
     }
 }
 
+/// It begins before it is a future.
 fn receives_from(rank: Rank, from: usize) -> Program {
-    Box::pin(async move { rank.irecv::<()>(from, Tag(1)).await.map(|_| ()) })
+    let receiving = rank.irecv::<()>(from, Tag(1));
+    Box::pin(async move { receiving.await.map(|_| drop(rank)) })
 }
 
 #[test]
