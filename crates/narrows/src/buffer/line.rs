@@ -120,6 +120,7 @@ impl<T> Buffer<T> {
     }
 
     /// Waits for a message, which `attempt` takes.
+    #[inline(always)]
     pub(super) fn poll_in_line<R>(
         &self,
         seat: &mut Seat,

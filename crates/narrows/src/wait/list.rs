@@ -97,6 +97,7 @@ impl<P: Payload + Default> WaitList<P> {
 
     /// The same of a task with a single operation, woken by `waker` from now on.
     /// What it shows is moved out of `payload`. True if it had been claimed.
+    #[inline(always)]
     pub(crate) fn stand(&self, waker: &Waker, key: &mut Seat, payload: Option<&mut P>) -> bool {
         let mut spare = Some(waker.clone());
         self.with(|list, woken| {
@@ -173,6 +174,7 @@ impl<P: Payload + Default> WaitList<P> {
     }
 
     /// Links a ticket: a new one, or one that was claimed at its old place.
+    #[inline(always)]
     fn place(&self, list: &mut List<P>, party: Party, payload: Option<&mut P>, key: &mut Seat, woken: &mut Woken) {
         let shown = match *key {
             Some(key) if list.get(key).is_some() => key,

@@ -89,6 +89,7 @@ impl Party {
     }
 
     /// Tells one whose ticket is linked that an attempt may succeed.
+    #[inline(always)]
     pub(crate) fn offer(&self) -> Option<waiter::Offer> {
         match self {
             Party::Waiter(ticket) if ticket.stance != Stance::Single => Some(ticket.waiter.offer(ticket.arm)),
@@ -109,6 +110,7 @@ impl Party {
     }
 
     /// Has it woken, after a claim; its ticket is gone.
+    #[inline(always)]
     pub(crate) fn call_out(self, woken: &mut Woken) {
         match self {
             Party::Waiter(ticket) => woken.push(Sleeper::Waiter(ticket.waiter)),

@@ -138,6 +138,7 @@ impl<P: Payload> List<P> {
     }
 
     /// Adds a ticket, unlinked.
+    #[inline(always)]
     pub(crate) fn add(&mut self, party: Party, payload: P, woken: &mut Woken) -> Token {
         let number = self.next_number;
         self.next_number += 1;
@@ -145,7 +146,7 @@ impl<P: Payload> List<P> {
     }
 
     /// Adds a ticket that had that number before.
-    #[inline]
+    #[inline(always)]
     pub(super) fn add_as(&mut self, number: u64, party: Party, payload: P, woken: &mut Woken) -> Token {
         if self.in_use >= self.sweep_at {
             self.sweep(woken);
@@ -185,6 +186,7 @@ impl<P: Payload> List<P> {
     }
 
     /// Links a ticket at its place in the order; the newest goes last at once, an old one is near the front.
+    #[inline(always)]
     pub(crate) fn link(&mut self, key: Token) {
         if self.get(key).is_none_or(|entry| entry.is_linked()) {
             return;
@@ -225,6 +227,7 @@ impl<P: Payload> List<P> {
     }
 
     /// The same of one that was claimed, with whom to wake.
+    #[inline(always)]
     pub(crate) fn remove_claimed(&mut self, key: Token, woken: &mut Woken) {
         if let Some(party) = self.take(key) {
             party.call_out(woken);
@@ -241,6 +244,7 @@ impl<P: Payload> List<P> {
         }
     }
 
+    #[inline(always)]
     fn take(&mut self, key: Token) -> Option<Party> {
         self.get(key)?;
         self.unlink(key.slot);
