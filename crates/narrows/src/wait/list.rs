@@ -11,7 +11,7 @@ use super::{
 use crate::{
     arm::{Seat, Ticket, Token},
     late::Late,
-    sync::{AtomicUsize, Mutex, Ordering, fence, lock, made, unmodelled::AtomicBool},
+    sync::{AtomicU32, Mutex, Ordering, fence, lock, made, unmodelled::AtomicBool},
 };
 
 /// Notes that the ticket of a single operation was claimed, and so is no longer in its list: `retract` then needs no lock.
@@ -30,16 +30,19 @@ pub(crate) fn is_out(key: Token) -> bool {
 /// nobody waits.
 #[derive(Debug)]
 pub(crate) struct WaitList<P = ()> {
-    waiting: AtomicUsize,
+    waiting: AtomicU32,
+    /// One that was woken found nothing, for somebody without a ticket was faster. A hint.
+    was_overtaken: AtomicBool,
     line: Late<Line<P>>,
 }
 
+/// A line of the cache: each wait and each wake-up touches all of it.
 #[derive(Debug)]
-struct Line<P> {
-    /// One that was woken found nothing, for somebody without a ticket was faster. A hint.
-    was_overtaken: AtomicBool,
-    list: Mutex<List<P>>,
-}
+#[repr(align(64))]
+struct Line<P>(Mutex<List<P>>);
+
+#[cfg(all(target_pointer_width = "64", not(any(loom, narrows_check))))]
+const _: () = assert!(size_of::<Line<()>>() == 64);
 
 /// What a task finds in the place of its ticket.
 #[derive(Debug)]
@@ -56,17 +59,17 @@ impl<P: Payload + Default> WaitList<P> {
     #[inline(always)]
     pub(crate) fn new() -> WaitList<P> {
         made();
-        WaitList { waiting: AtomicUsize::new(0), line: Late::new() }
+        WaitList { waiting: AtomicU32::new(0), was_overtaken: AtomicBool::new(false), line: Late::new() }
     }
 
     fn line(&self) -> &Line<P> {
-        self.line.get_or_make(|| Line { was_overtaken: AtomicBool::new(false), list: Mutex::new(List::new()) })
+        self.line.get_or_make(|| Line(Mutex::new(List::new())))
     }
 
     /// Runs `f` on the list; who was claimed is to be woken.
     pub(crate) fn locked<R>(&self, f: impl FnOnce(&mut List<P>, &mut Woken) -> R) -> (R, Woken) {
         let mut woken = Woken::default();
-        let mut list = lock(&self.line().list);
+        let mut list = lock(&self.line().0);
         let result = f(&mut list, &mut woken);
         // Relaxed: stands before the waiter's fence, and is read behind the publisher's (wait/README.md, "Dekker").
         self.waiting.store(list.linked(), Ordering::Relaxed);
@@ -187,7 +190,7 @@ impl<P: Payload + Default> WaitList<P> {
         }
         if key.is_some() && !list.is_linked(shown) {
             // Relaxed: a hint.
-            self.line().was_overtaken.store(true, Ordering::Relaxed);
+            self.was_overtaken.store(true, Ordering::Relaxed);
         }
         list.link(shown);
         *key = Some(shown);
@@ -196,8 +199,11 @@ impl<P: Payload + Default> WaitList<P> {
     /// Whether one of those who stand in line was overtaken since this was asked last.
     pub(crate) fn was_overtaken(&self) -> bool {
         // Relaxed, both: a hint.
-        let flag = self.line.get().map(|line| &line.was_overtaken).filter(|flag| flag.load(Ordering::Relaxed));
-        flag.inspect(|flag| flag.store(false, Ordering::Relaxed)).is_some()
+        let was_overtaken = self.was_overtaken.load(Ordering::Relaxed);
+        if was_overtaken {
+            self.was_overtaken.store(false, Ordering::Relaxed);
+        }
+        was_overtaken
     }
 
     /// The same with the fence, against publishers that do one too.

@@ -86,19 +86,19 @@ fn short(slot: usize) -> u32 {
 
 /// Memory is given back when a list that has grown beyond this many bytes, or slots, is empty.
 const KEPT_BYTES: usize = 1 << 14;
-const KEPT_SLOTS: usize = 32;
+const KEPT_SLOTS: u32 = 32;
 
 /// A linked list over reused slots.
 #[derive(Debug)]
 pub(crate) struct List<P> {
     slots: Vec<Entry<P>>,
-    in_use: usize,
+    in_use: u32,
     free: u32,
     first: u32,
     last: u32,
-    linked: usize,
+    linked: u32,
+    sweep_at: u32,
     next_number: u64,
-    sweep_at: usize,
 }
 
 impl<P: Payload> List<P> {
@@ -106,10 +106,10 @@ impl<P: Payload> List<P> {
         let most = KEPT_BYTES / size_of::<Entry<P>>();
         if most == 0 {
             1
-        } else if most < KEPT_SLOTS {
+        } else if most < KEPT_SLOTS as usize {
             most
         } else {
-            KEPT_SLOTS
+            KEPT_SLOTS as usize
         }
     };
 
@@ -121,19 +121,19 @@ impl<P: Payload> List<P> {
             first: END,
             last: END,
             linked: 0,
-            next_number: 0,
             sweep_at: KEPT_SLOTS,
+            next_number: 0,
         }
     }
 
     /// How many tickets there are, linked or not.
     pub(crate) fn in_use(&self) -> usize {
-        self.in_use
+        self.in_use as usize
     }
 
     /// How many tickets the peer may find.
     #[inline]
-    pub(crate) fn linked(&self) -> usize {
+    pub(crate) fn linked(&self) -> u32 {
         self.linked
     }
 
@@ -165,6 +165,10 @@ impl<P: Payload> List<P> {
     #[cold]
     fn add_slot(&mut self, number: u64, party: Party, payload: P) -> Token {
         assert!(self.slots.len() < UNLINKED as usize, "more than 4 billion wait for the same");
+        if self.slots.is_empty() {
+            // As a rule one waits, and a vector begins with room for four.
+            self.slots.reserve_exact(1);
+        }
         let held = Some(Held { party, payload });
         self.slots.push(Entry { number, prev: UNLINKED, next: END, held });
         Token { slot: self.slots.len() - 1, number }
@@ -182,7 +186,7 @@ impl<P: Payload> List<P> {
                 }
             }
         }
-        self.sweep_at = KEPT_SLOTS.max(2 * self.in_use);
+        self.sweep_at = KEPT_SLOTS.max(self.in_use.saturating_mul(2));
     }
 
     /// Links a ticket at its place in the order; the newest goes last at once, an old one is near the front.
