@@ -457,6 +457,10 @@ impl Connection {
             // Those who died and had nothing in hand were nobody's concern until now.
             let _ = sweep(&self.layout);
         }
+        // Without a name there is nothing to take away, and nobody to wait for.
+        if self.layout.segment().path().is_none() {
+            return;
+        }
         // Another who leaves at the same time may be in the middle of this, and may have seen that we were still there.
         for _ in 0..TURNS_OF_LEAVING {
             match remove_if_idle(&self.layout) {
