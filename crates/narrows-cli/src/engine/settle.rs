@@ -6,11 +6,14 @@
 //!   read, unanswered  in doubt: failed, and named on stderr
 //! ```
 
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use narrows::RecvTimeoutError;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::json;
 
 use super::batch::Batch;
@@ -23,6 +26,9 @@ use super::order::Piece;
 use super::slot::Worker;
 use super::sync::lock;
 use super::trace::{Lane, Outcome};
+
+/// Our own stderr may be one that nobody reads.
+const MOST_WAITS: u32 = 20;
 
 /// As many workers may die one after the other without an answer.
 const MOST_DEATHS: u32 = 3;
@@ -37,12 +43,14 @@ fn one_for_one(command: &str) -> String {
 
 /// Reaps a worker that has fallen silent; false when the farm cannot go on.
 pub(super) fn settle(farm: &Farm, name: &str, command: &str, worker: Worker) -> bool {
-    let Worker { mut child, life, collector, complaints, .. } = worker;
+    let Worker { mut child, life, collector, complaints, stderr, .. } = worker;
     let silence = collector.join().unwrap_or(Silence::Over);
     farm.roster.leave(&life.leash);
     let status = child.wait();
-    // Its stderr ends with its group; a process that left the group may keep it open, and is not waited for.
-    let _ = complaints.recv_timeout(Duration::from_millis(500));
+    // Its stderr ends with its group; a process that left the group may keep it open, and is not waited for. Where nobody does,
+    // all of it is there, and who passes it on was merely not given a processor.
+    let is_late = || complaints.recv_timeout(Duration::from_millis(500)) == Err(RecvTimeoutError::Timeout);
+    let _ = (0..MOST_WAITS).all(|_| is_late() && is_shut(&stderr) && !farm.is_over());
     if farm.is_over() {
         return false;
     }
@@ -78,6 +86,12 @@ pub(super) fn settle(farm: &Farm, name: &str, command: &str, worker: Worker) -> 
         remains.absolve();
     }
     Estate { farm, life: &life, name, command, status, timed_out, was_closed, answered, asked, read }.divide(remains)
+}
+
+/// Whether nobody can write to this pipe any more.
+fn is_shut(pipe: &OwnedFd) -> bool {
+    let mut look = [PollFd::new(pipe, PollFlags::empty())];
+    poll(&mut look, Some(&Timespec::default())).is_ok() && look[0].revents().contains(PollFlags::HUP)
 }
 
 /// The last answer lacks its delimiter: it gets one, unless the worker was cut off in mid-answer.

@@ -51,6 +51,7 @@ pub(super) struct Worker {
     pub(super) collector: JoinHandle<Silence>,
     /// Disconnected when all of its stderr was passed on.
     pub(super) complaints: Receiver<()>,
+    pub(super) stderr: OwnedFd,
     stdin: Option<OwnedFd>,
     woken: Receiver<()>,
 }
@@ -211,12 +212,13 @@ impl Slot {
             move |farm| collect::run(farm, &life)
         })?;
         let (ended, complaints) = bounded::<()>(0);
+        let heard = stderr.try_clone()?;
         let prefix = if self.verbose { format!("{}: ", self.name()) } else { String::new() };
         self.farm.start("stderr", move |farm| {
             let _ended = ended;
-            complaint::run(stderr.into(), prefix, farm.pass_on);
+            complaint::run(heard.into(), prefix, farm.pass_on);
         })?;
-        Ok(Worker { child, life, collector, complaints, stdin: Some(stdin), woken })
+        Ok(Worker { child, life, collector, complaints, stderr, stdin: Some(stdin), woken })
     }
 }
 
