@@ -13,7 +13,7 @@ use rustix::process::{Signal, kill_process};
 
 use super::{await_ranks, run};
 use crate::harness::dice::{Dice, deep, seed};
-use crate::harness::{DEADLINE, Farm, Run};
+use crate::harness::{Farm, Run};
 
 #[allow(dead_code, reason = "its `main` is that of the example")]
 #[path = "../../../narrows-rank/examples/processes.rs"]
@@ -24,7 +24,8 @@ const PART: &str = "NARROWS_TEST_PART";
 fn ranks(number: &str, part: &str) -> Farm {
     let me = env::current_exe().expect("this program");
     let me = me.to_str().expect("it is text");
-    let mut farm = run(&["-n", number, me, "--exact", "ranks::as_a_rank", "--nocapture"]);
+    // Nobody is made to end who should end by himself, however slow the machine.
+    let mut farm = run(&["-n", number, "--grace", "1h", me, "--exact", "ranks::as_a_rank", "--nocapture"]);
     farm.command().env(PART, part);
     farm
 }
@@ -189,7 +190,6 @@ fn a_ring_and_an_all_reduce_of_a_mebibyte() {
 fn whoever_waits_for_a_rank_that_is_killed_hears_of_it_at_once() {
     let mut running = ranks("4", "waits").start();
     let pids = await_ranks(&mut running, 4);
-    let begun = Instant::now();
     kill_process(pids[2], Signal::KILL).expect("it runs");
     running.await_stderr("error: rank 2 was ended by signal 9 (SIGKILL); ending the others");
     let run = running.finish();
@@ -199,7 +199,6 @@ fn whoever_waits_for_a_rank_that_is_killed_hears_of_it_at_once() {
     run.assert_stderr("rank 1 failed: rank 2 is gone: it ");
     // In a barrier it may wait for rank 2 itself, or for one that has failed for want of it.
     run.assert_stderr("rank 3 failed: rank ");
-    assert!(begun.elapsed() < DEADLINE / 6, "sooner than the grace of 10 s: {:?}", begun.elapsed());
     assert!(!run.stderr.contains("note: ending"), "{}", run.stderr);
 }
 
@@ -214,11 +213,9 @@ fn whatever_ranks_are_doing_when_one_is_killed_the_others_end_by_themselves() {
         let victim = dice.pick(&[0, 1, 2, 3]);
         // Some more rounds, or none.
         thread::park_timeout(Duration::from_micros(dice.below(3000)));
-        let begun = Instant::now();
         kill_process(pids[victim], Signal::KILL).expect("it runs");
         let run = running.finish();
         run.assert_code(128 + 9).assert_stderr(&format!("error: rank {victim} was ended by signal 9"));
-        assert!(begun.elapsed() < DEADLINE / 6, "sooner than the grace of 10 s: {:?}", begun.elapsed());
         assert!(!run.stderr.contains("note: ending") && !run.stderr.contains("panicked"), "{}", run.stderr);
     }
 }
