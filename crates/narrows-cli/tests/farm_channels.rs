@@ -6,7 +6,7 @@ mod harness;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use harness::system::Folder;
+use harness::system::{Folder, eventually};
 use harness::{DEADLINE, Farm, farm};
 use narrows_shm::{Bytes, OpenError, Receiver, Sender, inspect, options};
 use rustix::process::Signal;
@@ -125,7 +125,7 @@ fn what_a_killed_farm_had_in_hand_is_done_by_another() {
     let started = folder.path().join("started");
     let script = format!("touch {}; exec sleep 1000; {{}}", started.display());
     let hanging = at(&folder, &["-j2", "--from", "in", "--shell", &script]).start();
-    harness::system::eventually("a record is in hand", || started.exists());
+    eventually("a record is in hand", || started.exists());
     hanging.signal(Signal::KILL);
     hanging.finish().assert_signal(Signal::KILL);
     drop(questions);
@@ -146,7 +146,7 @@ fn an_interrupted_farm_answers_what_is_in_hand_and_leaves_the_rest_in_the_channe
     let script =
         format!("touch {}; until [ -e {} ]; do sleep 0.01; done; echo {{}}", started.display(), gate.display());
     let mut running = at(&folder, &["-j1", "--from", "in", "--shell", &script]).start();
-    harness::system::eventually("a record is in hand", || started.exists());
+    eventually("a record is in hand", || started.exists());
     running.signal(Signal::INT);
     running.await_stderr("finishing what is in hand");
     std::fs::write(&gate, "").expect("the gate opens");
@@ -207,7 +207,7 @@ fn a_full_channel_makes_the_farm_wait() {
     let mut running = running;
     running.write(&"x\n".repeat(20));
     drop(running.stdin.take());
-    harness::system::eventually("the channel is full", || answers.inspect().len() == 2);
+    eventually("the channel is full", || answers.inspect().len() == 2);
     assert!(!running.ends_within(Duration::from_millis(1)));
     assert_eq!(all(&answers).len(), 20);
     running.finish().assert_code(0);
@@ -236,6 +236,8 @@ fn commands_that_buffer_are_told_the_end_though_their_records_are_in_hand() {
     let args =
         ["-j1", "-u", "-q", "--from", "in", "--to", "out", "awk", "{ kept = kept $0 \"\\n\" } END { printf kept }"];
     let running = [at(&folder, &args).start(), at(&folder, &args).start()];
+    // One that comes when the other has done it all waits for another channel of that name.
+    eventually("both take part", || questions.inspect().participants().len() == 3);
     for n in 0..10 {
         questions.send(n.to_string().into_bytes()).expect("there is room");
     }
