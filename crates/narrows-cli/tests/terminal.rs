@@ -4,8 +4,10 @@ mod harness;
 
 use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 use std::process::Stdio;
 
+use harness::system::Folder;
 use harness::{farm, is_installed, numbers, plain};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
@@ -46,8 +48,8 @@ fn a_process_on_a_terminal_knows_it() {
     assert_eq!(run.assert_code(0).text(), "a no\n");
 }
 
-/// Runs with stderr on a terminal and gives what appears there.
-fn on_a_terminal(options: &[&str], quiet_env: Option<(&str, &str)>) -> String {
+/// Runs with stderr on a terminal and gives what appears there. Makes `file` when these words appear.
+fn on_a_terminal(options: &[&str], quiet_env: Option<(&str, &str)>, (words, file): (&'static str, &Path)) -> String {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("there are terminals");
     grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("it is ours");
     let name = ptsname(&ours, Vec::new()).expect("it has a name").into_string().expect("it is text");
@@ -55,14 +57,18 @@ fn on_a_terminal(options: &[&str], quiet_env: Option<(&str, &str)>) -> String {
     let mut farm = farm(options);
     farm.command().stderr(Stdio::from(theirs)).env("TERM", "xterm");
     quiet_env.map(|(name, value)| farm.command().env(name, value));
+    let file = file.to_owned();
     let reader = std::thread::spawn(move || {
-        let (mut seen, mut chunk) = (Vec::new(), [0; 4096]);
+        let (mut seen, mut chunk) = (String::new(), [0; 4096]);
         let mut terminal = File::from(ours);
         // The end of a terminal is an error.
         while let Ok(read @ 1..) = terminal.read(&mut chunk) {
-            seen.extend_from_slice(&chunk[..read]);
+            seen += &String::from_utf8_lossy(&chunk[..read]);
+            if seen.contains(words) {
+                File::create(&file).expect("a file can be made");
+            }
         }
-        String::from_utf8_lossy(&seen).into_owned()
+        seen
     });
     let run = farm.run(b"a\nb\n");
     run.assert_code(1);
@@ -74,12 +80,17 @@ fn progress_appears_on_a_terminal_unless_it_is_not_wanted() {
     if !is_installed("sleep") {
         return;
     }
+    // The record is in hand until that has appeared.
+    let folder = Folder::new();
+    let file = folder.path().join("seen");
+    let waits = format!("until [ -e {} ]; do sleep 0.02; done; exit 1", file.display());
+    let waits = ["-j1", "sh", "-c", &waits, "sh", "{}"];
     let slow = ["-j1", "sh", "-c", "sleep 0.3; exit 1", "sh", "{}"];
-    let seen = on_a_terminal(&slow, None);
+    let seen = on_a_terminal(&waits, None, ("in hand", &file));
     assert!(seen.contains("in hand"), "{seen}");
     assert!(seen.contains("\u{1b}[1;33mnote"), "notes are coloured on a terminal: {seen}");
-    let seen = on_a_terminal(&slow, Some(("NO_COLOR", "1")));
+    let seen = on_a_terminal(&slow, Some(("NO_COLOR", "1")), ("in hand", &file));
     assert!(seen.contains("note: record 1 failed"), "NO_COLOR: {seen}");
-    let seen = on_a_terminal(&[&["-q"], &slow[..]].concat(), None);
+    let seen = on_a_terminal(&[&["-q"], &slow[..]].concat(), None, ("in hand", &file));
     assert_eq!(seen, "");
 }
