@@ -3,21 +3,27 @@
 mod harness;
 
 use std::io::Write;
+use std::time::Duration;
 
 use harness::system::Barrier;
-use harness::{Running, farm, numbers};
+use harness::{DEADLINE, Running, farm, numbers};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
 
-/// Feeds lines until the farm takes no more; gives their number.
-fn fill(running: &mut Running, line: &[u8]) -> usize {
+/// Feeds lines until the farm takes no more; gives their number. It takes at least so many, however slowly.
+fn fill(running: &mut Running, line: &[u8], least: usize) -> usize {
     let block = line.repeat(1000);
     let mut stdin = running.stdin.take().expect("stdin is open");
     fcntl_setfl(&stdin, OFlags::NONBLOCK).expect("a pipe can be non-blocking");
     let mut written = 0;
     // Nothing was taken for so long: the reader has stopped.
-    let patience = Timespec::try_from(std::time::Duration::from_millis(700)).expect("it fits");
-    while poll(&mut [PollFd::new(&stdin, PollFlags::OUT)], Some(&patience)).expect("a pipe can be polled") > 0 {
+    let [patience, deadline] =
+        [Duration::from_millis(700), DEADLINE].map(|time| Timespec::try_from(time).expect("it fits"));
+    loop {
+        let patience = if written < least * line.len() { &deadline } else { &patience };
+        if poll(&mut [PollFd::new(&stdin, PollFlags::OUT)], Some(patience)).expect("a pipe can be polled") == 0 {
+            break;
+        }
         // The next write goes on where this one stopped.
         written += stdin.write(&block[written % line.len()..]).expect("there is room");
         assert!(written < 1 << 30, "the farm reads on and on");
@@ -42,7 +48,7 @@ fn behind_one_slow_record(buffer: &str, line: &[u8], limit_mib: u64) {
     let mut running = farm(&options).start();
     running.write("slow\n");
     running.await_stderr("got");
-    let lines = fill(&mut running, line);
+    let lines = fill(&mut running, line, 1);
     let peak = running.peak_kib();
     barrier.release();
     let run = running.finish();
@@ -71,7 +77,7 @@ fn the_window_stops_the_reader() {
     running.await_stderr("got");
     // A line of this length fills the pipe and the reader's buffer soon, so that few are taken beyond the window.
     let line = [b"y".repeat(99_999), b"\n".to_vec()].concat();
-    let lines = fill(&mut running, &line);
+    let lines = fill(&mut running, &line, 10);
     assert!((10..30).contains(&lines), "{lines} lines were taken");
     barrier.release();
     running.finish().assert_code(0);

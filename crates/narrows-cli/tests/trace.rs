@@ -163,11 +163,11 @@ fn the_curve_shows_what_waits_for_an_older_record() {
     assert_eq!(curve.last().map(|point| &point["args"]["records"]), Some(&0.into()));
 }
 
-/// The events of a trace whose farm still writes, or was killed: it lacks the last bracket and no more.
+/// The events of a trace whose farm still writes: it lacks the last bracket. None while a write is seen in part.
 fn open_trace(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).expect("it was written");
     let whole = text.rfind('}').map_or(0, |end| end + 1);
-    parse(&format!("{}]", &text[..whole]))
+    serde_json::from_str(&format!("{}]", &text[..whole])).unwrap_or_default()
 }
 
 #[test]
