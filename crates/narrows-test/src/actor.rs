@@ -209,18 +209,32 @@ impl<R> Actor<R> {
     /// # Panics
     /// If it ends instead, or never waits.
     pub fn until_waiting(&self) {
+        assert!(self.comes_to_wait(), "the actor ended instead of waiting");
+    }
+
+    /// The same of one that may end instead: then false.
+    ///
+    /// # Panics
+    /// If it neither waits nor ends.
+    pub fn comes_to_wait(&self) -> bool {
         let mut before = None;
         let mut same = 0;
+        let mut waits = false;
         until("the actor waits", || {
-            assert!(!self.is_done(), "the actor ended instead of waiting");
-            if self.host != Host::Thread {
-                return self.traces.since.load(Ordering::SeqCst) == PENDING;
+            if self.is_done() {
+                return true;
             }
-            let now = self.switches();
-            same = if now.is_some() && now == before { same + 1 } else { 0 };
-            before = now;
-            same >= 5
+            waits = if self.host == Host::Thread {
+                let now = self.switches();
+                same = if now.is_some() && now == before { same + 1 } else { 0 };
+                before = now;
+                same >= 5
+            } else {
+                self.traces.since.load(Ordering::SeqCst) == PENDING
+            };
+            waits
         });
+        waits
     }
 
     /// How often its thread has been switched away from, if that is asleep now.
