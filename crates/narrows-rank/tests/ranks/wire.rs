@@ -285,18 +285,22 @@ fn the_end_of_a_rank_reaches_who_waits_for_it() {
 #[test]
 fn a_process_with_further_threads_need_not_be_taken_for_stuck() {
     const LONGER_THAN_PATIENCE: Duration = Duration::from_millis(250);
-    let helped = |me: &Rank<Wire>| {
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                me.recv_timeout::<()>(0, Tag(9), LONGER_THAN_PATIENCE).unwrap_err();
-                me.send(0, 1, 5_u8)
-            });
-            me.recv::<u8>(0, Tag(1)).map(|(got, _)| got)
-        })
+    // So long that the report is made before, whoever is given a processor first; it ends the wait.
+    const MUCH_LONGER: Duration = Duration::from_secs(30);
+    let helped = |after: Duration| {
+        move |me: &Rank<Wire>| {
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    me.recv_timeout::<()>(0, Tag(9), after).unwrap_err();
+                    me.send(0, 1, 5_u8)
+                });
+                me.recv::<u8>(0, Tag(1)).map(|(got, _)| got)
+            })
+        }
     };
     let link = || links(1, 1).pop().unwrap();
-    assert_eq!(World::over(link()).without_deadlock_report().run(helped), Ok(5));
-    let report = World::over(link()).run(helped).unwrap_err().to_string();
+    assert_eq!(World::over(link()).without_deadlock_report().run(helped(LONGER_THAN_PATIENCE)), Ok(5));
+    let report = World::over(link()).run(helped(MUCH_LONGER)).unwrap_err().to_string();
     assert!(report.contains("deadlock, every rank waits: rank 0 waits for a message from rank 0"), "{report}");
 }
 
