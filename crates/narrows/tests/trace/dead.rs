@@ -1,8 +1,10 @@
 //! Programs that cannot go on: each must be named for what it is.
 
 use std::{
+    fs,
     future::Future,
     pin::pin,
+    process,
     sync::Arc,
     task::{Context, Wake, Waker},
     thread,
@@ -126,12 +128,27 @@ fn stay_awake() {
     }
 }
 
+/// Until the first thread sleeps, as it does where it joins the others: else it may be that they are found before.
+fn await_main() {
+    let is_asleep = || {
+        let stat = fs::read_to_string(format!("/proc/self/task/{}/stat", process::id()));
+        // Where the system does not tell, nothing is said of who sleeps either.
+        stat.map_or(true, |stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S')))
+    };
+    while !is_asleep() {
+        thread::yield_now();
+    }
+}
+
 /// Each sends without end to the other, who would receive after that.
 fn two_that_send(cap: usize, is_main_awake: bool) {
     let (to_left, left) = builder::<u32>().name("to the left").bounded(cap);
     let (to_right, right) = builder::<u32>().name("to the right").bounded(cap);
     let body = |own: Receiver<u32>, other: Sender<u32>| {
         move || {
+            if !is_main_awake {
+                await_main();
+            }
             let _ = own.try_recv();
             while other.send(0).is_ok() {}
         }
@@ -167,7 +184,12 @@ fn feed((s, r): &(Sender<u32>, Receiver<u32>)) {
 
 fn fed_by_itself(is_main_awake: bool) {
     let own = builder().name("own").bounded(2);
-    let consumer = start("consumer", move || feed(&own));
+    let consumer = start("consumer", move || {
+        if !is_main_awake {
+            await_main();
+        }
+        feed(&own);
+    });
     if is_main_awake {
         stay_awake();
     }
@@ -182,6 +204,10 @@ fn sender_kept_by_the_receiver() {
     });
     assert_eq!(r.iter().take(2).sum::<u32>(), 3);
     join(workers);
+    // One that was joined may be on its way out for a while, and is not asleep then.
+    while fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() > 2) {
+        thread::yield_now();
+    }
     assert_eq!(r.iter().count(), 0);
     drop(s);
 }
@@ -206,6 +232,7 @@ fn three_that_receive() {
     let bodies = senders.into_iter().zip(receivers);
     let body = |s: Sender<u32>, r: Receiver<u32>| {
         move || {
+            await_main();
             assert!(s.is_empty());
             r.iter().for_each(|n| s.send(n).unwrap());
         }
@@ -261,7 +288,7 @@ fn asked_by_a_thread() {
         loop {
             if let [deadlock, ..] = &narrows::trace::deadlocks()[..] {
                 println!("{deadlock}");
-                std::process::exit(0);
+                process::exit(0);
             }
         }
     });

@@ -1,6 +1,8 @@
 //! Programs that are merely slow: of none is anything to be said.
 
 use std::{
+    fs,
+    path::PathBuf,
     sync::{Arc, Mutex, mpsc},
     thread,
     time::{Duration, Instant},
@@ -42,12 +44,28 @@ fn nothing(name: &str) {
 
 const SLOW: Duration = LOOK.saturating_mul(20);
 
-/// What makes these programs slow, and it is no channel.
-fn be_slow(long: Duration) {
-    let until = Instant::now() + long;
-    while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-        thread::park_timeout(left);
+/// What makes these programs slow, and it is no channel. Who watches has looked several times meanwhile: where the machine has much
+/// else to do that takes longer.
+fn be_slow(mut long: Duration) {
+    loop {
+        let (before, until) = (rests_of_the_watch(), Instant::now() + long);
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            thread::park_timeout(left);
+        }
+        let is_watched = before.zip(rests_of_the_watch()).is_none_or(|(before, now)| now >= before + 6);
+        if is_watched || long > 10 * SLOW {
+            return;
+        }
+        long *= 2;
     }
+}
+
+/// How often the thread that watches has gone to sleep, where the system tells; it does so from look to look.
+fn rests_of_the_watch() -> Option<u64> {
+    let is_watch = |task: &PathBuf| fs::read_to_string(task.join("comm")).is_ok_and(|name| name == "narrows-trace\n");
+    let task = fs::read_dir("/proc/self/task").ok()?.flatten().map(|task| task.path()).find(is_watch)?;
+    let status = fs::read_to_string(task.join("status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?.trim().parse().ok()
 }
 
 fn consumer() {
