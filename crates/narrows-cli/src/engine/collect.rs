@@ -154,8 +154,8 @@ impl Collector<'_> {
     fn match_questions(&self, answers: usize) -> Result<Vec<Run>, Breach> {
         let mut flight = lock(&self.life.flight);
         if flight.answered() == 0 && flight.records() > 0 && !flight.has_written() {
-            // The answer may overtake the books of the write that caused it, but not by much.
-            let patience = Duration::from_millis(500);
+            // The answer may overtake the books of the write that caused it, by as long as the feeder is given no processor.
+            let patience = Duration::from_secs(10);
             let writing = |flight: &mut super::flight::Flight| !flight.has_written();
             flight = match self.life.wrote.wait_timeout_while(flight, patience, writing) {
                 Ok((flight, _)) => flight,

@@ -18,6 +18,8 @@ pub(super) struct Flight {
     bytes: usize,
     handed: u64,
     written: u64,
+    /// The worker takes nothing any more: what was handed over last was not written, or not all of it.
+    is_refused: bool,
     /// Where the last batch that is answered in full ends.
     settled: u64,
     answered: u64,
@@ -87,6 +89,7 @@ impl Flight {
             bytes: 0,
             handed: 0,
             written: 0,
+            is_refused: false,
             settled: 0,
             answered: 0,
             steps: 0,
@@ -133,9 +136,13 @@ impl Flight {
         self.queue.front().map(|pending| pending.batch.first + pending.answered as u64)
     }
 
-    /// Whether the first thing ever handed over has been written to the worker's stdin.
+    /// Whether the first thing ever handed over has been written to the worker's stdin, or never will be.
     pub(super) fn has_written(&self) -> bool {
-        self.written > 0
+        self.written > 0 || self.is_refused
+    }
+
+    pub(super) fn refuse(&mut self) {
+        self.is_refused = true;
     }
 
     pub(super) fn hand(&mut self, batch: Batch) {

@@ -241,8 +241,16 @@ impl Worker {
         }
         lock(&self.life.flight).hand(batch);
         farm.wake_watch();
-        let Some(stdin) = &self.stdin else { return };
-        let mut rest = &bytes[..];
+        if !self.write(&bytes) {
+            lock(&self.life.flight).refuse();
+            self.life.wrote.notify_all();
+        }
+    }
+
+    /// False when the worker takes no more; what it leaves is sorted out when it is settled.
+    fn write(&self, bytes: &[u8]) -> bool {
+        let Some(stdin) = &self.stdin else { return false };
+        let mut rest = bytes;
         while !rest.is_empty() {
             match rustix::io::write(stdin, rest) {
                 Ok(written) => {
@@ -254,14 +262,15 @@ impl Worker {
                 Err(Errno::AGAIN) => {
                     let mut ready =
                         [PollFd::new(stdin, PollFlags::OUT), PollFd::new(&self.life.leash.exit, PollFlags::IN)];
-                    // A dead worker reads no more; what it leaves is sorted out when it is settled.
+                    // A dead worker reads no more.
                     if poll(&mut ready, None).is_ok() && !ready[1].revents().is_empty() {
-                        return;
+                        return false;
                     }
                 }
-                Err(_) => return,
+                Err(_) => return false,
             }
         }
+        true
     }
 
     /// Ends its input, which makes it flush, and waits for its last answer.
