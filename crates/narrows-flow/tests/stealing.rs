@@ -171,7 +171,8 @@ fn a_stop_gives_back_what_was_not_begun() {
             assert!(all.into_iter().eq(0..1000));
             assert_eq!(stolen.summary.handled + stolen.summary.returned, 1000);
             assert_eq!(stolen.summary.returned, stolen.returned.len() as u64);
-            assert!(!stolen.returned.is_empty());
+            // Of several, the others may do all the rest while one is about to stop them.
+            assert!(workers > 1 || !stolen.returned.is_empty());
         }
     });
 }
