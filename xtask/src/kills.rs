@@ -13,7 +13,7 @@ pub(crate) fn layer(ws: &Workspace, depth: Depth) -> Result<Outcome> {
     if !harness.build(ws, depth, &tests).run()?.ok {
         return Ok(Outcome::Failed("it does not build".to_owned()));
     }
-    let done = harness.run(ws, depth, &tests).limit(depth.limit(4)).run()?;
+    let done = harness.run(ws, depth, &tests).limit(depth.limit(8)).run()?;
     if done.timed_out {
         return Ok(Outcome::Failed("no end within its time limit".to_owned()));
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use std::{panic, thread};
 
 /// How long anything may take, on a machine that has much else to do. Miri is slow.
-pub const DEADLINE: Duration = Duration::from_secs(if cfg!(miri) { 300 } else { 30 });
+pub const DEADLINE: Duration = Duration::from_secs(if cfg!(miri) { 300 } else { 90 });
 
 /// How often: fewer times under an interpreter.
 pub const fn times(n: usize) -> usize {

@@ -26,7 +26,7 @@ impl Watchdog {
     pub(crate) fn new(pid: Pid) -> Watchdog {
         let (ended, end) = mpsc::channel();
         let thread = thread::spawn(move || {
-            let late = end.recv_timeout(DEADLINE * deep(1, 30)) == Err(mpsc::RecvTimeoutError::Timeout);
+            let late = end.recv_timeout(DEADLINE * deep(1, 10)) == Err(mpsc::RecvTimeoutError::Timeout);
             if late {
                 let _ = kill_process(pid, Signal::KILL);
             }

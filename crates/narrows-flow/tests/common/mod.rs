@@ -17,7 +17,7 @@ pub(crate) fn within<T: Send>(name: &str, test: impl FnOnce() -> T + Send) -> T 
     let (done, ended) = oneshot::channel::<()>();
     let name = name.to_owned();
     let watch = thread::spawn(move || {
-        if ended.recv_timeout(Duration::from_secs(60)) == Err(narrows::RecvTimeoutError::Timeout) {
+        if ended.recv_timeout(Duration::from_secs(90)) == Err(narrows::RecvTimeoutError::Timeout) {
             eprintln!("{name}: no end within a minute");
             std::process::abort();
         }

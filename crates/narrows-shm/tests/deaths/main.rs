@@ -121,7 +121,7 @@ fn tell(what: &str) {
 
 /// Looks until it is so. It takes a moment, unless somebody is stuck.
 fn until(mut is_so: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + Duration::from_secs(60);
     while !is_so() {
         assert!(Instant::now() < end, "stuck");
         thread::yield_now();

@@ -14,11 +14,11 @@ use narrows_shm::{Bytes, Channel, Codec, Inspection, Options, Plain, inspect, op
 use super::Scratch;
 
 /// Much longer than any round takes, on a busy machine too.
-const HANGS: Duration = Duration::from_secs(30);
+const HANGS: Duration = Duration::from_secs(90);
 /// How long an operation is to wait.
 const SHORT: Duration = Duration::from_micros(300);
 /// How late it may be: a thread of a busy machine may rest so long.
-const LATE: Duration = Duration::from_secs(5);
+const LATE: Duration = Duration::from_secs(30);
 
 /// An xorshift generator (Marsaglia, 2003).
 struct Dice(u64);

@@ -18,7 +18,7 @@ use rustix::{
 use crate::{figures::is_deep, message::Shape};
 
 /// Nothing here takes a hundredth of this, unless somebody is stuck.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Role {

@@ -36,7 +36,7 @@ fn output_of(name: &str) -> String {
         let read = stdout.read_to_string(&mut text).map(|_| text);
         let _ = said.send(read);
     });
-    let text = says.recv_timeout(Duration::from_secs(20));
+    let text = says.recv_timeout(Duration::from_secs(60));
     let _ = child.kill();
     let ended = child.wait().expect("it has ended");
     let text = text.unwrap_or_else(|_| panic!("{name}: nothing was said")).expect("it is text");
