@@ -121,7 +121,7 @@ pub fn rule_04_counts_agree_on_what_came_first(kind: Kind) {
             let ((s, r), (_, other)) = (&pairs[own], &pairs[1 - own]);
             let mut missed = Vec::new();
             for i in 0..rounds {
-                if own == 0 && begin.elapsed() > DEADLINE / 10 {
+                if own == 0 && begin.elapsed() > DEADLINE / 30 {
                     enough.store(true, Ordering::SeqCst);
                 }
                 meet(3 * i + 1);
