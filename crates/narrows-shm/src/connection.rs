@@ -356,6 +356,7 @@ impl Connection {
         }
         let has_passed = |now: Instant| deadline.is_some_and(|deadline| deadline <= now);
         if deadline.is_some() && has_passed(Instant::now()) {
+            self.sweep_if_due();
             return None;
         }
         let began = Instant::now();
@@ -374,6 +375,14 @@ impl Connection {
             }
         }
         self.sleep(bell, field, deadline, attempt)
+    }
+
+    /// Those who wait for short times only look after the dead too, also where a look alone takes longer than that.
+    #[cold]
+    fn sweep_if_due(&self) {
+        if self.is_sweep_due() {
+            self.sweep();
+        }
     }
 
     #[cold]
@@ -397,6 +406,7 @@ impl Connection {
             if let Some(deadline) = deadline {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
+                    self.sweep_if_due();
                     return None;
                 }
                 time = time.min(left);

@@ -28,7 +28,8 @@ use crate::{
     layout::{BellName, Field, Layout},
     members::Role,
     queue::{
-        Claimed, LOOKS_AT_BUSY, NotReceived,
+        Claimed, NotReceived,
+        patience::LOOKS_AT_BUSY,
         word::{Position, SlotWord},
     },
     sync::{Ordering, fence},

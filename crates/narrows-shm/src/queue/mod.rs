@@ -8,14 +8,14 @@
 //! change hands before its slot is free again, so they are found by the slot or by the owner, whoever dies where.
 
 pub(crate) mod courtesy;
+pub(crate) mod patience;
 pub(crate) mod recovery;
 pub(crate) mod ring;
 mod wake;
 pub(crate) mod word;
 
-use std::hint;
-
 use self::{
+    patience::Patience,
     ring::{NoMessage, NoPlace, Ring, Words},
     wake::Bells,
     word::{Owner, Position},
@@ -86,15 +86,6 @@ pub(crate) enum NotReceived {
     Empty,
     Disconnected,
     Fault(Fault),
-}
-
-/// So often somebody who is in the middle of a step is looked for again before we say that there is nothing. It takes him a few
-/// nanoseconds, unless he was stopped; so the later of them give way to him.
-pub(crate) const LOOKS_AT_BUSY: u32 = 64 + YIELDS_AT_BUSY;
-const YIELDS_AT_BUSY: u32 = 32;
-
-fn give_way(look: u32) {
-    if look < LOOKS_AT_BUSY - YIELDS_AT_BUSY { hint::spin_loop() } else { std::thread::yield_now() }
 }
 
 /// Instead of blocks: the message lies in its slot.
@@ -212,7 +203,8 @@ impl<'a> Outgoing<'a> {
     fn claim_place(&self) -> Result<Position, NotSent> {
         let ring = self.connection.ring();
         let is_broadcast = self.connection.is_broadcast();
-        for look in 0..LOOKS_AT_BUSY {
+        let mut patience = Patience::new();
+        loop {
             let claimed = if is_broadcast { broadcast::claim_place(self.connection) } else { ring.claim_place() };
             match claimed {
                 Ok(at) => return Ok(at),
@@ -224,10 +216,10 @@ impl<'a> Outgoing<'a> {
                 Err(NoPlace::Corrupt) => {
                     return Err(NotSent::Fault(Fault::Corrupt("a slot says what no slot can")));
                 }
-                Err(NoPlace::Busy) => give_way(look),
+                Err(NoPlace::Busy) if patience.goes_on() => {}
+                Err(NoPlace::Busy) => return Err(NotSent::Full),
             }
         }
-        Err(NotSent::Full)
     }
 }
 
@@ -376,14 +368,17 @@ impl Connection {
 
     #[cold]
     fn claim_slowly(&self, mut why: NoMessage) -> Result<Claimed, NotReceived> {
-        for look in 0..LOOKS_AT_BUSY {
+        let mut patience = Patience::new();
+        loop {
             // Asked before we look again: who has left by now has sent before.
             let is_ended = why == NoMessage::Closed || self.is_ended_for_receivers();
             if why == NoMessage::Empty && !is_ended {
                 self.check_segment().map_err(NotReceived::Fault)?;
                 return Err(NotReceived::Empty);
             }
-            give_way(look);
+            if !patience.goes_on() {
+                return Err(NotReceived::Empty);
+            }
             if let Some(at) = self.claim_rescued() {
                 return self.open(at);
             }
@@ -399,7 +394,6 @@ impl Connection {
                 Err(why) => why,
             };
         }
-        Err(NotReceived::Empty)
     }
 
     /// What lies in a slot that we have claimed.
