@@ -117,6 +117,21 @@ pub fn rule_01_a_lease_given_back_at_capacity_0_is_kept(kind: Kind, way: &'stati
     assert_eq!((r.try_recv(), r.recv()), (Ok(1), Err(RecvError)));
 }
 
+/// Nor does it lose its place: leased again, and given back beside one that came later, it is before that one.
+pub fn rule_02_a_lease_given_back_twice_at_capacity_0_keeps_its_place(kind: Kind, way: &'static Way) {
+    let (s, r) = kind.pair();
+    let _senders = [Hand::waiting(s.send_async(1)), Hand::waiting(s.send_async(2))];
+    let (first, second) = (r.try_lease().expect("offered"), r.try_lease().expect("offered"));
+    let (r2, side) = (r.clone(), way.recv);
+    let receiver = side.spawn(async move { lease(side, &r2).await.map(|again| *again) });
+    receiver.until_waiting();
+    drop(first);
+    assert_eq!(receiver.join(), Ok(1));
+    assert_eq!(r.try_lease().map(|again| *again), Ok(1));
+    drop(second);
+    assert_eq!((r.try_recv(), r.try_recv()), (Ok(1), Ok(2)));
+}
+
 /// A message given back wakes a receiver that waits.
 pub fn rule_09_a_lease_given_back_wakes_a_receiver(kind: Kind, way: &'static Way) {
     let (s, r) = kind.pair();

@@ -4,6 +4,7 @@ use narrows_test::{every_kind, every_verb_way};
 
 every_verb_way! {
     leases::rule_01_a_lease_given_back_at_capacity_0_is_kept: ZERO;
+    leases::rule_02_a_lease_given_back_twice_at_capacity_0_keeps_its_place: ZERO;
     leases::rule_01_leases_under_traffic_lose_nothing: BUFFERED;
     leases::rule_05_a_lease_keeps_its_place: FINITE;
     leases::rule_06_no_end_while_a_lease_is_out: BUFFERED;

@@ -275,6 +275,14 @@ pub(crate) trait Outlet<T> {
     fn enlist_recv(&self, ticket: Ticket, seat: &mut Seat) -> Look;
     /// After a claim: did a sender put a message into the ticket? Then the ticket has gone, too.
     fn was_received(&self, seat: &mut Seat, into: &mut Option<T>) -> bool;
+    /// The same for a lease.
+    fn was_leased(&self, seat: &mut Seat, into: &mut Option<T>, hold: &mut Option<Hold>) -> bool {
+        let came = self.was_received(seat, into);
+        if came {
+            *hold = Some(self.hold_received());
+        }
+        came
+    }
     /// Takes the ticket back.
     fn retract_recv(&self, seat: &mut Seat);
     /// Gives an unused wake-up to the next receiver, if there is a message.

@@ -129,10 +129,8 @@ impl<T> Op for LeaseOp<'_, T> {
         self.recv.enlist(waiter)
     }
 
-    fn claimed(&mut self, arm: usize) -> Option<Self::Output> {
-        let came = self.recv.claimed(arm)?;
-        self.hold_received();
-        Some(came)
+    fn claimed(&mut self, _: usize) -> Option<Self::Output> {
+        self.recv.claimed_lease(&mut self.hold)
     }
 
     fn disclaim(&mut self, arm: usize) -> bool {

@@ -222,6 +222,12 @@ impl<T, H: Borrow<Receiver<T>>> RecvOp<T, H> {
         chan.outlet().poll_lease(&mut self.message, &mut self.seat, waker, hold)
     }
 
+    /// As `Op::claimed`, on a lease.
+    pub(crate) fn claimed_lease(&mut self, hold: &mut Option<Hold>) -> Option<Result<(), RecvError>> {
+        let chan = self.handle.borrow().chan()?;
+        chan.outlet().was_leased(&mut self.seat, &mut self.message, hold).then_some(Ok(()))
+    }
+
     /// The message of a receive that succeeded.
     pub(crate) fn take_message(&mut self) -> T {
         self.handle.borrow().chan().inspect(|chan| chan.watched.handed_over());

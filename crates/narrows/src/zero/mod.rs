@@ -100,29 +100,29 @@ impl<T> Zero<T> {
         self.summary.load(Ordering::Relaxed) & bits != 0
     }
 
-    /// What a claim of the receiver's ticket `key` brought: true if a message is now in `into`, and the ticket has gone; false
-    /// if it was a mere wake-up, or the select that met it withdrew or saw the channel closed; `None` if that select has
-    /// not decided, for which a thread waits. What is handed to the channel is taken at once, whomever it was meant for.
-    fn outcome(state: &mut State<T>, key: Token, into: &mut Option<T>, woken: &mut Woken) -> Option<bool> {
+    /// What a claim of the receiver's ticket `key` brought: the number of the message that is now in `into`, and the ticket has
+    /// gone; none if it was a mere wake-up, or the select that met it withdrew or saw the channel closed. Pending if that select
+    /// has not decided, for which a thread waits. What is handed to the channel is taken at once, whomever it was meant for.
+    fn outcome(state: &mut State<T>, key: Token, into: &mut Option<T>, woken: &mut Woken) -> Poll<Option<u64>> {
         let is_task = state.receivers.party(key).is_none_or(|party| party.is_task());
         let message = match state.receivers.payload(key) {
-            Some(Want::Met) if !is_task => return None,
+            Some(Want::Met) if !is_task => return Poll::Pending,
             Some(want @ Want::Filled(_)) => want.take(),
             _ => {
                 state.hear(key);
                 state.take_handed()
             }
         };
-        let Some(Numbered { message, .. }) = message else { return Some(false) };
+        let Some(Numbered { number, message }) = message else { return Poll::Ready(None) };
         state.receivers.remove(key, woken);
         *into = Some(message);
-        Some(true)
+        Poll::Ready(Some(number))
     }
 
     /// Waits until the select that met `key` has decided.
-    fn await_meeting(&self, key: Token, into: &mut Option<T>) -> bool {
+    fn await_meeting(&self, key: Token, into: &mut Option<T>) -> Option<u64> {
         loop {
-            if let Some(came) = self.with(|state, woken| Self::outcome(state, key, into, woken)) {
+            if let Poll::Ready(came) = self.with(|state, woken| Self::outcome(state, key, into, woken)) {
                 return came;
             }
             let settled = || !matches!(lock(&self.state).receivers.payload(key), Some(Want::Met));
@@ -150,13 +150,15 @@ impl<T> Zero<T> {
         })
     }
 
-    /// A receive where the cell has nothing to say.
+    /// A receive where the cell has nothing to say; the number of the message, if it had one.
     #[cold]
-    fn recv_locked(&self, into: &mut Option<T>, who: Who<'_>) -> Result<(), TryRecvError> {
+    fn recv_locked(&self, into: &mut Option<T>, who: Who<'_>) -> Result<Option<u64>, TryRecvError> {
         loop {
+            let mut number = None;
             let found = self.with(|state, woken| {
                 if let Some(numbered) = state.take_handed() {
                     *into = Some(numbered.message);
+                    number = Some(numbered.number);
                     return Ok(Found::Message);
                 }
                 if state.closed {
@@ -164,14 +166,39 @@ impl<T> Zero<T> {
                 }
                 state.find_sender(into, who, woken).ok_or(TryRecvError::Empty)
             })?;
-            let Found::Met(own) = found else { return Ok(()) };
+            let Found::Met(own) = found else { return Ok(number) };
             let came = self.await_meeting(own, into);
             self.with(|state, woken| state.receivers.remove(own, woken));
-            if came {
-                return Ok(());
+            if came.is_some() {
+                return Ok(came);
             }
             // The select that we met withdrew: look for another sender.
         }
+    }
+}
+
+impl<T> Zero<T> {
+    /// What a claim brought to a ticket: the number of the message that is now in `into`.
+    fn brought(&self, seat: &mut Seat, into: &mut Option<T>) -> Option<u64> {
+        let key = (*seat)?;
+        let came = match self.with(|state, woken| Self::outcome(state, key, into, woken)) {
+            Poll::Ready(came) => came,
+            Poll::Pending => self.await_meeting(key, into),
+        };
+        if came.is_some() {
+            *seat = None;
+        }
+        came
+    }
+
+    /// Makes a lease of a message that was received. With a number it has its place among others that are out, too; without, it
+    /// came straight from its sender, and later than they.
+    #[expect(clippy::cast_possible_truncation, reason = "it comes back among few, and soon")]
+    fn hold(&self, number: Option<u64>) -> Hold {
+        self.with(|state, _| {
+            state.leases += 1;
+            Hold { number: number.unwrap_or_else(|| state.number_of_oldest()) as usize, is_extra: false }
+        })
     }
 }
 
@@ -358,7 +385,7 @@ impl<T> Outlet<T> for Zero<T> {
             Sight::Nobody => return Err(TryRecvError::Empty),
             Sight::Shut => {}
         }
-        self.recv_locked(into, who)
+        self.recv_locked(into, who).map(|_| ())
     }
 
     fn want(&self, into: &mut Option<T>, deadline: Deadline) -> bool {
@@ -393,13 +420,15 @@ impl<T> Outlet<T> for Zero<T> {
     }
 
     fn was_received(&self, seat: &mut Seat, into: &mut Option<T>) -> bool {
-        let Some(key) = *seat else { return false };
-        let came = self.with(|state, woken| Self::outcome(state, key, into, woken));
-        let came = came.unwrap_or_else(|| self.await_meeting(key, into));
-        if came {
-            *seat = None;
+        self.brought(seat, into).is_some()
+    }
+
+    fn was_leased(&self, seat: &mut Seat, into: &mut Option<T>, hold: &mut Option<Hold>) -> bool {
+        let number = self.brought(seat, into);
+        if number.is_some() {
+            *hold = Some(self.hold(number));
         }
-        came
+        number.is_some()
     }
 
     fn retract_recv(&self, seat: &mut Seat) {
@@ -421,7 +450,7 @@ impl<T> Outlet<T> for Zero<T> {
     }
 
     fn poll_recv(&self, into: &mut Option<T>, seat: &mut Seat, waker: &Waker) -> Poll<Result<(), RecvError>> {
-        self.poll_recv_in_line(into, seat, waker)
+        self.poll_recv_in_line(into, seat, waker).map_ok(|_| ())
     }
 
     fn leave_recv(&self, seat: &mut Seat) {
@@ -481,19 +510,35 @@ impl<T> Outlet<T> for Zero<T> {
     fn complete_recv(&self, token: Token, into: &mut Option<T>) -> bool {
         let came = self.await_meeting(token, into);
         self.with(|state, woken| state.receivers.remove(token, woken));
-        came
+        came.is_some()
     }
 
     fn abandon_recv(&self, token: Token) {
         self.retract_recv(&mut Some(token));
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "it comes back among few, and soon")]
+    fn lease(&self, into: &mut Option<T>, hold: &mut Option<Hold>, who: Who<'_>) -> Result<(), TryRecvError> {
+        let number = match self.cell.take(into) {
+            Sight::Peer => None,
+            Sight::Nobody => return Err(TryRecvError::Empty),
+            Sight::Shut => self.recv_locked(into, who)?,
+        };
+        *hold = Some(self.hold(number));
+        Ok(())
+    }
+
+    fn poll_lease(
+        &self,
+        into: &mut Option<T>,
+        seat: &mut Seat,
+        waker: &Waker,
+        hold: &mut Option<Hold>,
+    ) -> Poll<Result<(), RecvError>> {
+        self.poll_recv_in_line(into, seat, waker).map_ok(|number| *hold = Some(self.hold(number)))
+    }
+
     fn hold_received(&self) -> Hold {
-        self.with(|state, _| {
-            state.leases += 1;
-            Hold { number: state.number_of_oldest() as usize, is_extra: false }
-        })
+        self.hold(None)
     }
 
     fn end_lease(&self, _: Hold) {

@@ -120,14 +120,15 @@ impl<T> Zero<T> {
         self.with(|state, woken| state.leave_senders(seat, message, woken));
     }
 
+    /// The number of the message, if it had one.
     pub(super) fn poll_recv_in_line(
         &self,
         into: &mut Option<T>,
         seat: &mut Seat,
         waker: &Waker,
-    ) -> Poll<Result<(), RecvError>> {
+    ) -> Poll<Result<Option<u64>, RecvError>> {
         if seat.is_none() && self.cell.take(into) == Sight::Peer {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Ok(None));
         }
         self.poll_with(seat, waker, |state, seat, spare, woken| {
             if let Some(key) = *seat {
@@ -136,13 +137,13 @@ impl<T> Zero<T> {
             let mut came = None;
             if let Some(numbered) = state.take_handed() {
                 *into = Some(numbered.message);
-                came = Some(Ok(()));
+                came = Some(Ok(Some(numbered.number)));
             } else if state.is_over() {
                 came = Some(Err(RecvError));
             } else if !state.closed
                 && let Some(Found::Message) = state.find_sender(into, Who::TASK, woken)
             {
-                came = Some(Ok(()));
+                came = Some(Ok(None));
             }
             if let Some(came) = came {
                 if let Some(key) = seat.take() {
