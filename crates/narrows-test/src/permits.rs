@@ -300,3 +300,17 @@ pub fn rule_23_at_capacity_0_the_claimed_receiver_may_leave(kind: Kind) {
     assert!(s.try_reserve().is_err());
     assert!(!s.is_closed());
 }
+
+/// At capacity 0 a permit that is dropped when nobody is there to receive wakes nobody: what a sender offers who was woken is
+/// not found until it has looked.
+pub fn rule_04_at_capacity_0_a_dropped_permit_hides_no_sender(kind: Kind) {
+    let (s, r) = kind.pair();
+    let receiver = Hand::waiting(r.recv_async());
+    let permit = s.try_reserve().expect("a receiver waits");
+    let sender = Hand::waiting(s.send_async(1));
+    drop(receiver);
+    drop(permit);
+    assert!(!sender.is_woken());
+    assert_eq!(r.try_recv(), Ok(1));
+    assert_eq!(sender.ready(), Ok(()));
+}

@@ -13,6 +13,7 @@ every_way! {
 }
 
 every_kind! {
+    permits::rule_04_at_capacity_0_a_dropped_permit_hides_no_sender: ZERO;
     permits::rule_23_a_permit_counts_for_full_but_not_for_len: FINITE;
     permits::rule_23_the_order_is_that_of_sending: LARGE;
     permits::rule_23_after_close_a_permit_returns_the_message: BUFFERED;

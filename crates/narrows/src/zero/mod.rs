@@ -236,8 +236,10 @@ impl<T> Inlet<T> for Zero<T> {
     fn unreserve(&self, n: usize) {
         self.with(|state, woken| {
             state.release(n);
-            // Receivers that were spoken for are free again, and a sender may have been turned away meanwhile.
-            state.senders.hand_out_up_to(n, woken);
+            // Receivers that were spoken for are free again, and a sender may have been turned away meanwhile. Only those are
+            // woken who can meet one: what a sender offers is found by nobody from then until it looks again.
+            let free = state.open_receivers(Who::THREAD).saturating_sub(state.spoken_for());
+            state.senders.hand_out_up_to(n.min(free), woken);
         });
     }
 
