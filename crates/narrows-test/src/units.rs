@@ -52,3 +52,20 @@ pub fn rule_24_what_is_put_back_is_no_forgotten_lease() {
     select.recv(&r);
     assert_eq!(select.select().recv(&r), Ok(2));
 }
+
+/// A message that weighs nothing waits while the capacity is exceeded, and not for those before it who want units: there may be
+/// none for long.
+pub fn rule_09_who_waits_for_units_holds_up_no_message_without_weight() {
+    let (s, r) = builder().weigher(|weight: &usize| *weight).bounded(2);
+    let permits = [s.try_reserve(), s.try_reserve()];
+    for permit in permits {
+        permit.expect("there is room").send(2).expect("open");
+    }
+    let place = Hand::waiting(s.reserve_async());
+    let light = Hand::waiting(s.send_async(0));
+    assert_eq!((r.try_recv(), s.weight()), (Ok(2), 2));
+    assert!(light.is_woken() && !place.is_woken());
+    assert_eq!(light.ready(), Ok(()));
+    assert_eq!(r.try_iter().collect::<Vec<_>>(), [2, 0]);
+    assert!(place.is_woken());
+}

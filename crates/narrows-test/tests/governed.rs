@@ -21,6 +21,7 @@ once! {
     governed::rule_16_an_arm_that_sheds_is_always_ready;
     governed::rule_23_no_policy_touches_what_is_promised;
     units::rule_09_who_wants_too_much_holds_up_nobody;
+    units::rule_09_who_waits_for_units_holds_up_no_message_without_weight;
     units::rule_23_a_weigher_that_panics_costs_no_place;
     units::rule_23_a_weigher_that_panics_leaves_the_batch;
     units::rule_24_what_is_put_back_is_no_forgotten_lease;

@@ -13,7 +13,7 @@
 //! was forgotten holds up nobody either.
 //!
 //! Invariant: where units are free, and some of those in line could go on with them, somebody was woken for them and has
-//! not been seen since.
+//! not been seen since. No message that weighs nothing is the first in line while the capacity is not exceeded.
 
 use super::stock::Stock;
 use crate::{
@@ -79,6 +79,8 @@ pub(super) struct State<T> {
     pub(super) receivers: List<Waits>,
     /// One that waited to send has left the line: those that it held up may go on.
     has_line_moved: bool,
+    /// So often a message that weighs nothing came in line since there was none.
+    weightless: usize,
     /// Leases were out when the lock was last released.
     had_leases: bool,
     /// How much room there was when the lock was last released.
@@ -96,6 +98,7 @@ impl<T> State<T> {
             senders: List::new(),
             receivers: List::new(),
             has_line_moved: false,
+            weightless: 0,
             had_leases: false,
             room: stock.room(),
             summary: 0,
@@ -131,8 +134,15 @@ impl<T> State<T> {
 
     /// Goes along the line of senders, behind `after`: puts messages inside, and wakes those who want units, `wakes` of them at
     /// most, until what is free is used up or promised.
+    pub(super) fn serve(&mut self, after: Option<u64>, wakes: usize, woken: &mut Woken) {
+        self.serve_in_order(after, wakes, woken);
+        if self.weightless > 0 && !self.closed {
+            self.let_weightless_in(woken);
+        }
+    }
+
     #[inline(never)]
-    pub(super) fn serve(&mut self, after: Option<u64>, mut wakes: usize, woken: &mut Woken) {
+    fn serve_in_order(&mut self, after: Option<u64>, mut wakes: usize, woken: &mut Woken) {
         let State { stock, senders, closed, .. } = self;
         let mut promised = 0;
         loop {
@@ -159,6 +169,35 @@ impl<T> State<T> {
                 wakes -= 1;
             }
         }
+    }
+
+    /// The first messages in line that weigh nothing go in, also behind those who want units where there are none.
+    #[cold]
+    fn let_weightless_in(&mut self, woken: &mut Woken) {
+        while let Some((number, 0)) = self.first_message() {
+            if !self.stock.admits(0, 0) {
+                return;
+            }
+            let State { stock, senders, .. } = self;
+            senders.hand_out_or(number.checked_sub(1), woken, |bid| {
+                stock.put(0, &mut bid.message);
+                Offered::Finished
+            });
+        }
+        if self.first_message().is_none() {
+            self.weightless = 0;
+        }
+    }
+
+    /// The ticket's number and the weight of the first message in line.
+    fn first_message(&mut self) -> Option<(u64, usize)> {
+        let mut walk = self.senders.start();
+        while let Some((key, _, bid)) = self.senders.walk(&mut walk) {
+            if bid.message.is_some() {
+                return Some((key.number(), bid.units));
+            }
+        }
+        None
     }
 
     /// Does a message in line, before the ticket of that number, wait for more than is free?
@@ -235,6 +274,7 @@ impl<T> State<T> {
                 // In its place, for it may be large.
                 std::mem::swap(&mut bid.message, message);
             }
+            self.weightless += usize::from(bid.units == 0 && bid.message.is_some());
         }
         self.senders.link(key);
     }
