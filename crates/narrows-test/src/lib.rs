@@ -105,6 +105,8 @@ pub mod units;
 #[cfg(feature = "suite")]
 pub mod waiting;
 #[cfg(feature = "suite")]
+pub mod walk;
+#[cfg(feature = "suite")]
 pub mod watch;
 #[cfg(feature = "stress")]
 pub mod way;
