@@ -37,6 +37,8 @@ mod row;
 mod sender;
 #[cfg(all(test, not(loom)))]
 mod tests;
+#[cfg(all(test, not(loom)))]
+mod walk;
 
 use std::{fmt, io, marker::PhantomData, os::fd::OwnedFd, sync::Arc};
 

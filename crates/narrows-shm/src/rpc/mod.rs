@@ -33,6 +33,8 @@ mod client;
 mod error;
 mod server;
 pub(crate) mod slots;
+#[cfg(test)]
+pub(crate) mod walk;
 
 use std::{sync::Arc, time::Instant};
 

@@ -341,7 +341,7 @@ pub(crate) mod tests {
     }
 
     impl Slots {
-        fn new(slots: usize) -> Slots {
+        pub(crate) fn new(slots: usize) -> Slots {
             Slots { slots: (0..slots).map(|_| Default::default()).collect(), turns: Word::default() }
         }
     }

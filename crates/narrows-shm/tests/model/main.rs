@@ -56,3 +56,5 @@ mod threads;
 mod try_schedules;
 #[cfg(not(any(loom, narrows_check)))]
 mod walk;
+#[cfg(not(any(loom, narrows_check)))]
+mod walk_pool;

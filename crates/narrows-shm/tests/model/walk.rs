@@ -16,10 +16,18 @@ const WALKS: u64 = if cfg!(miri) { 20 } else { 4000 };
 const STEPS: u64 = if cfg!(miri) { 40 } else { 200 };
 
 /// xorshift64*, by S. Vigna.
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn new(seed: u64) -> Dice {
+        Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    pub(crate) fn below(&mut self, sides: u32) -> u32 {
+        u32::try_from(self.roll(sides.into())).expect("less")
+    }
+
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -142,7 +150,7 @@ impl Walk {
 fn whatever_is_taken_back_or_left_by_the_dead_hides_nothing() {
     for seed in 1..=WALKS {
         let slots = u32::try_from(1 + seed % 4).expect("few");
-        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let mut dice = Dice::new(seed);
         let memory = Memory::new(slots, u32::MAX - 2);
         // Relaxed: before there is anybody else.
         memory.limit.store(seed % 3, Ordering::Relaxed);
