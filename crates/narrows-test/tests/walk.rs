@@ -13,3 +13,13 @@ fn rule_09_whatever_is_done_at_random_leaves_nobody_asleep_at_a_broadcast() {
     let rule = walk::broadcast::rule_09_whatever_is_done_at_random_leaves_nobody_asleep_at_a_broadcast;
     within("a broadcast", rule);
 }
+
+#[test]
+fn rule_09_whatever_is_done_at_random_leaves_nobody_asleep_at_lanes() {
+    within("lanes", walk::lanes::rule_09_whatever_is_done_at_random_leaves_nobody_asleep_at_lanes);
+}
+
+#[test]
+fn rule_09_whatever_is_done_at_random_leaves_nobody_asleep_at_a_watch() {
+    within("a watch", walk::watch::rule_09_whatever_is_done_at_random_leaves_nobody_asleep_at_a_watch);
+}

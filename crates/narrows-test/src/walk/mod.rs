@@ -7,11 +7,13 @@
 
 pub mod broadcast;
 mod dice;
+pub mod lanes;
 mod look;
 mod model;
 mod poll;
 mod step;
 mod task;
+pub mod watch;
 
 pub use self::dice::Dice;
 use self::{model::Model, task::Task};
@@ -188,7 +190,7 @@ fn is_wanted(seed: u64) -> bool {
 /// How many walks: more with `NARROWS_DEEP`.
 fn walks() -> u64 {
     let usual = if cfg!(miri) { 2 } else { 40 };
-    if std::env::var_os("NARROWS_DEEP").is_some() { usual * 50 } else { usual }
+    if std::env::var_os("NARROWS_DEEP").is_some() { usual * 15 } else { usual }
 }
 
 /// Many walks on a channel of that kind, with a second beside it for selects.

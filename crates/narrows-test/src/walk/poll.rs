@@ -80,6 +80,14 @@ impl<T: Makes> Walk<T> {
         self.channels[c].model.push(number);
     }
 
+    /// Whether there is room for the message that has come in first of those that are not in the line yet.
+    fn next_fits(&self, c: usize) -> bool {
+        let is_in = |task: &&super::Task<T>| task.chan == c && task.shown().is_some() && task.is_woken();
+        let first = self.tasks.iter().filter(is_in).min_by_key(|task| task.ticket).and_then(super::Task::shown);
+        let model = &self.channels[c].model;
+        first.is_some_and(|number| model.admits(model.weight(number)))
+    }
+
     /// Whether a receive finds something.
     pub(super) fn has_next(&self, c: usize) -> bool {
         let model = &self.channels[c].model;
@@ -331,11 +339,17 @@ impl<T: Makes> Walk<T> {
             assert!(task.is_inside || !must, "it should have come in");
             assert!(!task.is_inside || may, "there was no room");
             if task.is_inside {
-                // Between its place and its message a wake-up for more may have gone on. If it weighs less than its place the rest
-                // is free behind it.
-                if self.channels[c].model.weight(number) > 0 {
-                    self.catch_up_to(c, self.len(c).map_or(0, |len| len - 1));
+                // Between its place and its message a wake-up may have gone on, to those for whom there was room beside that
+                // place. If it weighs less than its place there is more of it afterwards.
+                let others = self.len(c).map_or(0, |len| len - 1);
+                self.channels[c].model.reserved += 1;
+                let has_more = self.channels[c].model.free().0 > 0;
+                while self.channels[c].model.len() < others
+                    && (self.channels[c].model.weight(number) > 0 || (has_more && self.next_fits(c)))
+                {
+                    self.admit(c);
                 }
+                self.channels[c].model.reserved -= 1;
                 self.channels[c].model.push(number);
             }
         }
