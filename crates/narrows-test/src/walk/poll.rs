@@ -234,7 +234,7 @@ impl<T: Makes> Walk<T> {
             },
             Work::Select(arms) => self.polled_select(&mut task, &arms, news.as_ref(), was_new),
         }
-        if is_over {
+        if task.is_over() {
             self.goes(task);
         } else {
             self.tasks.push(task);
@@ -358,7 +358,11 @@ impl<T: Makes> Walk<T> {
     fn polled_select(&mut self, task: &mut super::Task<T>, arms: &[(usize, bool)], news: Option<&News>, was_new: bool) {
         let can = |arm: &(usize, bool)| {
             let model = &self.channels[arm.0].model;
-            if arm.1 {
+            if model.is_rendezvous() && (!arm.1 || !model.is_closed) {
+                // Whom it meets may be awake.
+                let can = if arm.1 { self.room(arm.0, 1, None).0 } else { self.has_next(arm.0) || model.is_drained() };
+                (can, true)
+            } else if arm.1 {
                 // It has a ticket of its own, perhaps before that of a heavy message.
                 let (must, may) = (self.room(arm.0, 1, None).0, self.room(arm.0, 1, Some(0)).1);
                 (must || model.is_closed || self.drops(arm.0), may || model.is_closed || self.drops(arm.0))
@@ -375,6 +379,10 @@ impl<T: Makes> Walk<T> {
         assert!(can(&arms[index]).1, "arm {index} cannot go on");
         let (c, sends) = arms[index];
         let model = &self.channels[c].model;
+        if model.is_rendezvous() {
+            task.chosen = Some((index, None));
+            return self.met(task, c, sends);
+        }
         if sends {
             let takes = model.capacity.is_some() && !model.is_closed && !self.drops(c);
             task.chosen = Some((index, None));

@@ -351,13 +351,11 @@ impl<T: Makes> Walk<T> {
         let mut ends = Vec::new();
         for c in 0..self.channels.len() {
             let channel = &self.channels[c];
-            if channel.model.is_rendezvous() {
-                continue;
-            }
+            let is_rendezvous = channel.model.is_rendezvous();
             match (channel.s.first(), channel.r.first(), self.dice.roll(4)) {
                 (Some(s), _, 0) => ends.push((c, Ok(Arc::clone(s)))),
                 (_, Some(r), 1 | 2) => ends.push((c, Err(Arc::clone(r)))),
-                (Some(s), Some(r), _) => {
+                (Some(s), Some(r), _) if !is_rendezvous => {
                     ends.push((c, Err(Arc::clone(r))));
                     ends.push((c, Ok(Arc::clone(s))));
                 }
@@ -462,6 +460,26 @@ impl<T: Makes> Walk<T> {
         }
         if let Some(number) = number {
             self.channels[c].model.end_out(number, goes_on);
+        }
+    }
+
+    /// Where a message goes from hand to hand, what was chosen is finished at once: nobody waits for it meanwhile.
+    pub(super) fn met(&mut self, task: &mut Task<T>, c: usize, sends: bool) {
+        task.chosen = None;
+        let message = sends.then(|| self.message());
+        let own = self.next.wrapping_sub(1);
+        task.tell(message.map_or(Order::Accept, Order::Send));
+        assert!(task.poll());
+        let model = &mut self.channels[c].model;
+        match task.news() {
+            Some(News::Sent) => {
+                assert!(sends && !model.is_closed);
+                model.push(own);
+            }
+            Some(News::Back(back)) => assert!(model.is_closed && back == [own]),
+            Some(News::Got(got)) => self.received(c, got[0]),
+            Some(other) => assert!(other == News::End && model.is_drained()),
+            None => panic!("it was accepted"),
         }
     }
 

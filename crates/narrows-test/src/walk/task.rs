@@ -282,6 +282,10 @@ impl<T> Task<T> {
         is_over
     }
 
+    pub(super) fn is_over(&self) -> bool {
+        self.future.is_none()
+    }
+
     pub(super) fn tell(&mut self, order: Order<T>) {
         self.desk.0.borrow_mut().0 = Some(order);
     }
