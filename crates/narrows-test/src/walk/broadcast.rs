@@ -2,6 +2,7 @@
 //! cloned, change their minds and leave, while sends and receives wait.
 
 use super::{Dice, walks};
+use crate::deadline::times;
 use crate::hand::Hand;
 use crate::load::{Ledger, Load};
 use narrows::broadcast::{Lag, Receiver, Sender, Start, channel};
@@ -305,7 +306,7 @@ impl Walk {
 /// Broadcasts of few places, at random.
 pub fn rule_09_whatever_is_done_at_random_leaves_nobody_asleep_at_a_broadcast() {
     for seed in 0..walks() * 4 {
-        let (capacity, steps) = (1 + usize::try_from(seed % 4).expect("small"), 250);
+        let (capacity, steps) = (1 + usize::try_from(seed % 4).expect("small"), times(250));
         let (s, r) = channel(capacity);
         let mut walk = Walk {
             dice: Dice::new(seed),

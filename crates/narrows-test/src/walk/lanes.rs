@@ -2,6 +2,7 @@
 //! that hides others, lanes join and end.
 
 use super::{Dice, walks};
+use crate::deadline::times;
 use crate::hand::Hand;
 use crate::load::{Ledger, Load};
 use narrows::{RecvError, SendError, Sender, TryRecvError, fan_in, priority};
@@ -309,7 +310,7 @@ impl Walk {
 pub fn rule_09_whatever_is_done_at_random_leaves_nobody_asleep_at_lanes() {
     for seed in 0..walks() * 4 {
         let capacity = [None, Some(1), None, Some(3)][usize::try_from(seed / 2 % 4).expect("small")];
-        let (mut lanes, steps): (Vec<Rc<dyn OfLane>>, _) = (Vec::new(), 250);
+        let (mut lanes, steps): (Vec<Rc<dyn OfLane>>, _) = (Vec::new(), times(250));
         let (receiver, more) = if seed % 2 == 0 {
             let (senders, r) = priority::lanes([capacity; 3], 4);
             lanes.extend(senders.into_iter().map(|s| Rc::new(s) as Rc<dyn OfLane>));

@@ -1,6 +1,6 @@
 //! A poll, and what must come of it.
 
-use super::task::{News, Work};
+use super::task::{News, Order, Work};
 use super::{Makes, Walk};
 use narrows::Overflow;
 
@@ -164,7 +164,13 @@ impl<T: Makes> Walk<T> {
         let was_new = task.ticket.is_none();
         let chan = task.chan;
         self.say(format_args!("  polls {task:?}"));
+        if std::mem::take(&mut task.is_idle) {
+            task.tell(Order::Release);
+        }
         let mut is_over = task.poll();
+        if is_over && task.uses > 0 {
+            return self.goes(task); // it was the last
+        }
         // A new one may give way once; and the budget of a task is bounded.
         for _ in 0..3 {
             if !is_over && task.news_is_empty() && task.is_woken() {
@@ -374,13 +380,13 @@ impl<T: Makes> Walk<T> {
         let Some(&News::Chosen(index)) = news else {
             assert_eq!(news, None);
             // Later it looks only where it was told of something, and others may have been told.
-            return assert!(!was_new || !arms.iter().any(|arm| can(arm).0), "an arm could go on");
+            let is_fresh = was_new && task.uses == 0;
+            return assert!(!is_fresh || !arms.iter().any(|arm| can(arm).0), "an arm could go on");
         };
         assert!(can(&arms[index]).1, "arm {index} cannot go on");
         let (c, sends) = arms[index];
         let model = &self.channels[c].model;
         if model.is_rendezvous() {
-            task.chosen = Some((index, None));
             return self.met(task, c, sends);
         }
         if sends {

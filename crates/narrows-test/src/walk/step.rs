@@ -363,7 +363,8 @@ impl<T: Makes> Walk<T> {
             }
         }
         if !ends.is_empty() {
-            self.begin(Task::select(ends));
+            let rounds = 1 + self.dice.roll(4);
+            self.begin(Task::select(ends, rounds));
         }
     }
 
@@ -377,7 +378,8 @@ impl<T: Makes> Walk<T> {
         self.say(format_args!("orders {task:?}: {goes_on}"));
         let is_over = if task.chosen.is_some() {
             self.orders_chosen(&mut task, goes_on);
-            true
+            task.rests();
+            false
         } else if let Some(number) = task.leased {
             task.tell(if goes_on { Order::Accept } else { Order::GiveBack });
             assert!(task.poll());
@@ -437,7 +439,7 @@ impl<T: Makes> Walk<T> {
             None if goes_on => Order::Accept,
             None => Order::GiveBack,
         });
-        assert!(task.poll());
+        assert!(!task.poll());
         let news = task.news();
         if place.is_some() {
             self.channels[c].model.reserved -= 1;
@@ -465,13 +467,14 @@ impl<T: Makes> Walk<T> {
 
     /// Where a message goes from hand to hand, what was chosen is finished at once: nobody waits for it meanwhile.
     pub(super) fn met(&mut self, task: &mut Task<T>, c: usize, sends: bool) {
-        task.chosen = None;
         let message = sends.then(|| self.message());
         let own = self.next.wrapping_sub(1);
         task.tell(message.map_or(Order::Accept, Order::Send));
-        assert!(task.poll());
+        assert!(!task.poll());
+        let news = task.news();
+        task.rests();
         let model = &mut self.channels[c].model;
-        match task.news() {
+        match news {
             Some(News::Sent) => {
                 assert!(sends && !model.is_closed);
                 model.push(own);

@@ -68,6 +68,7 @@ impl<T> Desk<T> {
     }
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "each is a state of its own")]
 pub(super) struct Task<T> {
     pub(super) chan: usize,
     pub(super) work: Work,
@@ -94,6 +95,9 @@ pub(super) struct Task<T> {
     /// Places that it holds, and of which channel.
     pub(super) places: Option<(usize, usize)>,
     pub(super) leased: Option<u64>,
+    /// How many selects are over, and whether there is to be another.
+    pub(super) uses: usize,
+    pub(super) is_idle: bool,
 }
 
 impl<T> fmt::Debug for Task<T> {
@@ -133,6 +137,8 @@ impl<T: Makes> Task<T> {
             chosen: None,
             places: None,
             leased: None,
+            uses: 0,
+            is_idle: false,
         }
     }
 
@@ -202,8 +208,8 @@ impl<T: Makes> Task<T> {
         })
     }
 
-    /// Each arm with its channel. What was chosen is held until it is told.
-    pub(super) fn select(ends: Vec<(usize, End<T>)>) -> Self {
+    /// Each arm with its channel. What was chosen is held until it is told, and then there are as many more.
+    pub(super) fn select(ends: Vec<(usize, End<T>)>, rounds: usize) -> Self {
         let work = Work::Select(ends.iter().map(|(chan, end)| (*chan, end.is_ok())).collect());
         Self::new(usize::MAX, work, Rc::new(ends.clone()), |desk| async move {
             let mut select = Select::new();
@@ -213,18 +219,22 @@ impl<T: Makes> Task<T> {
                     Err(r) => select.recv(r),
                 };
             }
-            let chosen = select.select_async().await;
-            let end = &ends[chosen.index()].1;
-            desk.say(News::Chosen(chosen.index()));
-            match (desk.order().await, end) {
-                (Order::Send(message), Ok(s)) => {
-                    let sent = chosen.send(s, message);
-                    desk.say(sent.map_or_else(|back| News::Back(numbers([back.0])), |()| News::Sent));
+            for _ in 0..rounds {
+                let chosen = select.select_async().await;
+                let end = &ends[chosen.index()].1;
+                desk.say(News::Chosen(chosen.index()));
+                match (desk.order().await, end) {
+                    (Order::Send(message), Ok(s)) => {
+                        let sent = chosen.send(s, message);
+                        desk.say(sent.map_or_else(|back| News::Back(numbers([back.0])), |()| News::Sent));
+                    }
+                    (Order::Accept, Err(r)) => {
+                        desk.say(chosen.recv(r).map_or(News::End, |message| News::Got(numbers([message]))));
+                    }
+                    _ => quietly_drop(chosen),
                 }
-                (Order::Accept, Err(r)) => {
-                    desk.say(chosen.recv(r).map_or(News::End, |message| News::Got(numbers([message]))));
-                }
-                _ => quietly_drop(chosen),
+                // From the second use on its tickets stay out meanwhile.
+                desk.order().await;
             }
         })
     }
@@ -259,6 +269,12 @@ impl<T> Task<T> {
             left.pop_front();
         }
         number
+    }
+
+    /// One select is over.
+    pub(super) fn rests(&mut self) {
+        (self.ticket, self.chosen, self.is_idle) = (None, None, true);
+        self.uses += 1;
     }
 
     /// Polls once. True if it is over.

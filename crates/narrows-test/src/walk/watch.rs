@@ -2,6 +2,7 @@
 //! one while newer ones come and go.
 
 use super::{Dice, walks};
+use crate::deadline::times;
 use crate::hand::Hand;
 use crate::load::{Ledger, Load};
 use narrows::{RecvError, TryRecvError, watch};
@@ -221,7 +222,7 @@ pub fn rule_09_whatever_is_done_at_random_leaves_nobody_asleep_at_a_watch() {
             latest: 1,
             is_closed: false,
         };
-        for step in 0..250 {
+        for step in 0..times(250) as u64 {
             walk.step(step + 2, step > 210);
             walk.look();
         }
