@@ -18,6 +18,10 @@ impl<T> Payload for Parcel<T> {
     fn outlives_its_claim(&self) -> bool {
         self.is_some()
     }
+
+    fn forget(&mut self) {
+        *self = None;
+    }
 }
 
 impl<T> Buffer<T> {

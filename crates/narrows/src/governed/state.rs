@@ -61,13 +61,19 @@ impl<T> Bid<T> {
     }
 }
 
-impl<T> Payload for Bid<T> {}
+impl<T> Payload for Bid<T> {
+    fn forget(&mut self) {
+        self.message = None;
+    }
+}
 
 /// A ticket of a receiver shows nothing. It keeps its place when it is claimed.
 #[derive(Debug)]
 pub(super) struct Waits;
 
-impl Payload for Waits {}
+impl Payload for Waits {
+    fn forget(&mut self) {}
+}
 
 #[derive(Debug)]
 pub(super) struct State<T> {

@@ -26,12 +26,17 @@ pub(crate) trait Payload {
     fn outlives_its_selector(&self) -> bool {
         false
     }
+
+    /// Drops what is in it, where it lies: it may be large.
+    fn forget(&mut self);
 }
 
 impl Payload for () {
     fn outlives_its_claim(&self) -> bool {
         false
     }
+
+    fn forget(&mut self) {}
 }
 
 /// What became of a thing that was offered to a ticket.
@@ -54,17 +59,13 @@ pub(super) struct Entry<P> {
     prev: u32,
     /// Of a slot that is not in use, the next such slot.
     next: u32,
-    held: Option<Held<P>>,
+    party: Option<Party>,
+    /// Forgotten in a slot that is not in use.
+    payload: P,
 }
 
 #[cfg(all(target_pointer_width = "64", not(any(loom, narrows_check))))]
 const _: () = assert!(size_of::<Entry<()>>() == 40);
-
-#[derive(Debug)]
-struct Held<P> {
-    party: Party,
-    payload: P,
-}
 
 impl<P> Entry<P> {
     fn is_linked(&self) -> bool {
@@ -156,7 +157,8 @@ impl<P: Payload> List<P> {
         if let Some(entry) = self.slots.get_mut(slot) {
             self.free = entry.next;
             entry.number = number;
-            entry.held = Some(Held { party, payload });
+            entry.party = Some(party);
+            entry.payload = payload;
             return Token { slot, number };
         }
         self.add_slot(number, party, payload)
@@ -169,8 +171,7 @@ impl<P: Payload> List<P> {
             // As a rule one waits, and a vector begins with room for four.
             self.slots.reserve_exact(1);
         }
-        let held = Some(Held { party, payload });
-        self.slots.push(Entry { number, prev: UNLINKED, next: END, held });
+        self.slots.push(Entry { number, prev: UNLINKED, next: END, party: Some(party), payload });
         Token { slot: self.slots.len() - 1, number }
     }
 
@@ -178,8 +179,8 @@ impl<P: Payload> List<P> {
     #[cold]
     fn sweep(&mut self, woken: &mut Woken) {
         for slot in 0..self.slots.len() {
-            let held = self.slots[slot].held.as_ref();
-            if held.is_some_and(|held| held.party.is_over() && !held.payload.outlives_its_selector()) {
+            let entry = &self.slots[slot];
+            if entry.party.as_ref().is_some_and(Party::is_over) && !entry.payload.outlives_its_selector() {
                 self.unlink(slot);
                 if let Some(party) = self.free(slot) {
                     woken.bury(party);
@@ -267,7 +268,8 @@ impl<P: Payload> List<P> {
         entry.next = self.free;
         self.free = short(slot);
         self.in_use -= 1;
-        entry.held.take().map(|held| held.party)
+        entry.payload.forget();
+        entry.party.take()
     }
 
     pub(crate) fn is_linked(&mut self, key: Token) -> bool {
@@ -282,13 +284,13 @@ impl<P: Payload> List<P> {
     /// What a ticket shows, if it is still there.
     #[inline]
     pub(crate) fn payload(&mut self, key: Token) -> Option<&mut P> {
-        self.get(key).and_then(|entry| entry.held.as_mut()).map(|held| &mut held.payload)
+        self.get(key).map(|entry| &mut entry.payload)
     }
 
     /// Who is behind a ticket, if it is still there.
     #[inline]
     pub(crate) fn party(&mut self, key: Token) -> Option<&mut Party> {
-        self.get(key).and_then(|entry| entry.held.as_mut()).map(|held| &mut held.party)
+        self.get(key).and_then(|entry| entry.party.as_mut())
     }
 
     /// As `Party::set_waker`, of who is behind a ticket.
@@ -308,15 +310,15 @@ impl<P: Payload> List<P> {
         // One past the last ends it.
         let entry = self.slots.get_mut(slot)?;
         walk.next = entry.next;
-        let held = entry.held.as_mut()?;
-        Some((Token { slot, number: entry.number }, &mut held.party, &mut held.payload))
+        let party = entry.party.as_mut()?;
+        Some((Token { slot, number: entry.number }, party, &mut entry.payload))
     }
 
     /// Visits every ticket, linked or not.
     pub(crate) fn for_each(&mut self, mut visit: impl FnMut(&mut Party, &mut P)) {
         for entry in &mut self.slots {
-            if let Some(held) = &mut entry.held {
-                visit(&mut held.party, &mut held.payload);
+            if let Some(party) = &mut entry.party {
+                visit(party, &mut entry.payload);
             }
         }
     }

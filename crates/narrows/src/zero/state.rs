@@ -50,7 +50,11 @@ pub(super) struct Numbered<T> {
     pub(super) message: T,
 }
 
-impl<T> Payload for Offer<T> {}
+impl<T> Payload for Offer<T> {
+    fn forget(&mut self) {
+        *self = Offer::Taken;
+    }
+}
 
 impl<T> Offer<T> {
     /// Takes the message out, if there is one.
@@ -76,6 +80,10 @@ impl<T> Payload for Want<T> {
     /// A message, or the claim to one, is not the selector's to forget.
     fn outlives_its_selector(&self) -> bool {
         matches!(self, Want::Met | Want::Filled(_))
+    }
+
+    fn forget(&mut self) {
+        *self = Want::Waiting;
     }
 }
 
