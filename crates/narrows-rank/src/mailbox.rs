@@ -16,6 +16,8 @@
 //! bound is free. So a bound can hold up no receive that could go on.
 
 mod claims;
+#[cfg(all(test, not(narrows_check)))]
+mod walk;
 
 use std::{collections::VecDeque, mem};
 
