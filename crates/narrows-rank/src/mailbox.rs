@@ -142,8 +142,8 @@ pub(crate) enum Patience<'a> {
 /// One thing to be told once the lock is released.
 enum Tell<P> {
     Hand(ToReceive<P>, Letter<P>),
-    /// To fetch what was claimed by it: its number, and whether somebody waits for it.
-    Call(ToReceive<P>, u64, bool),
+    /// To fetch what was claimed by it: its number, and that of the message if nobody waits for the receive.
+    Call(ToReceive<P>, u64, Option<u64>),
     Refuse(ToReceive<P>, Error),
     Probe(oneshot::Sender<Result<Pattern, Error>>, Result<Pattern, Error>),
     Sender(oneshot::Sender<Answer<P>>, Answer<P>),
@@ -200,7 +200,7 @@ impl<P: Parcel> State<P> {
                 continue;
             }
             if receipt.is_some() {
-                told.push(Tell::Call(posted.reply, by, posted.is_awaited));
+                told.push(Tell::Call(posted.reply, by, (!posted.is_awaited).then_some(number)));
                 let entry = Entry { number, pattern: key, value: Arrival { parcel, receipt } };
                 self.claims.push(Claim { by, entry });
                 return true;
@@ -282,11 +282,11 @@ impl<P: Parcel> Mailbox<P> {
                         self.put_back(letter);
                     }
                 }
-                Tell::Call(reply, by, is_awaited) => {
+                Tell::Call(reply, by, unawaited) => {
                     if reply.send(Ok(None)).is_err() {
                         self.unclaim(by);
-                    } else if !is_awaited {
-                        self.commit(by);
+                    } else if let Some(number) = unawaited {
+                        self.commit(by, number);
                     }
                 }
                 // To whoever has given up there is nothing to tell.

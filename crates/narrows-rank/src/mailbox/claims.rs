@@ -8,6 +8,9 @@
 //! A receive that was begun and that nobody has waited for yet may not do so before its rank has sent in turn. So it counts as
 //! having received once it was called, unless it was dropped by then: its sender goes on, and the message waits for it.
 
+#[cfg(all(test, not(narrows_check)))]
+mod tests;
+
 use super::{Arrival, Entry, Found, Letter, Mailbox, Patience, Pattern, Tell, lock};
 use crate::parcel::{Parcel, Wanted};
 
@@ -64,10 +67,11 @@ impl<P: Parcel> Mailbox<P> {
         self.tell(told);
     }
 
-    /// A receive was called that nobody waits for yet: if it is still there, its sender goes on.
-    pub(super) fn commit(&self, receive: u64) {
+    /// A receive was called that nobody waits for yet: if its message is still there, that one's sender goes on. By now it may have
+    /// been called for another one.
+    pub(super) fn commit(&self, receive: u64, message: u64) {
         let mut state = lock(&self.state);
-        let claim = state.claims.iter_mut().find(|claim| claim.by == receive);
+        let claim = state.claims.iter_mut().find(|claim| claim.by == receive && claim.entry.number == message);
         let signed = claim.and_then(|claim| Some((claim.entry.pattern, claim.entry.value.receipt.take()?)));
         drop(state);
         if let Some((key, receipt)) = signed {
