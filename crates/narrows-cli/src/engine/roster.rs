@@ -89,7 +89,11 @@ impl Roster {
             return Ok(false);
         }
         if list.warden.is_none() {
-            let failed = |error: io::Error| io::Error::new(error.kind(), format!("no warden can stand by: {error}"));
+            // What the system says keeps its number, by which the user is advised.
+            let failed = |error: io::Error| match error.raw_os_error() {
+                Some(_) => error,
+                None => io::Error::new(error.kind(), format!("no warden can stand by: {error}")),
+            };
             list.warden = Some(Warden::start().map_err(failed)?);
         }
         list.warden.iter().try_for_each(|warden| warden.expect(job, &stderr))?;
